@@ -1,4 +1,4 @@
-"""The only importer of Ray: Tune's searcher and scheduler as thin shells over `study.agenda`, and Ray's start and end.
+"""Tune's searcher and scheduler as thin shells over `study.agenda`.
 
 Ray runs jobs in a pool of worker processes and tells of their epochs, ends and deaths. It keeps no truth: its own snapshots go
 to a temporary folder and are thrown away, and every run is a fresh Tuner over what the agenda says is left to do.
@@ -7,47 +7,19 @@ to a temporary folder and are thrown away, and every run is a fresh Tuner over w
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
-import logging
-import os
-import shutil
-import signal
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from study import store
 from study.agenda import Agenda, Job
 from study.display import Display
+from study.limits import Stopped, check_disk, full
+from study.ray_session import listen, session, signals
+from study.share import Share
 from study.spec import Resources
-
-SETTINGS = {
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_health_check_failure_threshold": "20",  # a busy machine is not a dead one
-    "RAY_health_check_timeout_ms": "30000",
-    "RAY_memory_monitor_refresh_ms": "0",  # the monitor's kill ends a whole run; limits are per trial instead
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-    "TUNE_WARN_THRESHOLD_S": "60",
-    # glibc returns large blocks to the system and faults them in again at every operation: a threefold cost on the CPU
-    "MALLOC_MMAP_THRESHOLD_": str(2**32),
-    "MALLOC_TRIM_THRESHOLD_": str(2**32),
-}
-WORKER_SETTINGS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-FREE_MB = 200  # a study neither starts nor goes on with less room on its disk
-
-
-class Stopped(KeyboardInterrupt):
-    """The study has to end before its plan does. Not an Exception, so that nothing in Ray treats it as a trial's fault."""
 
 
 def execute(
@@ -67,9 +39,9 @@ def execute(
     """
     if agenda.finished:
         return
-    with _signals() as received, _ray(agenda.folder, resources, address) as temporary:
+    with signals() as received, session(agenda.folder, resources, address) as temporary:
         share = Share(resources, max_concurrent)
-        _listen(received)  # Ray has put a handler of its own for SIGTERM
+        listen(received)  # Ray has put a handler of its own for SIGTERM
         shell = _Shell(agenda, display, share, environment, on_tick)
         agenda.concurrency = share.concurrency()
         display.note(share.text())
@@ -79,49 +51,9 @@ def execute(
             if shell.problem is None:
                 raise
         if shell.problem is not None:
-            raise _full(shell.problem) or shell.problem
+            raise full(shell.problem) or shell.problem
     if agenda.fatal:
         raise Stopped(agenda.fatal)
-
-
-class RayLost(Stopped):
-    """Ray's own processes died; a fresh Ray can go on."""
-
-
-class Share:
-    """What one trial gets of the machine or cluster, and how many therefore run at once."""
-
-    def __init__(self, resources: Resources, max_concurrent: int | None) -> None:
-        import ray
-
-        self.ray, self.cpu, self.limit, self.memory_gb = ray, resources.cpu, max_concurrent, resources.memory_gb
-        self.gpus = ray.cluster_resources().get("GPU", 0.0)
-        self.gpu = (1.0 if self.gpus else 0.0) if resources.gpu == "auto" else float(resources.gpu)
-        if self.gpu > self.gpus:
-            raise Stopped(f"resources.gpu: a trial asks for {self.gpu:g} GPU and there are {self.gpus:g}; give gpu: 0 or auto")
-        cpus = max(node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"])
-        if self.cpu > cpus:
-            raise Stopped(f"resources.cpu: a trial asks for {self.cpu:g} CPUs and no machine has more than {cpus:g}")
-        self._known, self._next = 1, 0.0
-
-    def concurrency(self) -> int:
-        """How many trials fit now; asked anew every few seconds, for clusters grow and shrink."""
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + 5.0
-            total = self.ray.cluster_resources()
-            if not total.get("CPU"):
-                raise RayLost("Ray has lost its last machine")
-            fits = int(total.get("CPU", 0.0) / self.cpu + 1e-9)
-            if self.gpu:
-                each = int(1 / self.gpu + 1e-9) if self.gpu < 1 else 1
-                fits = min(fits, int(total.get("GPU", 0.0) * each) if self.gpu < 1 else int(total.get("GPU", 0.0) / self.gpu))
-            self._known = max(1, min(fits, self.limit or fits))
-        return self._known
-
-    def text(self) -> str:
-        where = f"{self.gpu:g} GPU each" if self.gpu else "on the CPU" + ("" if self.gpus else " (there is no GPU)")
-        threads = max(1, int(self.cpu))
-        return f"{self.concurrency()} trials at once, {threads} thread{'s' if threads > 1 else ''} each, {where}"
 
 
 class _Shell:
@@ -196,19 +128,6 @@ class _Shell:
         except Exception as error:
             self.problem = error
             raise Stopped(f"{type(error).__name__}: {error}") from error
-
-
-def _full(error: BaseException) -> Stopped | None:
-    """A full disk, as Python or SQLite says it, is not our fault."""
-    if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error):
-        return Stopped(f"the disk is full ({error}); make room and repeat the command")
-    return None
-
-
-def check_disk(folder: Path) -> None:
-    free = store.free_bytes(folder) / 2**20
-    if free < FREE_MB:
-        raise Stopped(f"{folder}: only {free:.0f} MB are free on this disk, {FREE_MB} are needed; make room and repeat the command")
 
 
 # ---- Ray ----------------------------------------------------------------------------------------------------------------
@@ -325,66 +244,3 @@ def _reporter() -> Any:
         def report(self, trials: list[Any], done: bool, *sys_info: Any) -> None: ...
 
     return Silent()
-
-
-@contextlib.contextmanager
-def _ray(folder: Path, resources: Resources, address: str | None) -> Iterator[Path]:
-    """Ray of our own with its temporary folder, or the cluster at ``address``; ended and cleaned up in any case."""
-    threads = str(max(1, int(resources.cpu)))
-    os.environ.update({**SETTINGS, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads})
-    import ray
-
-    temporary = Path(tempfile.mkdtemp(prefix="eisnn-ray-"))
-    leftovers = store.note_temporary(folder, temporary)
-    options: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
-    if address:
-        variables = {name: os.environ[name] for name in WORKER_SETTINGS}
-        options.update(address=address, runtime_env={"env_vars": variables})
-    else:
-        options.update(address="local", include_dashboard=False, _temp_dir=str(temporary), object_store_memory=128 * 2**20)
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    try:
-        ray.init(**options)
-        logging.getLogger("ray").setLevel(logging.CRITICAL)
-        yield temporary
-    finally:
-        with contextlib.suppress(KeyboardInterrupt):
-            ray.shutdown()
-        for path in [temporary, *leftovers]:
-            shutil.rmtree(path, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            store.note_temporary(folder, None)
-
-
-def clear(folder: Path) -> None:
-    """Removes the temporary folders that killed runs of this study have left, where there is nothing more to run."""
-    for path in store.note_temporary(folder, None):
-        shutil.rmtree(path, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[str]]:
-    """SIGINT and SIGTERM end the study cleanly; a second one while it ends is ignored."""
-    before = {name: signal.getsignal(name) for name in SIGNALS}
-    received: list[str] = []
-    _listen(received)
-    try:
-        yield received
-    except Stopped:
-        raise
-    except KeyboardInterrupt:  # Ray's own, in place of ours: its native code saw the signal
-        raise Stopped(received[0] if received else "SIGINT") from None
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
-
-
-def _listen(received: list[str]) -> None:
-    def stop(number: int, frame: Any) -> None:
-        received.append(signal.Signals(number).name)
-        for name in SIGNALS:
-            signal.signal(name, signal.SIG_IGN)
-        raise Stopped(received[0])
-
-    for name in SIGNALS:
-        signal.signal(name, stop)

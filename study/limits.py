@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from study import store
 from study.plan import Plan
 from study.tables import Tables
 
 SAME_ERROR = 3  # so many first trials that all fail of one reason stop the study
 ENOUGH = 10  # the share of failed trials is judged from so many on
+FREE_MB = 200  # a study neither starts nor goes on with less room on its disk
+
+
+class Stopped(KeyboardInterrupt):
+    """The study has to end before its plan does. Not an Exception, so that nothing in Ray treats it as a trial's fault."""
+
+
+class RayLost(Stopped):
+    """Ray's own processes died; a fresh Ray can go on."""
 
 
 def senseless(ended: Sequence[Mapping[str, Any]], max_failed: float) -> str | None:
@@ -51,3 +63,16 @@ def used_up(plan: Plan, tables: Tables, spent_seconds: float, concurrency: int, 
 def _seconds_per_epoch(tables: Tables) -> float:
     known = [row["seconds_per_epoch"] for row in tables.rows.values() if row.get("seconds_per_epoch")]
     return sum(known) / len(known) if known else 0.0
+
+
+def full(error: BaseException) -> Stopped | None:
+    """A full disk, as Python or SQLite says it, is not our fault."""
+    if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error):
+        return Stopped(f"the disk is full ({error}); make room and repeat the command")
+    return None
+
+
+def check_disk(folder: Path) -> None:
+    free = store.free_bytes(folder) / 2**20
+    if free < FREE_MB:
+        raise Stopped(f"{folder}: only {free:.0f} MB are free on this disk, {FREE_MB} are needed; make room and repeat the command")

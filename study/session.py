@@ -13,9 +13,11 @@ from eisnn.yaml_file import ConfigError
 from study import environment, store
 from study.agenda import Agenda
 from study.display import Display, progress
-from study.execute import RayLost, Stopped, check_disk, clear, execute
+from study.execute import execute
+from study.limits import RayLost, Stopped, check_disk
 from study.optuna_parts import close_phantoms, open_storage, quiet
 from study.plan import Plan, incomparable, plan_record
+from study.ray_session import clear
 from study.recover import recover
 from study.request import Request
 from study.search import ArmSearch

@@ -23,7 +23,12 @@ ALLOWED = {
     "reports": ("reports", "study.store"),
     "run_study": ("study", "reports", "eisnn.yaml_file"),  # --set reads its values as a study file's are read
 }
-FOREIGN = {"ray": ("study.execute",), "optuna": ("study", "reports"), "seaborn": ("reports",), "matplotlib": ("reports",)}
+FOREIGN = {
+    "ray": ("study.execute", "study.ray_session", "study.share", "study.loggers"),
+    "optuna": ("study", "reports"),
+    "seaborn": ("reports",),
+    "matplotlib": ("reports",),
+}
 
 
 def name_of(path: Path) -> str:
