@@ -36,7 +36,7 @@ AUTHORS = {  # T, learning rate, warm-up epochs of the paper's configurations
     "TinyImageNet-ResNet18": (4, 3e-3, 10),
 }
 OWN = {f"{data}-{net}" for data, net in [("Digits", "VGG4"), ("FashionMNIST", "VGG8")]}
-OWN |= {f"{data}-MLP{layers}" for data in ("Digits", "FashionMNIST") for layers in (4, 12)} | {"Digits-MLP8"}
+OWN |= {f"{data}-MLP{layers}" for data in ("Digits", "FashionMNIST") for layers in (4, 12)} | {"Digits-MLP8", "FashionMNIST-MLP8"}
 
 
 def build(config):
