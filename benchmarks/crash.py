@@ -91,6 +91,16 @@ def descendants(pid: int) -> list[tuple[int, str]]:
     return found
 
 
+def listening(pids: list[int]) -> set[str]:
+    """The addresses (hexadecimal, as /proc/net writes them) on which these processes listen for TCP."""
+    sockets = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            sockets |= {os.readlink(entry.path)[8:-1] for entry in os.scandir(f"/proc/{pid}/fd") if os.path.lexists(entry.path)}
+    lines = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    return {line[1].partition(":")[0] for line in lines if line[3] == "0A" and line[9] in sockets}
+
+
 def kill(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -33,6 +34,8 @@ SETTINGS = {
     "MALLOC_MMAP_THRESHOLD_": str(2**32),
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
 }
+# A Ray of our own listens on loopback only (the variable is Ray's switch for laptops, in spite of its name; every port obeys it)
+LOCAL_SETTINGS = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 WORKER_SETTINGS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -42,6 +45,9 @@ def session(folder: Path, resources: Resources, address: str | None) -> Iterator
     """Ray of our own with its temporary folder, or the cluster at ``address``; ended and cleaned up in any case."""
     threads = str(max(1, int(resources.cpu)))
     os.environ.update({**SETTINGS, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads})
+    if not address:
+        os.environ.update(LOCAL_SETTINGS)
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # never in a file: Ray's own is readable by everyone
     import ray
 
     temporary = Path(tempfile.mkdtemp(prefix="eisnn-ray-"))

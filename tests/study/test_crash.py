@@ -25,6 +25,7 @@ baselines: {bn: {model.norm: bn}}
 replicate: {seeds: 1}
 """
 ONE = ("--max-concurrent", "1")
+LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}  # 127.0.0.1, ::1, both in one
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,7 @@ def test_a_signal_stops_cleanly_and_a_second_run_is_refused(crash: Any, undistur
     assert crash.run(space, *ONE) == 2
     assert "another run of this study is going on" in (tmp_path / "output.txt").read_text()
     below = [pid for pid, _ in crash.descendants(process.pid)]
+    private(crash, process.pid)
     process.send_signal(random.choice([signal.SIGINT, signal.SIGTERM]))
     assert process.wait(60) == 130
     output = (tmp_path / "output.txt").read_text()
@@ -94,6 +96,17 @@ def test_a_signal_stops_cleanly_and_a_second_run_is_refused(crash: Any, undistur
     assert "running" not in states
     assert crash.run(space, *ONE) == 0
     assert crash.equal(undisturbed, results) == []
+
+
+def private(crash: Any, driver: int) -> None:
+    """Ray is for this study only: loopback, a token that is asked for, and that stands in no file and no command line."""
+    below = crash.descendants(driver)
+    assert crash.listening([driver, *(pid for pid, _ in below)]) <= LOOPBACK
+    raylet = next(pid for pid, command in below if "/raylet/raylet" in command)
+    assert crash.listening([raylet])
+    variables = dict(item.split("=", 1) for item in Path(f"/proc/{raylet}/environ").read_text().split("\0") if "=" in item)
+    assert variables["RAY_AUTH_MODE"] == "token"
+    assert not any(variables["RAY_AUTH_TOKEN"] in command for _, command in below)
 
 
 @pytest.mark.slow
