@@ -66,7 +66,8 @@ def _run(
     if dry_run:
         from study.dry_run import dry_run as show
 
-        print(show(request.plan()))
+        plan = request.plan()
+        print(show(plan, request.folder or request.results / plan.spec.name))
         return 0
     if reproduce is not None:
         from study.reproduce import reproduce as again

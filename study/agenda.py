@@ -176,7 +176,7 @@ class Agenda:
         if self.tables.add_epoch(job.id, row):
             self.new_epochs += 1
         epoch = int(row["epoch"])
-        self.tables.put(job.key, {"epochs": self.tables.epochs(job.id)})
+        self.tables.put(job.key, {"epochs": self.tables.epochs(job.id), "seconds_per_epoch": self._pace(job, row)})
         value = row.get(self.metric_of(row))
         if job.kind != "search" or value is None:
             return False
@@ -186,6 +186,11 @@ class Agenda:
         if stop:
             self.running[job.id] = replace(job, stopped_at=epoch)
         return stop
+
+    def _pace(self, job: Job, row: Mapping[str, Any]) -> float:
+        """The trial's mean seconds per epoch so far, for estimates: the trial itself measures it when it ends."""
+        before = self.tables.rows[job.key].get("seconds_per_epoch") or 0.0
+        return float(before + (row["seconds"] - before) / int(row["epoch"]))
 
     def metric_of(self, row: Mapping[str, Any]) -> str:
         return "val/loss" if self.plan.spec.metric.name == "val/loss" else "val/accuracy"

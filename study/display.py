@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from study.agenda import Agenda, Job
+from study.estimate import duration, seconds_left
 
 UNWELL = ("failed", "out_of_memory", "diverged")
 
@@ -54,25 +55,6 @@ def progress(agenda: Agenda) -> list[ArmProgress]:
     return records
 
 
-def seconds_left(agenda: Agenda, records: list[ArmProgress]) -> float | None:
-    """From the seconds per epoch measured so far; None before there are any."""
-    known = [row["seconds_per_epoch"] for row in agenda.tables.rows.values() if row.get("seconds_per_epoch")]
-    ended = [row for row in agenda.tables.rows.values() if row["state"] not in ("running", "interrupted")]
-    if not known or not ended:
-        return None
-    epochs = sum(row.get("epochs") or 0 for row in ended) / len(ended)
-    trials = sum(max(0, record.total - record.done) for record in records)
-    return trials * epochs * sum(known) / len(known) / agenda.concurrency
-
-
-def duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    if seconds < 6000:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
 class Display:
     """Draws at most twice a second. ``console`` decides whether it is a terminal."""
 
@@ -106,7 +88,7 @@ class Display:
         if self.live is None:
             records = progress(agenda)
             done, total = sum(record.done for record in records), sum(record.total for record in records)
-            left = seconds_left(agenda, records)
+            left = seconds_left(agenda.plan, agenda.tables.rows, agenda.chosen, agenda.concurrency)
             metric = agenda.plan.spec.metric.name
             value = state["metrics"].get(metric)
             result = state["state"] + (f", {metric} {value:.4f}" if value is not None else "")
@@ -119,7 +101,7 @@ class Display:
 
     def _table(self, agenda: Agenda) -> Table:
         records = progress(agenda)
-        left = seconds_left(agenda, records)
+        left = seconds_left(agenda.plan, agenda.tables.rows, agenda.chosen, agenda.concurrency)
         title = f"{agenda.plan.spec.name}" + (f": about {duration(left)} left" if left is not None else "")
         table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
         for name in ("arm", "done", "running", "failed", "epochs", f"best {agenda.plan.spec.metric.name}"):

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import math
+import os
+import statistics
+from pathlib import Path
+from typing import Any
 
+from study import estimate, store
 from study.plan import Arm, Plan
 
 
-def dry_run(plan: Plan) -> str:
-    """The text that is printed."""
-    return "\n".join([*_arms(plan), "", *_trials(plan), "", *power(plan)])
+def dry_run(plan: Plan, folder: Path) -> str:
+    """The text that is printed. ``folder``: the study's, whose trials so far tell what an epoch takes and how far seeds differ."""
+    rows = _rows(plan, folder)
+    return "\n".join([*_arms(plan), "", *_trials(plan), *time_left(plan, rows), "", *power(plan), *_spread(plan, rows)])
+
+
+def _rows(plan: Plan, folder: Path) -> dict[tuple[str, str, int], dict[str, Any]]:
+    """``trials.csv`` of the arms that the plan has, with None for what is missing."""
+    frame = store.trials_frame(folder).astype(object)
+    records = frame.where(frame.notna(), None).to_dict("records")
+    return {(row["arm"], row["kind"], int(row["number"])): row for row in records if row["arm"] in plan.by_name}  # type: ignore[misc]
 
 
 def _arms(plan: Plan) -> list[str]:
@@ -54,20 +67,33 @@ def _trials(plan: Plan) -> list[str]:
     return lines
 
 
+def time_left(plan: Plan, rows: estimate.Rows) -> list[str]:
+    """What an epoch of each arm takes and when the study would end, as far as trials have measured it."""
+    pace = estimate.paces(plan, rows)
+    if pace is None:
+        return ["time: no measurement yet; the first trials give one, and this command then tells"]
+    known = ", ".join(f"{name} {item.seconds:.3g} s ({item.trials})" for name, item in pace.items() if item.trials)
+    missing = [name for name, item in pace.items() if not item.trials]
+    lines = ["an epoch takes (mean over so many trials): " + known]
+    if missing:
+        lines.append(f"  not measured, taken as the slowest: {', '.join(missing)}")
+    at_once = max(1, int(len(os.sched_getaffinity(0)) / plan.spec.resources.cpu))
+    one, many = (estimate.seconds_left(plan, rows, {}, number) or 0.0 for number in (1, at_once))
+    fits = f", {estimate.duration(many)} with {at_once} at once (the CPUs of this machine)" if at_once > 1 else ""
+    return [*lines, f"left: {estimate.duration(one)} with one trial at a time{fits}"]
+
+
 # ---- what the design can show -------------------------------------------------------------------------------------------
 
 
 def power(plan: Plan) -> list[str]:
     """The smallest p-value that the seeds can reach, and the difference that they would probably detect."""
-    seeds, confidence = len(plan.seeds), plan.spec.report.confidence
-    baseline = plan.spec.report.baseline
+    seeds, alpha, baseline = len(plan.seeds), 1 - plan.spec.report.confidence, plan.spec.report.baseline
     both = baseline is not None and baseline != plan.reference.name
-    comparisons = max(1, len(plan.arms) - 1 + (len(plan.arms) - 2 if both else 0))  # a pair of the two is compared once
-    alpha = 1 - confidence
+    comparisons, strictest = _comparisons(plan), strictest_alpha(plan)
     if seeds < 2:
         return [f"{seeds} seed{'s' * (seeds != 1)}: no interval and no test; give replicate.seeds of at least 2"]
     smallest = 2.0 ** (1 - seeds)
-    strictest = alpha / comparisons if plan.spec.report.correction != "none" else alpha
     needed = math.ceil(1 - math.log2(strictest))
     lines = [
         f"{seeds} paired seeds, {comparisons} comparisons with {plan.reference.name}"
@@ -80,6 +106,34 @@ def power(plan: Plan) -> list[str]:
         "deviation of the paired differences",
     ]
     return [*lines, f"  (for example {detectable(seeds, strictest) * 0.5:.2f} points where these differ by 0.5 points from seed to seed)"]
+
+
+def _comparisons(plan: Plan) -> int:
+    """With the reference, and with the report's baseline if it has one; the pair of these two is compared once."""
+    both = plan.spec.report.baseline not in (None, plan.reference.name)
+    return max(1, len(plan.arms) - 1 + (len(plan.arms) - 2 if both else 0))
+
+
+def strictest_alpha(plan: Plan) -> float:
+    """The p that a single difference must reach: under a correction, that of the first of all comparisons."""
+    alpha = 1 - plan.spec.report.confidence
+    return alpha / _comparisons(plan) if plan.spec.report.correction != "none" else alpha
+
+
+def _spread(plan: Plan, rows: estimate.Rows) -> list[str]:
+    """The difference that the seeds would detect in each arm, by the spread of the differences measured so far."""
+    reference, lines = plan.reference.name, []
+    accuracy: dict[str, dict[Any, float]] = {arm.name: {} for arm in plan.arms}
+    for (arm, kind, _), row in rows.items():
+        if kind == "replicate" and row.get("test/accuracy") is not None:
+            accuracy[arm][row["seed"]] = 100 * float(row["test/accuracy"])
+    for name, values in accuracy.items():
+        pairs = [value - accuracy[reference][seed] for seed, value in values.items() if seed in accuracy[reference]]
+        if name != reference and len(pairs) > 1 and len(plan.seeds) > 1:
+            spread = statistics.stdev(pairs)
+            found = detectable(len(plan.seeds), strictest_alpha(plan)) * spread
+            lines.append(f"    {name}: {found:.2f} points, where differences have a spread of {spread:.2f} (n = {len(pairs)})")
+    return [f"  with the spread of the replicates so far, of a difference from {reference}:", *lines] if lines else []
 
 
 def detectable(seeds: int, alpha: float, wanted: float = 0.8) -> float:

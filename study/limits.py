@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from study import store
+from study import estimate, store
 from study.plan import Plan
 from study.tables import Tables
 
@@ -39,30 +39,37 @@ def senseless(ended: Sequence[Mapping[str, Any]], max_failed: float) -> str | No
     return None
 
 
-def used_up(plan: Plan, tables: Tables, spent_seconds: float, concurrency: int, *, replicates: bool) -> str | None:
-    """Which budget allows no further trial. Before a search trial, what all replicates still need is set aside."""
-    budget = plan.spec.budget
+def used_up(plan: Plan, tables: Tables, spent_seconds: float, at_once: int, *, replicates: bool) -> str | None:
+    """Which budget the next trial would cross; None if one may start. ``replicates``: whether it is one.
+
+    What runs is counted to its end, and before a search trial also all that the replicates still need. The next trial counts at full
+    length and as one of the arm that needs most, so that no arm is served for being short and all searches end together.
+    """
+    budget, rows = plan.spec.budget, tables.rows
     if not any(limit for _, limit in budget):
         return None
-    done = sum(kind == "replicate" for _, kind, _ in tables.rows)
-    owed = 0 if replicates else max(0, len(plan.arms) * len(plan.seeds) - done)
-    longest = max(plan.epochs(arm) for arm in plan.arms)
-    epochs = sum(len(lines) for lines in tables.lines.values())
-    needed = owed * longest * _seconds_per_epoch(tables) / concurrency
+    owed = estimate.replicates(plan, rows)
+    following = owed if replicates else estimate.searches(plan, rows, ())
+    if not following:
+        return None
+    arms = [plan.by_name[work.arm] for work in following]
+    trials = len({row["id"] for row in rows.values()}) + 1
+    epochs = sum(map(len, tables.lines.values())) + max(plan.epochs(arm) for arm in arms)
+    work = estimate.running(plan, rows) + ([] if replicates else owed)
+    pace = estimate.paces(plan, rows)
+    needed = 0.0
+    if pace is not None:
+        slowest = max(arms, key=lambda arm: plan.epochs(arm) * pace[arm.name].seconds)
+        needed = estimate.seconds([*work, estimate.Work(slowest.name, 1, plan.epochs(slowest))], pace, at_once)
     checks = (
-        ("trials", budget.trials, len({row["id"] for row in tables.rows.values()}) + owed),
-        ("epochs", budget.epochs, epochs + owed * longest),
+        ("trials", budget.trials, trials + (0 if replicates else sum(item.trials for item in owed))),
+        ("epochs", budget.epochs, epochs + sum(item.trials * item.epochs for item in work)),
         ("hours", budget.hours, (spent_seconds + needed) / 3600),
     )
     for name, limit, used in checks:
-        if limit is not None and used >= limit:
+        if limit is not None and used > limit:
             return f"the budget of {limit:g} {name} is used up" + ("" if replicates else " but for the replicates")
     return None
-
-
-def _seconds_per_epoch(tables: Tables) -> float:
-    known = [row["seconds_per_epoch"] for row in tables.rows.values() if row.get("seconds_per_epoch")]
-    return sum(known) / len(known) if known else 0.0
 
 
 def full(error: BaseException) -> Stopped | None:

@@ -1,0 +1,171 @@
+"""A study on a cluster: Ray nodes on this machine that come, die and are replaced; real Ray, real training."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import crash
+from study import store
+
+CONFIG = """
+model: {arch: MLP, layers: 6, norm: ei, T: 4, width: 0.25}
+data: {name: digits, train_size: 1200, test_size: 128, validation_fraction: 0.2}
+train: {epochs: 12, batch_size: 16, learning_rate: 0.01}
+"""
+STUDY = """
+name: crash
+base: base.yaml
+parameters: {train.learning_rate: {type: float, low: 3.0e-3, high: 3.0e-2, log: true}}
+search: {sampler: random, trials: 3}
+baselines: {bn: {model.norm: bn}}
+replicate: {seeds: 2}
+"""
+
+
+class Nodes:
+    """Ray nodes that this test has started, each with one CPU, on loopback, in folders and with a token of their own."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="nodes-"))  # short: a socket's path has at most 107 characters
+        self.port = 0
+        self.all: list[subprocess.Popen[bytes]] = []
+        self.environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def head(self) -> subprocess.Popen[bytes]:
+        self.port = free_port()
+        return self._start("--head", f"--port={self.port}", f"--ray-client-server-port={free_port()}", "--include-dashboard=false")
+
+    def join(self) -> subprocess.Popen[bytes]:
+        return self._start(f"--address={self.address}")
+
+    def _start(self, *options: str) -> subprocess.Popen[bytes]:
+        name = self.folder / str(len(self.all))
+        common = ("--block", "--num-cpus=1", "--node-ip-address=127.0.0.1", "--object-store-memory=100000000", "--disable-usage-stats")
+        command = [str(Path(sys.executable).with_name("ray")), "start", *common, f"--temp-dir={name}", *options]
+        output = name.with_suffix(".log")
+        with open(output, "wb") as file:
+            environment = {**os.environ, **self.environment}
+            self.all.append(subprocess.Popen(command, stdout=file, stderr=file, env=environment, start_new_session=True))
+        until(lambda: "Ray runtime started" in output.read_text(), self.all[-1], output)
+        return self.all[-1]
+
+    def end(self) -> None:
+        for node in self.all:
+            crash.kill_tree(node)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(condition: Callable[[], Any], process: subprocess.Popen[bytes], output: Path, seconds: float = 180.0) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert process.poll() is None, f"ended with {process.returncode} before the moment came:\n{output.read_text()[-3000:]}"
+        assert time.monotonic() < end, output.read_text()[-3000:]
+        time.sleep(0.02)
+    return found
+
+
+def training(node: subprocess.Popen[bytes], results: Path) -> str | None:
+    """The trial that a worker of this node trains: the one whose lock it holds open."""
+    for pid, _ in crash.descendants(node.pid):
+        try:
+            names = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+        except OSError:
+            continue
+        for name in names:
+            if name.startswith(str(results / "trials")) and name.endswith("/.lock"):
+                return Path(name).parent.name
+    return None
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
+    started = Nodes()
+    for name, value in started.environment.items():
+        monkeypatch.setenv(name, value)
+    try:
+        yield started
+    finally:
+        started.end()
+
+
+class Transcript:
+    def __init__(self) -> None:
+        self.start = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        print(f"{time.monotonic() - self.start:6.1f} s  {text}", flush=True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_nodes_die_and_join_and_the_head_is_replaced(nodes: Nodes, tmp_path: Path) -> None:
+    """``pytest -s`` prints the transcript."""
+    say = Transcript()
+    space = crash.write_study(tmp_path, STUDY)
+    (tmp_path / "base.yaml").write_text(CONFIG)
+    results, output = tmp_path / "results" / "crash", tmp_path / "output.txt"
+    seen = []
+
+    def half_done(node: subprocess.Popen[bytes]) -> str | None:
+        identity = training(node, results)
+        return identity if identity and 2 <= len(crash.histories(results).get(identity, ())) <= 8 else None
+
+    head = nodes.head()
+    say(f"head with 1 CPU at {nodes.address}")
+    process = crash.start(space, "--address", nodes.address)
+    first = until(lambda: training(head, results), process, output)
+    say(f"head trains {first}")
+    second = nodes.join()
+    say("a second node joins")
+    victim = until(lambda: half_done(second), process, output)
+    seen.append(crash.histories(results))
+    crash.kill_tree(second)
+    say(f"it trains {victim}; killed with {len(seen[0][victim])} of its epochs on disk")
+    until(lambda: len(crash.histories(results).get(victim, ())) == 12, process, output)
+    say(f"{victim} is complete: {store.read_state(results / 'trials' / victim)['retries']} retry")
+    third = nodes.join()
+    say("a third node joins")
+    until(lambda: half_done(third), process, output)
+    seen.append(crash.histories(results))
+    crash.kill_tree(head)
+    say("it trains; the head is killed")
+    code = process.wait(240)
+    say(f"the command ends with {code}: {output.read_text().strip().splitlines()[-2:]}")
+    crash.kill_tree(third)
+    nodes.head()
+    nodes.join()
+    say(f"a new cluster of two nodes at {nodes.address}; the same command")
+    again = crash.run(space, "--address", nodes.address)
+    say(f"the command ends with {again}")
+    assert again == 0, output.read_text()[-3000:]
+    undisturbed = crash.write_study(tmp_path / "undisturbed", STUDY)
+    (undisturbed.parent / "base.yaml").write_text(CONFIG)
+    assert crash.run(undisturbed, "--max-concurrent", "1") == 0
+    assert [crash.retrained(before, results) for before in seen] == [[], []]
+    assert crash.equal(undisturbed.parent / "results" / "crash", results) == []
+    assert crash.sound(results, search_trials=3, seeds=2, arms=2) == []
+    say(f"{len(crash.table(results, 'trials.csv'))} trials equal to those of an undisturbed run; no epoch was trained twice")
+    assert code == 3
+    assert "Traceback" not in output.read_text()
