@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from study import store
+from study import loggers, store
 from study.agenda import Agenda, Job
 from study.display import Display
 from study.limits import Stopped, check_disk, full
@@ -45,8 +45,10 @@ def execute(
         shell = _Shell(agenda, display, share, environment, on_tick)
         agenda.concurrency = share.concurrency()
         display.note(share.text())
+        spec = agenda.plan.spec
         try:
-            _tune(shell, temporary)
+            with loggers.feeds(spec.loggers, spec.name, agenda.folder, display.note) as feeds:
+                _tune(shell, temporary, [loggers.callback(feeds, shell.jobs.get)] if feeds else [])
         except Stopped:
             if shell.problem is None:
                 raise
@@ -133,7 +135,7 @@ class _Shell:
 # ---- Ray ----------------------------------------------------------------------------------------------------------------
 
 
-def _tune(shell: _Shell, temporary: Path) -> None:
+def _tune(shell: _Shell, temporary: Path, others: list[Any]) -> None:
     """One fresh Tuner over the agenda, which also decides what is tried again (Tune would not, where a waiting worker died)."""
     from ray import tune
 
@@ -151,7 +153,7 @@ def _tune(shell: _Shell, temporary: Path) -> None:
         run_config=tune.RunConfig(
             name="study",
             storage_path=str(temporary / "tune"),
-            callbacks=[_callback(shell)],
+            callbacks=[_callback(shell), *others],
             progress_reporter=_reporter(),
             verbose=0,
         ),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eisnn.yaml_file import ConfigError
-from study import environment, store
+from study import environment, loggers, store
 from study.agenda import Agenda
 from study.display import Display, progress
 from study.execute import execute
@@ -36,6 +36,7 @@ def run(request: Request, *, fresh: bool = False, max_concurrent: int | None = N
         ConfigError, StoreError: the input, or the folder, does not allow it; nothing was started.
     """
     plan = request.plan()
+    loggers.check(plan.spec.loggers, request.where)
     folder = request.folder or request.results / plan.spec.name
     if fresh and (folder / "plan.json").exists():
         lock = store.lock_study(folder)

@@ -48,6 +48,8 @@ def _share(value: Any) -> Any:
 
 
 Value = Annotated[Any, BeforeValidator(_plain)]
+Logger = Literal["tensorboard", "mlflow", "wandb"]
+Loggers = Annotated[tuple[Logger, ...], BeforeValidator(_to_tuple)]
 Design = Literal["leave_one_out", "add_one_in", "factorial"]
 Designs = Annotated[tuple[Design, ...], BeforeValidator(_to_tuple)]
 
@@ -211,6 +213,7 @@ class StudySpec(Section):
     max_failed: Fraction = 0.5
     report: ReportSpec = ReportSpec()
     diagnostics: Annotated[Literal["off", "scalars", "distributions"], BeforeValidator(_word)] = "off"
+    loggers: Loggers = ()  # who else hears of every epoch; each needs the extra of its name
 
     @property
     def tuned(self) -> bool:

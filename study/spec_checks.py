@@ -33,6 +33,8 @@ def _names(spec: StudySpec) -> Iterator[str]:
     for key, name in keyed:
         if not NAME.fullmatch(name) or name.endswith("."):
             yield f"{key}: {NAME_RULE}, given {name[:80]!r}"
+    for name in dict.fromkeys(name for name in spec.loggers if spec.loggers.count(name) > 1):
+        yield f"loggers: must name each logger once, given {name} twice"
     for name, overrides in spec.ablation.factors.items():
         if not overrides:
             yield f"ablation.factors.{name}: needs the override that takes the factor away, given nothing"
