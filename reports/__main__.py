@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ FORMATS = "html,csv,md,tex,parquet,png,pdf"
 @click.argument("folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
 @click.option("--baseline", metavar="ARM", help="Compare every arm with this one too; the study file's by default.")
 @click.option("--reference", metavar="ARM", help="Compare every arm with this one; the study file's by default.")
+@click.option("--pair", "pairs", nargs=2, multiple=True, metavar="ARM ARM", help="Compare these two; instead of the study file's pairs.")
 @click.option("--formats", metavar="LIST", default=FORMATS, show_default=True, help="Which files to write, by commas.")
 @click.option("--metric", metavar="NAME", help="A column of trials.csv; test/accuracy by default.")
 @click.option(
@@ -21,30 +23,21 @@ FORMATS = "html,csv,md,tex,parquet,png,pdf"
 )
 @click.option("--alpha", type=float, metavar="LEVEL", help="Level of the tests; 1 - alpha is the intervals' confidence.")
 @click.option("--interval", type=click.Choice(["t", "bootstrap"]), default="t", show_default=True, help="Kind of confidence interval.")
-def main(folders: tuple[Path, ...], formats: str, interval: str, **options: str | float | None) -> None:
+def main(folders: tuple[Path, ...], formats: str, interval: str, **options: Any) -> None:
     """Write report/index.html, tables and figures into the study's folder, and print the main table."""
     from reports.collect import StudyError
     from reports.page import write_report
+    from reports.tables import main_table_text
 
     wanted = [word for word in formats.replace(" ", "").split(",") if word]
     try:
         page = write_report(list(folders), formats=wanted, method=interval, **options)  # type: ignore[arg-type]
-        text = _main_table(list(folders), interval, options)
+        text = main_table_text(list(folders), method=interval, **options)
     except StudyError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     click.echo(text)
     click.echo(page if "html" in wanted else page.parent)
-
-
-def _main_table(folders: list[Path], interval: str, options: dict[str, str | float | None]) -> str:
-    from reports import compare, result_tables
-    from reports.collect import read_studies
-    from reports.tables import to_text
-
-    study = read_studies(folders)
-    chosen = compare.options_for(study, method=interval, **options)  # type: ignore[arg-type]
-    return to_text(result_tables.short_table(study, compare.main_table(study, chosen), chosen))
 
 
 if __name__ == "__main__":

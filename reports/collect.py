@@ -48,6 +48,11 @@ class Study:
         return name if name in self.arm_names else None
 
     @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """The comparisons that the study file plans, between arms that are there."""
+        return tuple((one, other) for one, other in self.plan.get("pairs", ()) if {one, other} <= set(self.arm_names))
+
+    @property
     def unfinished(self) -> int:
         return int(self.trials["state"].isin(UNFINISHED).sum())
 
@@ -133,13 +138,14 @@ def _joined(studies: Sequence[Study], twice: set[str]) -> Study:
         arms += [{**arm, "name": label(study, arm["name"])} for arm in study.arms]
     first = studies[0]
     roles = {role: label(first, first.plan[role]) for role in ("reference", "baseline") if first.plan.get(role)}
+    pairs = [[label(study, name) for name in pair] for study in studies for pair in study.plan.get("pairs", ())]
     parameters = {key: value for study in reversed(studies) for key, value in study.plan.get("parameters", {}).items()}
     return Study(
         name=" + ".join(study.name for study in studies),
         folders=tuple(study.folders[0] for study in studies),
         trials=_stacked(frames),
         epochs=_stacked([study.epochs for study in studies]).drop_duplicates(["id", "epoch"], ignore_index=True),
-        plan={**first.plan, **roles, "parameters": parameters},
+        plan={**first.plan, **roles, "pairs": pairs, "parameters": parameters},
         arms=tuple(arms),
         environments={name: value for study in studies for name, value in study.environments.items()},
         files={name: value for study in studies for name, value in study.files.items()},

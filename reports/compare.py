@@ -31,6 +31,8 @@ class Options:
     alpha: float = 0.05
     correction: Correction = "holm"
     method: Method = "t"
+    pairs: tuple[tuple[str, str], ...] = ()  # planned comparisons (arm, other), a family of their own
+    pairs_asked: bool = False  # named on the command line, not in the study file
 
     @property
     def column(self) -> str:
@@ -100,13 +102,17 @@ def options_for(
     at: str = "last",
     alpha: float | None = None,
     method: Method = "t",
+    pairs: Sequence[tuple[str, str]] = (),
 ) -> Options:
     """The user's wishes over plan.json's over the defaults. StudyError for an arm or a metric that is not there."""
-    for option, name in (("--baseline", baseline), ("--reference", reference)):
+    named = [("--baseline", baseline), ("--reference", reference), *(("--pair", name) for pair in pairs for name in pair)]
+    for option, name in named:
         if name is not None and name not in study.arm_names:
             raise StudyError(f"{option}: no arm {name!r} in this study; {_choices(name, study.arm_names)}")
     if alpha is not None and not 0 < alpha < 1:
         raise StudyError(f"--alpha must lie between 0 and 1; got {alpha:g}.")
+    if same := [one for one, other in pairs if one == other]:
+        raise StudyError(f"--pair: an arm cannot be compared with itself; got {same[0]} twice.")
     options = Options(
         metric=metric or "test/accuracy",
         at=at,
@@ -115,6 +121,8 @@ def options_for(
         alpha=alpha if alpha is not None else round(1 - float(study.plan.get("confidence", 0.95)), 9),
         correction=study.plan.get("correction", "holm"),
         method=method,
+        pairs=tuple(dict.fromkeys((one, other) for one, other in pairs)) or study.pairs,
+        pairs_asked=bool(pairs),
     )
     numbers = study.trials.select_dtypes("number").columns
     if options.column not in numbers:
@@ -190,17 +198,27 @@ def _differences(values: pd.DataFrame, options: Options) -> dict[tuple[str, str]
         if arm != against
     }
     family = [key for key in plain if key != options.against]  # (reference, baseline) is the same test as (baseline, reference)
-    p = dict(zip(family, statistics.corrected([plain[key].p for key in family], options.correction), strict=True))
-    sizes = [plain[key].n for key in family]
-    possible = dict(zip(family, statistics.can_be_significant(sizes, options.alpha, options.correction), strict=True))
-    judged = {}
-    for key, record in plain.items():
-        comparison_family = key if key in p else key[::-1]
-        words = statistics.verdict(
-            record.mean, record.n, p[comparison_family], possible[comparison_family], options.alpha, options.higher_is_better
-        )
-        judged[key] = replace(record, p_corrected=p[comparison_family], verdict=words)
-    return judged
+    found = dict(zip(family, judged([plain[key] for key in family], options), strict=True))
+    if options.against in plain:
+        found[options.against] = turned(found[options.against[::-1]], options.against[1])
+    return found
+
+
+def judged(family: Sequence[Difference], options: Options) -> list[Difference]:
+    """One family of tests, corrected over all that could be made, each with its verdict."""
+    p = statistics.corrected([record.p for record in family], options.correction)
+    possible = statistics.can_be_significant([record.n for record in family], options.alpha, options.correction)
+    alpha, higher = options.alpha, options.higher_is_better
+    return [
+        replace(record, p_corrected=q, verdict=statistics.verdict(record.mean, record.n, q, can, alpha, higher))
+        for record, q, can in zip(family, p, possible, strict=True)
+    ]
+
+
+def turned(record: Difference, against: str) -> Difference:
+    """The same comparison, seen from the other arm."""
+    words = {statistics.BETTER: statistics.WORSE, statistics.WORSE: statistics.BETTER}.get(record.verdict, record.verdict)
+    return replace(record, against=against, mean=-record.mean, low=-record.high, high=-record.low, effect=-record.effect, verdict=words)
 
 
 def difference(arm: pd.Series, other: pd.Series, against: str, options: Options) -> Difference:

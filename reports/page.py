@@ -47,6 +47,7 @@ def write_report(
     at: str = "last",
     alpha: float | None = None,
     method: Method = "t",
+    pairs: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """Writes <folder>/report/{index.html, tables/, figures/} and returns the page's path; several folders are joined in the first's.
 
@@ -56,7 +57,7 @@ def write_report(
     if unknown := set(formats) - set(FORMATS):
         raise StudyError(f"--formats: no such format {', '.join(sorted(unknown))}; there are {', '.join(FORMATS)}.")
     study = read_studies(folder)
-    options = options_for(study, baseline=baseline, reference=reference, metric=metric, at=at, alpha=alpha, method=method)
+    options = options_for(study, baseline=baseline, reference=reference, metric=metric, at=at, alpha=alpha, method=method, pairs=pairs)
     target = report_folder(study)
     with styled():
         found = list(all_sections(study, options))

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from reports import ablation, ablation_views, compare, diagnostics, distributions, plots, result_tables, search_views, style, tuning_views
+from reports import (
+    ablation,
+    ablation_views,
+    compare,
+    diagnostics,
+    distributions,
+    planned,
+    plots,
+    result_tables,
+    search_views,
+    style,
+    tuning_views,
+)
 from reports.collect import UNFINISHED, Study
 from reports.compare import ArmResult, Options
 from reports.style import Animation, Picture
@@ -36,6 +48,7 @@ def all_sections(study: Study, options: Options) -> Iterator[Section]:
     looks = style.looks(study.arm_names, options.reference, options.baseline)
     measured = any(result.n for result in results)
     yield from _outcome(study, results, options, looks)
+    yield from section("planned", planned.title(options), "", planned.table(study, options))
     yield from section("curves", "Learning curves", "", plots.learning_curves(study, options, looks))
     yield from _ablation(study, options)
     yield from _search(study, options, looks)

@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -185,12 +186,13 @@ def write_table(table: Table, folder: Path, formats: Sequence[str]) -> list[str]
     return names
 
 
-def main_table_text(folder: str | Path) -> str:
-    """The main table of a study's folder as it stands, for a terminal."""
-    from reports import result_tables
-    from reports.collect import read_study
+def main_table_text(folders: str | Path | Sequence[str | Path], **wishes: Any) -> str:
+    """The main table of a study as it stands, and its planned comparisons, for a terminal. ``wishes`` go to compare.options_for."""
+    from reports import planned, result_tables
+    from reports.collect import read_studies
     from reports.compare import main_table, options_for
 
-    study = read_study(folder)
-    options = options_for(study)
-    return to_text(result_tables.short_table(study, main_table(study, options), options))
+    study = read_studies(folders)
+    options = options_for(study, **wishes)
+    tables = [result_tables.short_table(study, main_table(study, options), options), planned.table(study, options)]
+    return "\n\n".join(to_text(table) for table in tables if table is not None)

@@ -87,37 +87,39 @@ def time_left(plan: Plan, rows: estimate.Rows) -> list[str]:
 
 
 def power(plan: Plan) -> list[str]:
-    """The smallest p-value that the seeds can reach, and the difference that they would probably detect."""
-    seeds, alpha, baseline = len(plan.seeds), 1 - plan.spec.report.confidence, plan.spec.report.baseline
-    both = baseline is not None and baseline != plan.reference.name
-    comparisons, strictest = _comparisons(plan), strictest_alpha(plan)
+    """The smallest p-value that the seeds can reach, and the difference that they would probably detect, for each family of tests."""
+    seeds, pairs = len(plan.seeds), len(plan.spec.report.pairs)
     if seeds < 2:
         return [f"{seeds} seed{'s' * (seeds != 1)}: no interval and no test; give replicate.seeds of at least 2"]
-    smallest = 2.0 ** (1 - seeds)
+    both = f" and {plan.baseline.name}" if plan.baseline is not plan.reference else ""
+    lines = _family(plan, _comparisons(plan), f"comparisons with {plan.reference.name}{both}")
+    return lines + (_family(plan, pairs, "planned comparison" + "s" * (pairs > 1)) if pairs else [])
+
+
+def _family(plan: Plan, comparisons: int, what: str) -> list[str]:
+    seeds, alpha, strictest = len(plan.seeds), 1 - plan.spec.report.confidence, strictest_alpha(plan, comparisons)
+    smallest, detected = 2.0 ** (1 - seeds), detectable(seeds, strictest)
     needed = math.ceil(1 - math.log2(strictest))
-    lines = [
-        f"{seeds} paired seeds, {comparisons} comparisons with {plan.reference.name}"
-        + (f" and {baseline}" if both else "")
-        + f" ({plan.spec.report.correction} correction):",
-        f"  the smallest p of a test on ranks or signs is 2^(1 - {seeds}) = {smallest:.4g}; "
-        + (f"enough for {alpha:.3g}" if smallest <= strictest else f"a single difference needs {strictest:.3g} or less")
-        + ("" if smallest <= strictest else f": {needed} seeds"),
-        f"  a paired t-test detects with 80 % probability a difference of {detectable(seeds, strictest):.2f} times the standard "
-        "deviation of the paired differences",
+    enough = f"enough for {alpha:.3g}" if smallest <= strictest else f"a single difference needs {strictest:.3g} or less: {needed} seeds"
+    return [
+        f"{seeds} paired seeds, {comparisons} {what} ({plan.spec.report.correction} correction):",
+        f"  the smallest p of a test on ranks or signs is 2^(1 - {seeds}) = {smallest:.4g}; {enough}",
+        f"  a paired t-test detects with 80 % probability a difference of {detected:.2f} times the standard deviation of the paired "
+        "differences",
+        f"  (for example {detected * 0.5:.2f} points where these differ by 0.5 points from seed to seed)",
     ]
-    return [*lines, f"  (for example {detectable(seeds, strictest) * 0.5:.2f} points where these differ by 0.5 points from seed to seed)"]
 
 
 def _comparisons(plan: Plan) -> int:
-    """With the reference, and with the report's baseline if it has one; the pair of these two is compared once."""
-    both = plan.spec.report.baseline not in (None, plan.reference.name)
+    """With the reference, and with the report's baseline if that is another arm; the pair of these two is compared once."""
+    both = plan.baseline is not plan.reference
     return max(1, len(plan.arms) - 1 + (len(plan.arms) - 2 if both else 0))
 
 
-def strictest_alpha(plan: Plan) -> float:
+def strictest_alpha(plan: Plan, comparisons: int) -> float:
     """The p that a single difference must reach: under a correction, that of the first of all comparisons."""
     alpha = 1 - plan.spec.report.confidence
-    return alpha / _comparisons(plan) if plan.spec.report.correction != "none" else alpha
+    return alpha / comparisons if plan.spec.report.correction != "none" else alpha
 
 
 def _spread(plan: Plan, rows: estimate.Rows) -> list[str]:
@@ -131,7 +133,7 @@ def _spread(plan: Plan, rows: estimate.Rows) -> list[str]:
         pairs = [value - accuracy[reference][seed] for seed, value in values.items() if seed in accuracy[reference]]
         if name != reference and len(pairs) > 1 and len(plan.seeds) > 1:
             spread = statistics.stdev(pairs)
-            found = detectable(len(plan.seeds), strictest_alpha(plan)) * spread
+            found = detectable(len(plan.seeds), strictest_alpha(plan, _comparisons(plan))) * spread
             lines.append(f"    {name}: {found:.2f} points, where differences have a spread of {spread:.2f} (n = {len(pairs)})")
     return [f"  with the spread of the replicates so far, of a difference from {reference}:", *lines] if lines else []
 

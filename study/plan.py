@@ -94,6 +94,12 @@ class Plan:
         return self.arms[0]
 
     @cached_property
+    def baseline(self) -> Arm:
+        """The arm that reports compare every other one with besides the reference: the chosen, else the first baseline."""
+        baselines = [arm for arm in self.arms if arm.role == "baseline"]
+        return self.by_name[self.spec.report.baseline] if self.spec.report.baseline else (*baselines, self.reference)[0]
+
+    @cached_property
     def seeds(self) -> list[int]:
         replicate = self.spec.replicate
         return [replicate.first_seed + index for index in range(replicate.seeds)]
@@ -278,12 +284,12 @@ def search_name(plan: Plan, arm: Arm) -> str | None:
 def plan_record(plan: Plan) -> dict[str, Any]:
     """What ``plan.json`` holds: what the study file asks for now, for reports and for the next run."""
     spec = plan.spec
-    baselines = [arm.name for arm in plan.arms if arm.role == "baseline"]
     return {
         "study": spec.name,
         "metric": spec.metric.model_dump(),
         "reference": plan.reference.name,
-        "baseline": spec.report.baseline or (baselines or [plan.reference.name])[0],
+        "baseline": plan.baseline.name,
+        "pairs": [list(pair) for pair in spec.report.pairs],
         "confidence": spec.report.confidence,
         "correction": spec.report.correction,
         "seeds": spec.replicate.seeds,

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from eisnn.yaml_file import ConfigError
+from eisnn.yaml_file import ConfigError, suggestion
 
 if TYPE_CHECKING:
     from study.plan import Arm
@@ -19,6 +19,7 @@ def problems(spec: StudySpec, arms: list[Arm]) -> Iterator[str]:
         yield f"baselines.{name}: an ablation arm has this name too; rename the baseline"
     if spec.report.baseline is not None and spec.report.baseline not in names:
         yield f"report.baseline: must name an arm ({', '.join(names)}), given {spec.report.baseline}"
+    yield from _pairs(spec, names)
     if any(design != "leave_one_out" for design in spec.ablation.design):
         yield from _clashes(spec)
     yield from _same_data(arms)
@@ -27,6 +28,19 @@ def problems(spec: StudySpec, arms: list[Arm]) -> Iterator[str]:
             yield f"parameters.{path}: no arm can search it: {arms[0].left_out[path]}"
     for arm in arms:
         yield from _impossible_values(arm)
+
+
+def _pairs(spec: StudySpec, names: list[str]) -> Iterator[str]:
+    seen: list[set[str]] = []
+    for index, pair in enumerate(spec.report.pairs):
+        for name in pair:
+            if name not in names:
+                yield f"report.pairs.{index}: must name two arms, given {name}{suggestion(name, names)}"
+        if pair[0] == pair[1]:
+            yield f"report.pairs.{index}: must name two different arms, given {pair[0]} twice"
+        elif set(pair) in seen:
+            yield f"report.pairs.{index}: {pair[0]} and {pair[1]} are compared by an earlier pair already"
+        seen.append(set(pair))
 
 
 def _clashes(spec: StudySpec) -> Iterator[str]:

@@ -38,6 +38,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _pair(value: Any) -> Any:
+    if not (isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(name, str) for name in value)):
+        raise ValueError(f"must be the names of two arms, such as [full, bn], given {str(value)[:80]}")
+    return tuple(value)
+
+
 def _share(value: Any) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if value != "auto" and not (number and value >= 0):
@@ -48,6 +54,7 @@ def _share(value: Any) -> Any:
 
 
 Value = Annotated[Any, BeforeValidator(_plain)]
+Pair = Annotated[tuple[str, str], BeforeValidator(_pair)]
 Logger = Literal["tensorboard", "mlflow", "wandb"]
 Loggers = Annotated[tuple[Logger, ...], BeforeValidator(_to_tuple)]
 Design = Literal["leave_one_out", "add_one_in", "factorial"]
@@ -187,9 +194,10 @@ class Retry(Section):
 
 
 class ReportSpec(Section):
-    """What the report compares with, and how sure it is."""
+    """What the report compares with, and how sure it is. ``pairs``: further comparisons, each (arm - other), a family of their own."""
 
     baseline: str | None = None
+    pairs: Annotated[tuple[Pair, ...], BeforeValidator(_to_tuple)] = ()
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     correction: Literal["holm", "bonferroni", "none"] = "holm"
 

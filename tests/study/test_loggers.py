@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import struct
 import subprocess
 import sys
@@ -254,8 +255,8 @@ def test_all_loggers_after_a_kill_hold_every_epoch_once(tmp_path: Path, monkeypa
     interrupted = {identity: len(rows) for identity, rows in crash.histories(place).items()}
     assert crash.run(space, "--max-concurrent", "1") == 0, (tmp_path / "output.txt").read_text()
     output = (tmp_path / "output.txt").read_text()
-    assert "logger" not in output, output
-    assert all(count < 60 for count in interrupted.values())
+    assert not re.search(r"the \w+ logger (lost|could|has)", output), output
+    assert next(iter(interrupted.values())) in range(1, 60)
 
     trials, epochs = store.trials_frame(place), store.epochs_frame(place)
     tensorboard = {f"{arm}/replicate/0": scalars(place / "logs" / "tensorboard" / arm / "replicate-0") for arm in ("full", "bn")}

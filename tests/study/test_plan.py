@@ -9,6 +9,7 @@ import pytest
 
 from eisnn.config import trial_id
 from eisnn.yaml_file import ConfigError
+from study.dry_run import power
 from study.plan import Plan, fingerprint, incomparable, plan_record
 
 PlanOf = Callable[[dict[str, Any]], Plan]
@@ -152,3 +153,30 @@ def test_the_plan_record_is_plain(plan_of: PlanOf, study_tree: dict[str, Any]) -
     assert record["baseline"] == "bn"
     assert record["arms"][1]["factors"] == ["straight_through"]
     assert record["arms"][0]["optuna_study"].startswith("full-")
+
+
+def test_planned_pairs_are_checked_recorded_and_change_no_trial(plan_of: PlanOf, study_tree: dict[str, Any]) -> None:
+    before = plan_of(study_tree)
+    study_tree["report"] = {"pairs": [["bn", "no_straight_through"]]}
+    after = plan_of(study_tree)
+    assert (plan_record(before)["pairs"], plan_record(after)["pairs"]) == ([], [["bn", "no_straight_through"]])
+    ids = [[trial_id(arm.config({}, seed)) for arm in plan.arms for seed in plan.seeds] for plan in (before, after)]
+    assert ids[0] == ids[1]
+    assert [fingerprint(before, arm) for arm in before.arms] == [fingerprint(after, arm) for arm in after.arms]
+    assert incomparable(plan_record(before), plan_record(after)) is None
+    assert "2 paired seeds, 1 planned comparison (holm correction):" in power(after)
+    assert len(power(after)) == 2 * len(power(before))
+    for pairs, message in (
+        ([["no_straigt_through", "full"]], r"report.pairs.0: must name two arms, given .*; did you mean 'no_straight_through'\?"),
+        ([["bn", "bn"]], "report.pairs.0: must name two different arms, given bn twice"),
+        ([["bn", "full"], ["full", "bn"]], "report.pairs.1: full and bn are compared by an earlier pair already"),
+        ([["bn"]], r"report.pairs.0: must be the names of two arms, such as \[full, bn\], given \['bn'\]"),
+        ("bn", "report.pairs.0: must be the names of two arms"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            plan_of({**study_tree, "report": {"pairs": pairs}})
+
+
+def test_the_dry_runs_family_is_the_reports(plan_of: PlanOf, study_tree: dict[str, Any]) -> None:
+    """Without report.baseline the report compares with the first baseline too: full-bn, no_st-full, no_st-bn."""
+    assert power(plan_of(study_tree))[0] == "2 paired seeds, 3 comparisons with full and bn (holm correction):"
