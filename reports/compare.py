@@ -17,7 +17,15 @@ from reports import statistics
 from reports.collect import STATES, Study, StudyError
 from reports.statistics import Correction, Method
 
-COSTS = ("parameters", "seconds_per_epoch", "peak_memory_mb", "macs", "acs", "energy_nj", "firing_rate")
+COSTS = {  # what an axis says, and the factor from the stored unit to that one
+    "parameters": ("parameters", 1.0),
+    "seconds_per_epoch": ("training time per epoch (s)", 1.0),
+    "peak_memory_mb": ("peak memory (MB)", 1.0),
+    "macs": ("multiply-accumulates per image (M)", 1e-6),
+    "acs": ("accumulates per image (M)", 1e-6),
+    "energy_nj": ("estimated energy per image (µJ)", 1e-3),
+    "firing_rate": ("firing rate (spikes per cell and step)", 1.0),
+}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from reports import statistics, style
 from reports.collect import Study
-from reports.compare import ArmResult, Options
+from reports.compare import COSTS, ArmResult, Options
 from reports.result_tables import difference_cell, metric_header, metric_name, reading, show
 from reports.style import INK, LINE, PAGE, QUIET, Look, Picture
 from reports.tables import DASH, number, significant_digits, span
@@ -227,7 +227,7 @@ def _bundle(axes: Axes, curves: pd.DataFrame, look: Look) -> None:
 
 def cost_plane(results: Sequence[ArmResult], options: Options, looks: Mapping[str, Look]) -> Picture | None:
     """Accuracy against energy and against time, with the arms that nothing else beats in both joined."""
-    axes_of = {"energy_nj": ("estimated energy per image (µJ)", 1e-3), "seconds_per_epoch": ("training time per epoch (s)", 1.0)}
+    axes_of = {key: COSTS[key] for key in ("energy_nj", "seconds_per_epoch")}
     measured = {key: [r for r in results if r.n and not math.isnan(r.costs[key])] for key in axes_of}
     keys = [key for key, found in measured.items() if len(found) > 1]
     if not keys:

@@ -147,7 +147,7 @@ class Agenda:
                 self.proposals[name][proposal.number] = proposal
                 if proposal.id is not None:
                     return self.search_job(self.plan.by_name[name], proposal)
-                self.searches[name].tell(proposal.number, "failed", None, "these values do not go together")
+                self.searches[name].tell(proposal.number, "failed", {}, "these values do not go together")
             self.choose(self.plan.by_name[name])
         return None
 
@@ -236,11 +236,10 @@ class Agenda:
         if self.tables.epochs(job.id) != state["epochs"]:
             self.tables.set_epochs(job.id, store.read_history(store.trial_folder(self.folder, job.id)) or [])
         if job.kind == "search":
-            value = state["metrics"].get(self.plan.spec.metric.name)
             if state.get("again"):
                 self.untold[job.key] = state  # the next attempt may succeed: Optuna hears of it when the run ends
             else:
-                self.searches[job.arm].tell(job.number, state["state"], value, state.get("reason"))
+                self.searches[job.arm].tell(job.number, state["state"], state["metrics"], state.get("reason"))
             if state["state"] != "running":
                 (store.trial_folder(self.folder, job.id) / "checkpoint.pt").unlink(missing_ok=True)
         else:
@@ -278,7 +277,7 @@ class Agenda:
     def close(self) -> None:
         """The end of a run: failures of the surroundings are told to Optuna too, so that none is left RUNNING."""
         for (arm, _, number), state in self.untold.items():
-            self.searches[arm].tell(number, state["state"], None, state.get("reason"))
+            self.searches[arm].tell(number, state["state"], {}, state.get("reason"))
         self.untold.clear()
 
     # ---- choosing

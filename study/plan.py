@@ -272,7 +272,8 @@ def fingerprint(plan: Plan, arm: Arm) -> str:
     search = plan.spec.search
     kinds = {path: [p.type, p.log, p.choices, p.when] for path, p in arm.space.items()}
     fixed = resolved(arm.config({}, search.seed if search else 0))
-    text = json.dumps([NUMERICS_VERSION, fixed, plan.spec.metric.name, kinds], sort_keys=True)
+    second = [plan.spec.second_objective.model_dump()] if plan.spec.second_objective else []
+    text = json.dumps([NUMERICS_VERSION, fixed, plan.spec.metric.name, kinds, *second], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
@@ -287,6 +288,7 @@ def plan_record(plan: Plan) -> dict[str, Any]:
     return {
         "study": spec.name,
         "metric": spec.metric.model_dump(),
+        "second_objective": spec.second_objective.model_dump() if spec.second_objective else None,
         "reference": plan.reference.name,
         "baseline": plan.baseline.name,
         "pairs": [list(pair) for pair in spec.report.pairs],

@@ -51,7 +51,7 @@ def _recover_search(agenda: Agenda, arm: Arm, search: ArmSearch, diff: Diff) -> 
     for proposal in search.load():
         agenda.proposals[arm.name][proposal.number] = proposal
         if proposal.id is None:
-            search.tell(proposal.number, "failed", None, "these values do not go together")
+            search.tell(proposal.number, "failed", {}, "these values do not go together")
             continue
         job = agenda.search_job(arm, proposal)
         state = agenda.settled(job)

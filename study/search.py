@@ -53,7 +53,7 @@ class ArmSearch:
             self.optuna = optuna.create_study(
                 storage=storage,
                 study_name=search_name(plan, arm),
-                direction="maximize" if plan.spec.metric.mode == "max" else "minimize",
+                directions=["maximize" if mode == "max" else "minimize" for mode in plan.spec.objectives.values()],
                 pruner=self.pruner or optuna.pruners.NopPruner(),
                 load_if_exists=True,
             )
@@ -83,7 +83,7 @@ class ArmSearch:
                 continue
             self.retired += 1
             if running:
-                self.tell(proposal.number, "retired", None, "the study file no longer asks for it")
+                self.tell(proposal.number, "retired", {}, "the study file no longer asks for it")
         self.count = len(kept)
         return kept
 
@@ -112,13 +112,15 @@ class ArmSearch:
 
     def adopt(self, parameters: dict[str, Any], identity: str, state: Mapping[str, Any], values: Mapping[int, float]) -> None:
         """Enters a finished trial that is known from its folder alone (a lost database, or a search that changed its kind)."""
-        outcome = TOLD.get(state["state"], TrialState.FAIL)
+        outcome, measured = TOLD.get(state["state"], TrialState.FAIL), self.values(state["metrics"])
+        if outcome == TrialState.COMPLETE and measured is None:
+            outcome = TrialState.FAIL
         attributes = {"id": identity, "reason": state.get("reason") or ""}
         if state["state"] == "pruned":
             attributes["stopped_at"] = state["epochs"]
         trial = optuna.create_trial(
             state=outcome,
-            value=state["metrics"].get(self.plan.spec.metric.name) if outcome == TrialState.COMPLETE else None,
+            values=measured if outcome == TrialState.COMPLETE else None,
             params={path: choice(value) for path, value in parameters.items()},
             distributions={path: distribution(self.arm.space[path]) for path in parameters},
             intermediate_values=dict(values) if self.pruner else {},
@@ -208,25 +210,30 @@ class ArmSearch:
 
     # -- what came of it
 
-    def tell(self, number: int, state: str, value: float | None, reason: str | None) -> None:
+    def values(self, metrics: Mapping[str, float]) -> list[float] | None:
+        """What a trial measured of each objective; None if one is missing."""
+        measured = [metrics.get(name) for name in self.plan.spec.objectives]
+        return None if None in measured else [float(value) for value in measured if value is not None]
+
+    def tell(self, number: int, state: str, metrics: Mapping[str, float], reason: str | None) -> None:
         """Records a trial's end truthfully: COMPLETE, PRUNED, or FAIL with the state and reason as attributes."""
         handle = self.handles[number]
         if self.storage.get_trial(handle).state.is_finished():
             return
-        outcome = TOLD.get(state, TrialState.FAIL)
+        outcome, values = TOLD.get(state, TrialState.FAIL), self.values(metrics)
         if state == "diverged" and self.search.diverged == "worst":
-            outcome, value = TrialState.COMPLETE, self._worst()
-        if outcome == TrialState.COMPLETE and value is None:
+            outcome, values = TrialState.COMPLETE, self._worst()
+        if outcome == TrialState.COMPLETE and values is None:
             outcome = TrialState.FAIL
         self.storage.set_trial_user_attr(handle, "state", state)
         if reason:
             self.storage.set_trial_user_attr(handle, "reason", reason[:500])
         with warnings.catch_warnings(action="ignore"):
-            self.optuna.tell(number, value if outcome == TrialState.COMPLETE else None, outcome)
+            self.optuna.tell(number, values if outcome == TrialState.COMPLETE else None, outcome)
 
-    def _worst(self) -> float | None:
+    def _worst(self) -> list[float] | None:
         """An accuracy of 0, or the largest loss told so far."""
         if METRICS[self.plan.spec.metric.name] == "max":
-            return 0.0
+            return [0.0]
         told = [trial.value for trial in self.optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
-        return max((value for value in told if value is not None), default=None)
+        return [max(value for value in told if value is not None)] if told else None

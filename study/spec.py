@@ -134,6 +134,14 @@ class Metric(Section):
         return self
 
 
+class SecondObjective(Section):
+    """What searches minimise (or maximise) besides ``metric``: their trials then spread along the Pareto front of the two, which the report
+    draws. An arm's configuration is still the one with the best ``metric``. Costs are of the trial's last epoch; energy is estimated."""
+
+    name: Literal["energy_nj", "macs", "acs", "parameters", "firing_rate", "seconds_per_epoch", "peak_memory_mb"] = "energy_nj"
+    mode: Literal["min", "max"] = "min"
+
+
 class Pruner(Section):
     """Stops search trials that fall behind: Optuna's pruners. Epochs count from 1."""
 
@@ -209,6 +217,7 @@ class StudySpec(Section):
     base: str
     overrides: dict[str, Value] = Field(default_factory=dict)
     metric: Metric = Metric()
+    second_objective: SecondObjective | None = None
     parameters: dict[str, Parameter] = Field(default_factory=dict)
     search: Search | None = None
     ablation: Ablation = Ablation()
@@ -222,6 +231,12 @@ class StudySpec(Section):
     report: ReportSpec = ReportSpec()
     diagnostics: Annotated[Literal["off", "scalars", "distributions"], BeforeValidator(_word)] = "off"
     loggers: Loggers = ()  # who else hears of every epoch; each needs the extra of its name
+
+    @property
+    def objectives(self) -> dict[str, str]:
+        """What a search optimises: max or min, by name."""
+        second = self.second_objective
+        return {self.metric.name: self.metric.mode} | ({second.name: second.mode} if second else {})
 
     @property
     def tuned(self) -> bool:

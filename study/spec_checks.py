@@ -120,6 +120,11 @@ def _search(spec: StudySpec) -> Iterator[str]:
                 yield f"{key}: must name a parameter{suggestion(path, spec.parameters)}"
             elif not spec.parameters[path].can_be(value):
                 yield f"{key}: must be {_range(spec.parameters[path])}, given {value!r}"
+    if spec.second_objective is not None:
+        if search.pruner.type != "none":
+            yield f"search.pruner.type: must be none with a second_objective, given {search.pruner.type}"
+        if search.diverged == "worst":
+            yield "search.diverged: must be fail with a second_objective (a cost has no worst value), given worst"
     if search.sampler == "grid":
         for path, parameter in spec.parameters.items():
             if parameter.type == "float" and parameter.step is None:

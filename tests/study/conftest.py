@@ -91,6 +91,7 @@ def stand_in(config: Any, *, report: Any, resume_from: Path, checkpoint_to: Path
         checkpoint_to.write_text(json.dumps(history))
         report(history[-1])
     best = {"val/accuracy_best": history[-1]["val/accuracy"], "best_epoch": len(history), "parameters": 10, "seconds_per_epoch": 0.5}
+    best["energy_nj"] = 100 * draw.random()
     return {**history[-1], **best, **({"test/accuracy": quality, "test/loss": 1.0, "test/accuracy_best": quality} if test else {})}
 
 
