@@ -208,11 +208,10 @@ def comparison_table(results: Sequence[ArmResult], options: Options) -> Table:
 def cost_table(results: Sequence[ArmResult]) -> Table:
     """What a replicate of each arm costs, on average."""
     headers = ("parameters", "s / epoch", "peak memory (MB)", "MACs / image (M)", "ACs / image (M)", "energy / image (µJ)", "firing rate")
-    scales = dict(zip(COSTS, (1.0, 1.0, 1.0, 1e-6, 1e-6, 1e-3, 1.0), strict=True))
     rows = []
     for result in results:
         cells = [Cell(number(result.costs["parameters"], 0), result.costs["parameters"])]
-        cells += [Cell(significant_digits(result.costs[key] * scales[key]), result.costs[key]) for key in COSTS[1:]]
+        cells += [Cell(significant_digits(result.costs[key] * scale), result.costs[key]) for key, (_, scale) in list(COSTS.items())[1:]]
         rows.append((Cell(result.arm, result.arm), *cells))
     text = (
         "Means over completed replicates. Energy is an estimate for inference: 0.9 pJ an accumulate (AC), 4.6 pJ a"
