@@ -38,7 +38,7 @@ def test_every_question_has_its_file_and_its_cpu_sibling():
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
-def test_says_what_it_asks_and_can_be_planned(path):
+def test_says_what_it_asks_and_can_be_planned(path, tmp_path):
     """The head gives the question, the design, its cost and how to read the outcome; all arms exist and see the same data."""
     text = path.read_text(encoding="utf-8")
     head = text.split("\nname: ")[0]
@@ -53,7 +53,7 @@ def test_says_what_it_asks_and_can_be_planned(path):
     arms = re.search(r"(\d+) arms", head)
     assert arms is None or int(arms[1]) == len(plan.arms)
     assert f"{len(plan.seeds)} " in head.split("Design")[1]
-    assert f"{len(plan.arms)} arms" in dry_run(plan)
+    assert f"{len(plan.arms)} arms" in dry_run(plan, tmp_path)
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.stem in QUESTIONS], ids=name)
