@@ -95,9 +95,9 @@ class Plan:
 
     @cached_property
     def baseline(self) -> Arm:
-        """The arm that reports compare every other one with besides the reference: the chosen, else the first baseline."""
-        baselines = [arm for arm in self.arms if arm.role == "baseline"]
-        return self.by_name[self.spec.report.baseline] if self.spec.report.baseline else (*baselines, self.reference)[0]
+        """The arm that reports compare every other one with besides the reference: ``report.baseline``; without one, nothing but the
+        reference, since every comparison more makes each of them harder to show."""
+        return self.by_name[self.spec.report.baseline or self.reference.name]
 
     @cached_property
     def seeds(self) -> list[int]:

@@ -202,7 +202,8 @@ class Retry(Section):
 
 
 class ReportSpec(Section):
-    """What the report compares with, and how sure it is. ``pairs``: further comparisons, each (arm - other), a family of their own."""
+    """What the report compares with, and how sure it is. ``baseline``: the arm that all others are compared with besides the reference;
+    none unless given. ``pairs``: further comparisons, each (arm - other), a family of their own."""
 
     baseline: str | None = None
     pairs: Annotated[tuple[Pair, ...], BeforeValidator(_to_tuple)] = ()
