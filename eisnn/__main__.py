@@ -34,7 +34,9 @@ def command(
     import torch
 
     from eisnn.allocator import keep_freed_memory
+    from eisnn.user_code import look_in
 
+    look_in([Path(), *(Path(given).parent for given in (scratch, config) if given)])
     keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
@@ -57,10 +59,13 @@ def train(config: TrialConfig, folder: Path, device: str, log: int) -> None:
 
     from eisnn.checkpoint import write_atomically
     from eisnn.training import fit
+    from eisnn.user_code import notes
 
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "config.yaml", yaml.safe_dump(resolved(config), sort_keys=False).encode())
     checkpoint = folder / "checkpoint.pt"
+    for note in notes(resolved(config)):
+        click.echo(note)
     click.echo(f"trial {trial_id(config)}: {describe(config)} -> {folder}")
     begin = time.perf_counter()
 
@@ -68,7 +73,8 @@ def train(config: TrialConfig, folder: Path, device: str, log: int) -> None:
         click.echo(
             f"epoch {metrics['epoch']:>{len(str(config.train.epochs))}}/{config.train.epochs}"
             f"  loss {metrics['train/loss']:.4f}  train {metrics['train/accuracy']:6.2%}  validation {metrics['val/accuracy']:6.2%}"
-            f"  rate {metrics['firing_rate']:.3f}  {metrics['seconds']:.2f} s"
+            + (f"  rate {metrics['firing_rate']:.3f}" if "firing_rate" in metrics else "")
+            + f"  {metrics['seconds']:.2f} s"
         )
 
     final = fit(
@@ -86,7 +92,8 @@ def log_options(log: int, folder: Path) -> dict[str, Any]:
 
 def describe(config: TrialConfig) -> str:
     model = config.model
-    return f"{model.arch}-{model.layers}, {model.norm}, T = {model.T}, {config.data.name}, {config.train.epochs} epochs, seed {config.seed}"
+    net = f"{model.arch}-{model.layers}, {model.norm}" if model.factory is None else model.factory
+    return f"{net}, T = {model.T}, {config.data.name}, {config.train.epochs} epochs, seed {config.seed}"
 
 
 def measure(path: Path, config: str | None, device: str, export: str | None) -> None:
@@ -101,8 +108,8 @@ def measure(path: Path, config: str | None, device: str, export: str | None) -> 
     data = load(model.config.data, T=model.T)
     for name, split in (("validation", data.validation), ("test", data.test)):
         outcome = evaluate(model, to_device(split, place), dtype=next(model.parameters()).dtype)
-        rate = f"firing rate {outcome.mean_rate:.3f}"
-        click.echo(f"{name}: accuracy {outcome.accuracy:.2%}, loss {outcome.loss:.4f}, {rate}, n = {len(split)} images")
+        rate = f" firing rate {outcome.mean_rate:.3f}," if outcome.rates else ""
+        click.echo(f"{name}: accuracy {outcome.accuracy:.2%}, loss {outcome.loss:.4f},{rate} n = {len(split)} images")
     if export is not None:
         export_safetensors(model, export)
         click.echo(f"weights and config written to {export}")

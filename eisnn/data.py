@@ -26,6 +26,7 @@ from eisnn.data_files import data_root
 from eisnn.datasets import Source
 from eisnn.errors import DataError
 from eisnn.seeding import generator
+from eisnn.user_code import is_reference
 
 SHAPES: dict[str, tuple[tuple[int, int, int], int]] = {  # (C, H, W) and classes
     "digits": ((1, 8, 8), 10),
@@ -37,6 +38,8 @@ SHAPES: dict[str, tuple[tuple[int, int, int], int]] = {  # (C, H, W) and classes
     "cifar10_dvs": ((2, 48, 48), 10),
     "dvs_gesture": ((2, 48, 48), 11),
 }
+
+EVENTS = ("cifar10_dvs", "dvs_gesture")
 
 _READERS: dict[str, Callable[[Path, int], Source]] = {
     "digits": lambda root, T: datasets.digits(),
@@ -85,7 +88,8 @@ class Dataset:
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """C, H, W of one image, or of one frame."""
-        return SHAPES[self.name][0]
+        channels, height, width = self.train.stored.shape[-3:]
+        return channels, height, width
 
 
 def load(data: DataConfig, *, T: int) -> Dataset:
@@ -94,9 +98,7 @@ def load(data: DataConfig, *, T: int) -> Dataset:
     Raises:
         DataError: it is missing, truncated or corrupt, or the sizes asked for cannot be met.
     """
-    source = _READERS[data.name](data_root(data.root), T)
-    shape, classes = SHAPES[data.name]
-    _check(data.name, source, shape, classes)
+    source, classes = _source(data, T)
     train, validation, test = _parts(data, source)
     train_set = torch.from_numpy(source.images)
     test_set = train_set if source.test_images is None else torch.from_numpy(source.test_images)
@@ -113,6 +115,29 @@ def load(data: DataConfig, *, T: int) -> Dataset:
         test=split(test_set, test_labels, test),
         classes=classes,
     )
+
+
+def _source(data: DataConfig, T: int) -> tuple[Source, int]:
+    """The images as published, and how many classes they are of."""
+    if is_reference(data.name):
+        from eisnn.own import own_source
+
+        source = own_source(data.name, data_root(data.root), T)
+        labels = [labels for labels in (source.labels, source.test_labels) if labels is not None]
+        return source, int(np.concatenate(labels).max()) + 1
+    source = _READERS[data.name](data_root(data.root), T)
+    shape, classes = SHAPES[data.name]
+    _check(data.name, source, shape, classes)
+    return source, classes
+
+
+def shape_of(data: DataConfig, *, T: int) -> tuple[tuple[int, ...], tuple[int, int, int], int]:
+    """((T,) of event data, () of images; (C, H, W); classes). Reads no files, but of a dataset of the user's."""
+    if not is_reference(data.name):
+        return (T,) if data.name in EVENTS else (), *SHAPES[data.name]
+    source, classes = _source(data, T)
+    channels, height, width = source.images.shape[-3:]
+    return source.images.shape[1:-3], (channels, height, width), classes
 
 
 def _parts(data: DataConfig, source: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,8 +61,8 @@ class Probe:
         self.x = x.to(next(model.parameters()).dtype)
         self.y = y
 
-    def measure(self, epoch: int) -> list[Row]:
-        """The rows of one epoch. The device is waited for once."""
+    def measure(self, epoch: int, more: Mapping[tuple[str, str], float] = {}) -> list[Row]:
+        """The rows of one epoch, with ``more``: (layer, quantity) -> number. The device is waited for once."""
         found: dict[tuple[str, str], Tensor] = {}
 
         def see(layer: Layer, x: Tensor, shared: bool, out: Tensor) -> None:
@@ -75,8 +75,9 @@ class Probe:
                 found |= gradient_norms(self.model, F.cross_entropy(logits, self.y))
         found |= weight_quantities(self.model)
         values = torch.stack([value.detach().double() for value in found.values()]).tolist()
-        rows = [Row(epoch, *key, value) for key, value in zip(found, values, strict=True) if math.isfinite(value)]
-        order = {name: index for index, name in enumerate(dict.fromkeys(layer for layer, _ in found))}
+        numbers = dict(zip(found, values, strict=True)) | dict(more)
+        rows = [Row(epoch, *key, value) for key, value in numbers.items() if math.isfinite(value)]
+        order = {name: index for index, name in enumerate(dict.fromkeys(layer for layer, _ in numbers))}
         return sorted(rows, key=lambda row: order[row.layer])
 
 

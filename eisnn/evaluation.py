@@ -29,7 +29,8 @@ class Evaluation(NamedTuple):
 
     @property
     def mean_rate(self) -> float:
-        return sum(self.rates.values()) / len(self.rates)
+        """NaN for a network without cells of ours."""
+        return sum(self.rates.values()) / len(self.rates) if self.rates else math.nan
 
 
 class RateMeter:
@@ -57,7 +58,7 @@ class RateMeter:
 
     def rates(self, samples: int) -> dict[str, float]:
         """Per layer; ``samples`` is the number of (time step, image) pairs seen."""
-        values = (torch.stack(list(self.sums.values())) / samples).tolist()
+        values = (torch.stack(list(self.sums.values())) / samples).tolist() if self.sums else []
         return dict(zip(self.sums, values, strict=True))
 
 

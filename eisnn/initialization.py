@@ -26,6 +26,7 @@ from eisnn.circuit import CircuitLayer
 from eisnn.config import InitConfig
 from eisnn.errors import SilentInput
 from eisnn.models import Network
+from eisnn.own import OwnNetwork
 from eisnn.seeding import generator
 
 
@@ -189,6 +190,8 @@ def initialize_plain(layer: nn.Linear | nn.Conv2d, name: str, *, seed: int) -> N
 def initialize(model: Network, batch: Tensor, *, seed: int = 0, again: bool = False) -> None:
     """Initialises every layer of ``model``, from the bottom up, on one training batch (``batch`` as ``model`` takes it).
 
+    A network of the user's keeps the weights that it was built with, but for those of circuits in it.
+
     Raises:
         RuntimeError: the model is initialised already (its weights would be lost) and ``again`` is not set.
         SilentInput: a layer's input is silent; the message names it.
@@ -197,7 +200,7 @@ def initialize(model: Network, batch: Tensor, *, seed: int = 0, again: bool = Fa
         raise RuntimeError("this model is initialised already; pass again=True to draw its weights anew")
     handles = []
     for name, module in model.named_modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
+        if isinstance(module, nn.Linear | nn.Conv2d) and not isinstance(model, OwnNetwork):
             initialize_plain(module, name, seed=seed)
 
     def before(drive: CircuitLayer) -> Any:

@@ -24,6 +24,8 @@ from eisnn.circuit import CircuitLayer
 from eisnn.config import ModelConfig, TrialConfig, make_config
 from eisnn.neurons import LIF, at_least_float32
 from eisnn.normalize import NormalizedLayer, residual_scale
+from eisnn.seeding import derive
+from eisnn.user_code import is_reference
 
 MLP_TABLE = {
     2: [500],
@@ -50,7 +52,7 @@ class Block(nn.Module):
     ``plain_because`` says why this block takes the readable path (None: it does not, on a CPU).
     """
 
-    def __init__(self, drive: CircuitLayer | NormalizedLayer, neuron: LIF) -> None:
+    def __init__(self, drive: Any, neuron: LIF) -> None:
         super().__init__()
         self.drive = drive
         self.neuron = neuron
@@ -88,9 +90,13 @@ class Layers:
         self.config = config
         self.made = 0
 
-    def _drive(self, inputs: int, outputs: int, name: str, **shape: Any) -> CircuitLayer | NormalizedLayer:
+    def _drive(self, inputs: int, outputs: int, name: str, **shape: Any) -> Any:
         index, self.made = self.made, self.made + 1
         model, circuit = self.config.model, self.config.circuit
+        if is_reference(model.norm):
+            from eisnn.own import own_layer
+
+            return own_layer(inputs, outputs, config=model, name=name, **shape)
         if circuit is None:
             threshold = self.config.neuron.threshold
             return NormalizedLayer(inputs, outputs, config=model, threshold=threshold, first=index == 0, name=name, **shape)
@@ -320,10 +326,21 @@ def build_model(config: Any) -> Network:
 
     Raises:
         ConfigError: the config is not valid.
+        UserCodeError: a network or layer of the user's is not there, or not what it must be.
         ValueError: an E:I ratio that a layer cannot hold (named); a list of ratios of another length than the circuits.
     """
     config = as_trial_config(config)
+    with torch.random.fork_rng(devices=[]):  # layers of the user's draw from it; ours are drawn by `eisnn.initialize`
+        torch.manual_seed(derive(config.seed, "build"))
+        return _build(config)
+
+
+def _build(config: TrialConfig) -> Network:
     model = config.model
+    if model.factory is not None:
+        from eisnn.own import own_network
+
+        return own_network(config)
     make = Layers(config)
     body, features = FAMILIES[model.arch](make, model.input_shape or (3, 32, 32))
     output = make.output(features, model.classes or 10)

@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -29,8 +28,10 @@ from eisnn.initialization import initialize
 from eisnn.memory import MemoryMeter
 from eisnn.models import build_model, with_shapes
 from eisnn.optimize import ProjectedSGD, build_optimizer, learning_rate
+from eisnn.own import has_own_layers, own_quantities
 from eisnn.seeding import derive, generator
 from eisnn.transforms import augment
+from eisnn.user_code import is_reference, verify
 
 Metrics = dict[str, float]
 STEPS_BETWEEN_DIAGNOSTICS = 64
@@ -114,6 +115,8 @@ def train_epoch(run: Run, split: Split) -> tuple[float, float]:
     steps = math.ceil(len(order) / config.train.batch_size)
     totals = torch.zeros(2, dtype=torch.float64, device=device)
     run.model.train()
+    if has_own_layers(config):  # dropout and the like; our layers draw nothing
+        torch.manual_seed(derive(config.seed, "forward", epoch))
     for step, (x, y) in enumerate(batches(split, config.train.batch_size, order=order)):
         if config.data.augment:
             x = augment(config.data.name, x, rng)
@@ -133,7 +136,7 @@ def fit(
     checkpoint_to: str | Path | None = None,
     test: bool = False,
     device: str = "auto",
-    diagnose: Literal["off", "scalars", "distributions"] = "off",
+    diagnose: str = "off",
     diagnose_to: str | Path | None = None,
 ) -> Metrics:
     """Trains the network that ``config`` describes, and measures it.
@@ -146,17 +149,18 @@ def fit(
         test: measure the test set, once, at the end.
         device: "cpu", "cuda", or "auto": a GPU if there is one.
         diagnose: "scalars" writes diagnostics.csv (see `eisnn.diagnose`) to the folder ``diagnose_to``, epoch 0 being the initialised
-            network (see `observer` for which epochs); "distributions" also distributions.npz (see `eisnn.distributions`). Training
-            does not notice.
+            network (see `observer` for which epochs); "distributions" also distributions.npz (see `eisnn.distributions`);
+            "my_module:function" also what that function measures. Training does not notice.
 
     Returns:
-        The last epoch's metrics and val/accuracy_best, best_epoch, parameters, macs, acs, energy_nj (per image), seconds_per_epoch,
-        peak_memory_mb; with ``test`` also
-        test/accuracy, test/loss (last weights) and test/accuracy_best (weights of the best validation epoch). Accuracies are fractions.
+        The last epoch's metrics and val/accuracy_best, best_epoch, parameters, seconds_per_epoch, peak_memory_mb; macs, acs, energy_nj
+        (per image) where all layers are ours; with ``test`` also test/accuracy, test/loss (last weights) and test/accuracy_best (weights
+        of the best validation epoch). Accuracies are fractions.
 
     Raises:
-        Diverged, DataError, CheckpointError: see `eisnn.errors`.
+        Diverged, DataError, CheckpointError: see `eisnn.errors`. UserCodeError: see `eisnn.user_code`.
     """
+    verify(resolved(config))
     place = pick_device(device)
     memory = MemoryMeter(place)
     data = load(config.data, T=config.model.T)
@@ -178,6 +182,7 @@ def fit(
         loss, accuracy = train_epoch(run, train)
         measured = evaluate(run.model, validation, dtype=run.dtype)
         check_alive(run.epoch + 1, loss, measured)
+        rate = {} if math.isnan(measured.mean_rate) else {"firing_rate": measured.mean_rate}
         run.record(
             {
                 "epoch": run.epoch + 1,
@@ -186,7 +191,7 @@ def fit(
                 "val/loss": measured.loss,
                 "val/accuracy": measured.accuracy,
                 "learning_rate": run.optimizer.param_groups[0]["lr"],
-                "firing_rate": measured.mean_rate,
+                **rate,
                 "seconds": time.perf_counter() - start,
             }
         )
@@ -220,7 +225,7 @@ def observer(run: Run, train: Split, level: str, folder: str | Path | None) -> C
     def observe(epoch: int) -> None:
         if epoch % stride and epoch != epochs:
             return
-        append_rows(home / "diagnostics.csv", probe.measure(epoch))
+        append_rows(home / "diagnostics.csv", probe.measure(epoch, own_quantities(level, run.model, x, y) if is_reference(level) else {}))
         if distributions is not None:
             distributions.record(epoch)
 
@@ -244,16 +249,16 @@ def final_metrics(run: Run, data: Dataset, place: torch.device, *, test: bool) -
     history = run.history
     best = best_epoch(history)
     seconds = sorted(metrics["seconds"] for metrics in history)
-    probe, _ = next(batches(to_device(data.validation, place), PROBE))
-    operations = count_operations(run.model, probe.to(run.dtype))
+    costs: Metrics = {"parameters": sum(parameter.numel() for parameter in run.model.parameters())}
+    if not has_own_layers(run.config):
+        probe, _ = next(batches(to_device(data.validation, place), PROBE))
+        operations = count_operations(run.model, probe.to(run.dtype))
+        costs |= {"macs": operations.macs, "acs": operations.acs, "energy_nj": operations.energy_nj}
     final: Metrics = {
         **history[-1],
         "val/accuracy_best": history[best - 1]["val/accuracy"],
         "best_epoch": best,
-        "parameters": operations.parameters,
-        "macs": operations.macs,
-        "acs": operations.acs,
-        "energy_nj": operations.energy_nj,
+        **costs,
         "seconds_per_epoch": seconds[len(seconds) // 2],
     }
     if test:

@@ -22,7 +22,7 @@ from torch import Tensor
 from eisnn.authors import LoadReport, load_authors_state_dict, looks_like_the_authors
 from eisnn.checkpoint import write_atomically
 from eisnn.config import TrialConfig, make_config, resolved
-from eisnn.data import SHAPES
+from eisnn.data import shape_of
 from eisnn.errors import CheckpointError
 from eisnn.models import Network, as_trial_config, build_model, with_shapes
 
@@ -118,14 +118,18 @@ def load_network(path: str | Path, config: Any = None) -> Network:
     """The network with the weights in a file; ``config`` (as `eisnn.build_model` takes it) is needed where the file brings none.
 
     Raises:
-        CheckpointError: the file cannot be read, brings no config and none is given, or does not fit the config.
+        CheckpointError: the file cannot be read, brings no config (or one that names code) and none is given, or does not fit it.
     """
     weights = load_weights(path)
+    if config is None and weights.config is not None and weights.config.code:
+        modules = ", ".join(weights.config.code)
+        raise CheckpointError(f"{path}: its config names code that is not ours ({modules}); if you trust it, give that config as well")
     config = weights.config if config is None else config
     if config is None:
         raise CheckpointError(f"{path}: says nothing about its network; give the config of the network as well")
     config = as_trial_config(config)
-    model = build_model(with_shapes(config, *SHAPES[config.data.name]))
+    _, shape, classes = shape_of(config.data, T=config.model.T)
+    model = build_model(with_shapes(config, shape, classes))
     try:
         put_weights(model, weights.tensors)
     except CheckpointError as error:

@@ -9,6 +9,7 @@ gigabytes), merge keys and tags are refused.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import reprlib
 import types
@@ -108,6 +109,16 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 def scalar(text: str, where: str) -> Any:
     """The value that ``text`` has in our YAML (for ``--set key=value``): ``scalar("1e-4", ...) == 0.0001``."""
     return parse_yaml(f"value: {text}", where)["value"]
+
+
+def plain_value(value: Any) -> Any:
+    """``value``, if it is what a single option can hold: a number, word, switch or null, or a list of them; else ValueError."""
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, bool | int | float | str | None):
+            raise ValueError(f"must be a number, a word, true, false, null, or a list of them, given {str(value)[:80]}")
+        if isinstance(item, float) and not math.isfinite(item):
+            raise ValueError(f"must be finite, given {item}")
+    return value
 
 
 def set_path(tree: dict[str, Any], dotted: str, value: Any) -> None:

@@ -30,6 +30,7 @@ QUANTITIES = {  # quantity -> (label with unit, logarithmic)
     "grad_norm": ("gradient norm", True),
     "bimodality/I_int": ("bimodality of I_int", False),
 }
+OWN = "own/"  # what a function of the user's measured
 TWO_MODES = 5 / 9  # a bimodality coefficient above a uniform distribution's suggests two modes
 
 
@@ -59,13 +60,14 @@ def _read(path: Path) -> pd.DataFrame:
     norms = frame[frame["quantity"].str.startswith("grad_norm/")]
     squares = norms.assign(value=norms["value"] ** 2).groupby(["id", "epoch", "layer"], sort=False, as_index=False)["value"].sum()
     joined = squares.assign(value=np.sqrt(squares["value"]), quantity="grad_norm")
-    return pd.concat([frame[frame["quantity"].isin(QUANTITIES)], joined], ignore_index=True) if len(joined) else frame
+    shown = frame["quantity"].isin(QUANTITIES) | frame["quantity"].str.startswith(OWN)
+    return pd.concat([frame[shown], joined], ignore_index=True) if len(joined) else frame
 
 
 def over_depth(rows: pd.DataFrame, looks: Mapping[str, Look]) -> Picture | None:
     """Each quantity along the layers after the last epoch, a line per arm: mean over replicates."""
     last = rows[rows["epoch"] == rows.groupby("id")["epoch"].transform("max")]
-    present = [name for name in QUANTITIES if (last["quantity"] == name).any()]
+    present = _present(last)
     if not present:
         return None
     layers = list(dict.fromkeys(last["layer"]))
@@ -94,7 +96,7 @@ def over_depth(rows: pd.DataFrame, looks: Mapping[str, Look]) -> Picture | None:
 def over_epochs(rows: pd.DataFrame, arm: str) -> Picture | None:
     """Each quantity over the epochs for one arm, a line per layer from dark (first) to light (last)."""
     mine = rows[rows["arm"] == arm]
-    present = [name for name in QUANTITIES if (mine["quantity"] == name).any()]
+    present = _present(mine)
     if not present or mine["epoch"].nunique() < 2:
         return None
     layers = list(dict.fromkeys(mine["layer"]))
@@ -115,8 +117,14 @@ def over_epochs(rows: pd.DataFrame, arm: str) -> Picture | None:
     return Picture("diagnostics_epochs", f"Activity, balance and gradients while {arm} learns", caption, figure)
 
 
+def _present(rows: pd.DataFrame) -> list[str]:
+    """What there is to show: our quantities, then the user's."""
+    there = list(dict.fromkeys(rows["quantity"]))
+    return [name for name in QUANTITIES if name in there] + [name for name in there if name.startswith(OWN)]
+
+
 def _panel(axes: Axes, name: str) -> None:
-    label, logarithmic = QUANTITIES[name]
+    label, logarithmic = QUANTITIES.get(name, (name, False))
     axes.set_title(label, fontsize=8, fontweight="normal")
     if logarithmic:
         values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])

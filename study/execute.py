@@ -83,6 +83,7 @@ class _Shell:
             "alone": job.alone,
             "diagnose": spec.diagnostics if job.kind == "replicate" else "off",
             "environment": self.environment,
+            "folders": self.agenda.plan.folders,
             "cpu": self.share.cpu,
             "gpu": self.share.gpu,
             "memory_gb": self.share.memory_gb,

@@ -18,6 +18,7 @@ from typing import Any
 
 import eisnn
 from eisnn.config import NUMERICS_VERSION, TrialConfig, make_config, resolved
+from eisnn.user_code import is_reference
 from eisnn.yaml_file import ConfigError, parse_yaml, read_yaml, set_path
 from study.plan_checks import problems
 from study.spec import Parameter, StudySpec
@@ -84,6 +85,7 @@ class Plan:
     spec: StudySpec
     arms: tuple[Arm, ...]
     bases: dict[str, str]  # each base config's text, by the path given for it
+    folders: tuple[str, ...] = ()  # where users' own code is looked for
 
     @cached_property
     def by_name(self) -> dict[str, Arm]:
@@ -223,10 +225,16 @@ def _key(arm: Arm) -> str:
 
 
 def _norm(config: Mapping[str, Any]) -> str:
-    return f"model.norm: {config['model']['norm']}"
+    model = config["model"]
+    return f"model.factory: {model['factory']}" if "factory" in model else f"model.norm: {model['norm']}"
 
 
 def _has(tree: Any, path: str) -> bool:
+    """Whether a resolved config has this part; that users' code can stand somewhere is always so, their options where it does."""
+    if path == "model.factory":
+        return True
+    if path.startswith("model.options."):
+        return "factory" in tree["model"] or is_reference(tree["model"]["norm"])
     for part in path.split("."):
         if not isinstance(tree, Mapping) or part not in tree:
             return False

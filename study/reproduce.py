@@ -33,7 +33,7 @@ def reproduce(request: Request, identity: str) -> int:
             "id": identity, "folder": str(Path(temporary) / identity), "config": resolved(load_config(folder / "config.yaml")),
             "test": before["test"], "roles": [], "repeat": False, "alone": False, "diagnose": "off", "environment": "",
             "cpu": plan.spec.resources.cpu, "gpu": 0.0 if plan.spec.resources.gpu == "auto" else plan.spec.resources.gpu,
-            "memory_gb": plan.spec.resources.memory_gb,
+            "memory_gb": plan.spec.resources.memory_gb, "folders": plan.folders,
         }  # fmt: skip
         rows: list[Mapping[str, Any]] = []
         after = run(job, rows.append)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from eisnn.user_code import look_in
 from eisnn.yaml_file import ConfigError, parse_yaml
-from study import store
+from study import own_code, store
 from study.plan import Plan, make_plan
 from study.spec import make_spec
 
@@ -25,8 +26,16 @@ class Request:
     results: Path = Path("results")
     folder: Path | None = None
     bases: dict[str, str] | None = None
+    folders: tuple[str, ...] = ()  # where users' own code is looked for
 
     def plan(self) -> Plan:
+        """The plan; users' own code that it names has been tried."""
+        look_in(self.folders)
+        plan = self._plan()
+        own_code.check(plan, self.where)
+        return replace(plan, folders=self.folders)
+
+    def _plan(self) -> Plan:
         tree = parse_yaml(self.text, self.where)
         sets = {**self.sets, **({"name": self.name} if self.name is not None else {})}
         spec = make_spec(tree, self.where, sets)
@@ -43,7 +52,7 @@ def from_file(path: Path, **options: Any) -> Request:
         raise ConfigError(f"{path}: must be UTF-8 text, but byte {error.start} is not") from None
     except OSError as error:
         raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}; give the path of a study file") from None
-    return Request(text, str(path), **options)
+    return Request(text, str(path), folders=_folders(Path(), path.parent), **options)
 
 
 def from_folder(folder: Path, sets: Mapping[str, Any]) -> Request:
@@ -54,8 +63,12 @@ def from_folder(folder: Path, sets: Mapping[str, Any]) -> Request:
     request = from_file(folder / "study.yaml")
     return Request(
         request.text, request.where, {**command["sets"], **sets}, command["smoke"], command["name"],
-        folder=folder, bases=command["bases"],
+        folder=folder, bases=command["bases"], folders=_folders(Path(), *command.get("folders", ())),
     )  # fmt: skip
+
+
+def _folders(*folders: str | Path) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(Path(folder).absolute()) for folder in folders))
 
 
 def smaller(plan: Plan, tree: dict[str, Any]) -> dict[str, Any]:

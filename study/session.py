@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eisnn.yaml_file import ConfigError
-from study import environment, loggers, store
+from study import environment, loggers, own_code, store
 from study.agenda import Agenda
 from study.display import Display, progress
 from study.execute import execute
@@ -67,6 +67,7 @@ def _locked(request: Request, plan: Plan, folder: Path, max_concurrent: int | No
         check_disk(folder)
         _write_inputs(request, plan, folder, record)
         agenda = _agenda(plan, folder, first=before is None)
+        print("".join(f"{note}\n" for note in own_code.notes(plan)), end="")
         return _work(plan, folder, agenda, max_concurrent, address)
     except Stopped as stop:
         print(f"{stop}", file=sys.stderr)
@@ -78,7 +79,7 @@ def _locked(request: Request, plan: Plan, folder: Path, max_concurrent: int | No
 def _write_inputs(request: Request, plan: Plan, folder: Path, record: dict[str, Any]) -> None:
     store.remove_leftovers(folder)
     store.write_text(folder / "study.yaml", request.text)
-    command = {"sets": request.sets, "smoke": request.smoke, "name": request.name, "bases": plan.bases}
+    command = {"sets": request.sets, "smoke": request.smoke, "name": request.name, "bases": plan.bases, "folders": plan.folders}
     store.write_json(folder / "command.json", command)
     store.write_json(folder / "plan.json", record)
 

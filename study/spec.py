@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from eisnn.config import Count, Fraction, Positive, Section
+from eisnn.config import Count, Fraction, Positive, Section, Value
+from eisnn.sections import word_or_reference
 from eisnn.yaml_file import ConfigError, explain, parse_yaml, read_yaml, scalar, set_keys
 from study.spec_checks import MAX_TRIALS, problems
 
@@ -26,16 +27,6 @@ def _word(value: Any) -> Any:
 
 def _to_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
-
-
-def _plain(value: Any) -> Any:
-    """A number, word, switch or null, or a list of them: what a value of a training config can be."""
-    for item in value if isinstance(value, list) else [value]:
-        if not isinstance(item, bool | int | float | str | None):
-            raise ValueError(f"must be a number, a word, true, false, null, or a list of them, given {str(value)[:80]}")
-        if isinstance(item, float) and not math.isfinite(item):
-            raise ValueError(f"must be finite, given {item}")
-    return value
 
 
 def _pair(value: Any) -> Any:
@@ -53,7 +44,6 @@ def _share(value: Any) -> Any:
     return value
 
 
-Value = Annotated[Any, BeforeValidator(_plain)]
 Pair = Annotated[tuple[str, str], BeforeValidator(_pair)]
 Logger = Literal["tensorboard", "mlflow", "wandb"]
 Loggers = Annotated[tuple[Logger, ...], BeforeValidator(_to_tuple)]
@@ -230,7 +220,7 @@ class StudySpec(Section):
     retry: Retry = Retry()
     max_failed: Fraction = 0.5
     report: ReportSpec = ReportSpec()
-    diagnostics: Annotated[Literal["off", "scalars", "distributions"], BeforeValidator(_word)] = "off"
+    diagnostics: Annotated[word_or_reference("off", "scalars", "distributions"), BeforeValidator(_word)] = "off"  # type: ignore[valid-type]
     loggers: Loggers = ()  # who else hears of every epoch; each needs the extra of its name
 
     @property

@@ -46,11 +46,17 @@ def path_problem(dotted: str) -> str | None:
     """Why ``dotted`` is not the path of a value in a training config; None if it is."""
     parts = dotted.split(".")
     for depth, part in enumerate(parts):
+        if parts[:depth] == ["model", "options"] and depth == len(parts) - 1 and part.isidentifier():
+            return None  # of the user's network or layer, which alone knows them
         known = known_fields(TrialConfig, tuple(parts[:depth]))
         if not known:
             return f"no such path in a training config: {'.'.join(parts[:depth])} is a single value"
         if part not in known:
             return "no such path in a training config" + suggestion(part, known)
+    if parts[0] == "code":
+        return "is written by the program; name your code in model.factory, model.norm or data.name"
+    if dotted == "model.options":
+        return "is a whole section of a training config; name a value in it, as model.options.depth"
     inside = known_fields(TrialConfig, tuple(parts))
     if inside:
         return f"is a whole section of a training config; name a value in it: {', '.join(sorted(inside))}"

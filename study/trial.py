@@ -20,6 +20,7 @@ import yaml
 
 from eisnn.config import TrialConfig, make_config
 from eisnn.errors import CheckpointError, DataError, Diverged
+from eisnn.user_code import look_in
 from study import store
 
 PATIENCE = 120.0  # seconds for which a trial waits for an orphan of a killed run to leave its folder
@@ -48,6 +49,7 @@ def run(job: Mapping[str, Any], report: Report) -> dict[str, Any]:
 
 
 def _attempt(job: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+    look_in(job.get("folders", ()))
     config = make_config(job["config"], job["id"])
     earlier = store.read_state(folder)
     store.set_damaged_aside(folder)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("eisnn", "study", "reports")
 FILES = [*sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py")), ROOT / "run_study.py"]
 
-CONFIG = ("eisnn.config", "eisnn.yaml_file", "eisnn.errors")  # the part of eisnn that knows no torch
+CONFIG = ("eisnn.config", "eisnn.sections", "eisnn.user_code", "eisnn.yaml_file", "eisnn.errors")  # the part of eisnn that knows no torch
 
 # What a room may import of ours; a module narrower than its room is named itself.
 ALLOWED = {
