@@ -21,7 +21,7 @@ import click
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Where studies go.")
 @click.option("--fresh", is_flag=True, help="Move the study's old folder aside and start again.")
 @click.option("--max-concurrent", type=click.IntRange(min=1), help="At most so many trials at once; 1 is exactly repeatable.")
-@click.option("--address", help="An existing Ray cluster (auto, or host:port); the folder must be on a shared disk.")
+@click.option("--address", envvar="RAY_ADDRESS", show_envvar=True, help="A Ray cluster: auto, or host:port; see docs/clusters.md.")
 @click.option("--smoke", is_flag=True, help="Two epochs, two search trials, two seeds, few images: does it work at all?")
 @click.option("--reproduce", metavar="ID", help="Train one trial of the study again, by its id, and compare.")
 @click.option("--schema", is_flag=True, help="Print the JSON schema of study files, for editors.")
@@ -75,6 +75,7 @@ def _run(
         return again(request, reproduce)
     from study.session import run
 
+    address = None if address == "local" else address  # a Ray of our own in spite of RAY_ADDRESS
     code, folder = run(request, fresh=fresh, max_concurrent=max_concurrent, address=address)
     return _report(folder) or code if code in (0, 3) else code
 

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -52,6 +53,22 @@ def record(folder: Path) -> str:
     kept = {**earlier, before["key"]: before} if before.get("key") not in (None, present["key"]) else dict(earlier)
     store.write_json(folder / "environment.json", {**present, "earlier": kept})
     return str(present["key"])
+
+
+def code_key() -> str:
+    """Names the code that trains: eight digits over the sources of `eisnn` and `study`, wherever they lie."""
+    digest = hashlib.sha256()
+    for room in (Path(eisnn.__file__).parent, Path(__file__).parent):
+        for path in sorted(path for ending in ("py", "cpp") for path in room.rglob(f"*.{ending}")):
+            digest.update(f"{room.name}/{path.relative_to(room)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def check_code(key: str | None) -> None:
+    """Raises OSError where this machine holds other code than the one that gave the order. ``key`` None: not to be checked."""
+    if key is not None and key != (here := code_key()):
+        where = f"{socket.gethostname()}:{Path(eisnn.__file__).parent.parent}"
+        raise OSError(f"{where} holds other code ({here}) than the machine of the command ({key}); update it, or share the folder")
 
 
 def _run(*command: str) -> str:

@@ -16,8 +16,9 @@ from typing import Any
 from study import loggers, store
 from study.agenda import Agenda, Job
 from study.display import Display
+from study.environment import code_key
 from study.limits import Stopped, check_disk, full
-from study.ray_session import listen, session, signals
+from study.ray_session import check_head, listen, session, signals
 from study.share import Share
 from study.spec import Resources
 
@@ -39,10 +40,11 @@ def execute(
     """
     if agenda.finished:
         return
-    with signals() as received, session(agenda.folder, resources, address) as temporary:
+    with signals() as received, session(resources, address) as temporary:
         share = Share(resources, max_concurrent)
         listen(received)  # Ray has put a handler of its own for SIGTERM
         shell = _Shell(agenda, display, share, environment, on_tick)
+        shell.code = code_key() if address else None
         agenda.concurrency = share.concurrency()
         display.note(share.text())
         spec = agenda.plan.spec
@@ -66,7 +68,8 @@ class _Shell:
         self.jobs: dict[str, Job] = {}
         self.errors: dict[str, str] = {}
         self.problem: BaseException | None = None
-        self._disk = 0.0
+        self.code: str | None = None  # what the workers of a cluster must hold
+        self._next = 0.0
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles its searcher and callbacks, for snapshots that nobody reads
@@ -84,6 +87,7 @@ class _Shell:
             "diagnose": spec.diagnostics if job.kind == "replicate" else "off",
             "environment": self.environment,
             "folders": self.agenda.plan.folders,
+            "code": self.code,
             "cpu": self.share.cpu,
             "gpu": self.share.gpu,
             "memory_gb": self.share.memory_gb,
@@ -114,15 +118,16 @@ class _Shell:
             self.display.ended(self.agenda, job, state)
 
     def tick(self) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + 2.0
+            check_head()
+            check_disk(self.agenda.folder)
         self.agenda.concurrency = self.share.concurrency()
         self.agenda.tables.write()
         self.display.update(self.agenda)
         self.on_tick()
         if self.agenda.fatal:
             raise Stopped(self.agenda.fatal)
-        if time.monotonic() >= self._disk:
-            self._disk = time.monotonic() + 5.0
-            check_disk(self.agenda.folder)
 
     def guard(self, call: Callable[[], Any], otherwise: Any) -> Any:
         """Tune must not see our exceptions: it would take them for a trial's."""

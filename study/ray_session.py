@@ -8,13 +8,14 @@ import os
 import secrets
 import shutil
 import signal
-import tempfile
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from eisnn.yaml_file import ConfigError
 from study import store
-from study.limits import Stopped
+from study.limits import RayLost, Stopped
 from study.spec import Resources
 
 SETTINGS = {
@@ -37,12 +38,17 @@ SETTINGS = {
 # A Ray of our own listens on loopback only (the variable is Ray's switch for laptops, in spite of its name; every port obeys it)
 LOCAL_SETTINGS = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 WORKER_SETTINGS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+QUIET: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
-def session(folder: Path, resources: Resources, address: str | None) -> Iterator[Path]:
-    """Ray of our own with its temporary folder, or the cluster at ``address``; ended and cleaned up in any case."""
+def session(resources: Resources, address: str | None) -> Iterator[Path]:
+    """Ray of our own, or the cluster at ``address``, and a temporary folder; ended and cleaned up in any case.
+
+    Raises:
+        ConfigError: no cluster of ours is there.
+    """
     threads = str(max(1, int(resources.cpu)))
     os.environ.update({**SETTINGS, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads})
     if not address:
@@ -50,32 +56,51 @@ def session(folder: Path, resources: Resources, address: str | None) -> Iterator
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # never in a file: Ray's own is readable by everyone
     import ray
 
-    temporary = Path(tempfile.mkdtemp(prefix="eisnn-ray-"))
-    leftovers = store.note_temporary(folder, temporary)
-    options: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
-    if address:
-        variables = {name: os.environ[name] for name in WORKER_SETTINGS}
-        options.update(address=address, runtime_env={"env_vars": variables})
-    else:
-        options.update(address="local", include_dashboard=False, _temp_dir=str(temporary), object_store_memory=128 * 2**20)
+    temporary, lock = store.temporary_folder()
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     try:
-        ray.init(**options)
+        _join(address) if address else _start(temporary)
         logging.getLogger("ray").setLevel(logging.CRITICAL)
         yield temporary
     finally:
         with contextlib.suppress(KeyboardInterrupt):
             ray.shutdown()
-        for path in [temporary, *leftovers]:
-            shutil.rmtree(path, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            store.note_temporary(folder, None)
+        lock.release()
+        shutil.rmtree(temporary, ignore_errors=True)
+        store.clear_temporary()
 
 
-def clear(folder: Path) -> None:
-    """Removes the temporary folders that killed runs of this study have left, where there is nothing more to run."""
-    for path in store.note_temporary(folder, None):
-        shutil.rmtree(path, ignore_errors=True)
+def _start(temporary: Path) -> None:
+    import ray
+
+    own = {"include_dashboard": False, "_temp_dir": str(temporary), "object_store_memory": 128 * 2**20}
+    ray.init(address="local", **own, **QUIET)
+
+
+def _join(address: str) -> None:
+    import ray
+
+    variables = {name: value for name, value in os.environ.items() if name in WORKER_SETTINGS or name.startswith("EISNN_")}
+    try:
+        ray.init(address=address, runtime_env={"env_vars": variables}, **QUIET)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        text = " ".join(str(error).split())[:300]
+        raise ConfigError(
+            f"--address {address}: no Ray cluster can be joined there: {text}; "
+            "start one with 'ray start --head', and set the same RAY_AUTH_MODE and token for it and for this command (docs/clusters.md)"
+        ) from None
+
+
+def check_head() -> None:
+    """Raises RayLost if the process that holds Ray's cluster together is gone: any further call would wait for it for a minute, and
+    Ray would then end this process."""
+    import ray
+
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=30.0).close()
+    except OSError as error:
+        raise RayLost(f"the head of Ray's cluster at {host}:{port} does not answer ({error})") from None
 
 
 @contextlib.contextmanager

@@ -17,7 +17,6 @@ from study.execute import execute
 from study.limits import RayLost, Stopped, check_disk
 from study.optuna_parts import close_phantoms, open_storage, quiet
 from study.plan import Plan, incomparable, plan_record
-from study.ray_session import clear
 from study.recover import recover
 from study.request import Request
 from study.search import ArmSearch
@@ -103,7 +102,7 @@ def _agenda(plan: Plan, folder: Path, *, first: bool) -> Agenda:
 
 def _work(plan: Plan, folder: Path, agenda: Agenda, max_concurrent: int | None, address: str | None) -> int:
     if agenda.finished:
-        clear(folder)
+        store.clear_temporary()
         agenda.tables.write(now=True)
         print(f"{plan.spec.name} is complete: nothing to train")
         return _verdict(agenda)
@@ -119,12 +118,14 @@ def _work(plan: Plan, folder: Path, agenda: Agenda, max_concurrent: int | None, 
             return _verdict(agenda)
         except RayLost as lost:
             interrupt(agenda)
-            if attempt + 1 == RAY_STARTS:
+            if address or attempt + 1 == RAY_STARTS:  # a cluster is not ours to start again
                 return _stopped(lost, folder)
             print(f"{lost}; starting it again", file=sys.stderr)
         except Stopped as stop:
             interrupt(agenda)
             return _stopped(stop, folder)
+        except ConfigError:
+            raise  # there is no such cluster
         except Exception as error:
             logging.getLogger("study").exception("our fault")
             interrupt(agenda)

@@ -6,6 +6,7 @@ writes only in its trial's folder and holds that folder's lock. Reports read at 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -13,6 +14,7 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +39,9 @@ TRIAL_METRICS = (
 TRIAL_COLUMNS = (
     "id", "arm", "kind", "number", "seed", "state", "reason", "epochs", *TRIAL_METRICS, "started", "finished", "retries",
 )  # fmt: skip
+
+TEMPORARY = "eisnn-ray-"  # how the temporary folders of runs are called
+SETTLED = 90.0  # seconds after which a folder that nobody holds is a killed run's: Ray's own processes outlive it by a minute at most
 
 
 class StoreError(RuntimeError):
@@ -120,18 +125,26 @@ def lock_study(folder: Path) -> FileLock:
             f"Wait for it or stop it; reports may be made meanwhile: python -m reports {folder}"
         ) from None
     user = os.environ.get("USER") or os.environ.get("LOGNAME") or str(os.getuid())
-    before = (read_json(folder / "owner.json") or {}).get("temporary")
-    owner = {"user": user, "host": socket.gethostname(), "pid": os.getpid(), "since": now(), "temporary": before}
-    write_json(folder / "owner.json", owner)
+    write_json(folder / "owner.json", {"user": user, "host": socket.gethostname(), "pid": os.getpid(), "since": now()})
     return lock
 
 
-def note_temporary(folder: Path, path: Path | None) -> list[Path]:
-    """Notes the temporary folder of this run with its owner, and returns what killed runs on this machine have left."""
-    owner = read_json(folder / "owner.json") or {}
-    before = [Path(name) for name in owner.get("temporary") or ()]
-    write_json(folder / "owner.json", {**owner, "temporary": [str(item) for item in [*before, path]] if path else None})
-    return [item for item in before if item.name.startswith("eisnn-ray-") and item.parent == Path(tempfile.gettempdir())]
+def temporary_folder() -> tuple[Path, FileLock]:
+    """A new temporary folder, and the lock that tells other runs that it is in use for as long as this process lives."""
+    path = Path(tempfile.mkdtemp(prefix=TEMPORARY))
+    lock = FileLock(path / ".lock")
+    lock.acquire(timeout=0)
+    return path, lock
+
+
+def clear_temporary() -> None:
+    """Removes what killed runs of this user, of whatever study, have left on this machine."""
+    for path in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
+        with contextlib.suppress(OSError, Timeout):
+            status = path.stat()
+            if status.st_uid == os.getuid() and time.time() - status.st_mtime > SETTLED:
+                with FileLock(path / ".lock").acquire(timeout=0):
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def lock_trial(folder: Path, patience: float) -> FileLock:

@@ -21,7 +21,7 @@ import yaml
 from eisnn.config import TrialConfig, make_config
 from eisnn.errors import CheckpointError, DataError, Diverged
 from eisnn.user_code import look_in
-from study import store
+from study import environment, store
 
 PATIENCE = 120.0  # seconds for which a trial waits for an orphan of a killed run to leave its folder
 
@@ -43,6 +43,7 @@ def run(job: Mapping[str, Any], report: Report) -> dict[str, Any]:
                 report(row)
             return done
         try:
+            environment.check_code(job.get("code"))
             return _attempt(job, folder, report)
         except OSError as error:
             return _ended(job, folder, error, {"state": "failed", "epochs": 0})
