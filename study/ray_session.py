@@ -74,7 +74,10 @@ def _start(temporary: Path) -> None:
     import ray
 
     own = {"include_dashboard": False, "_temp_dir": str(temporary), "object_store_memory": 128 * 2**20}
-    ray.init(address="local", **own, **QUIET)
+    try:
+        ray.init(address="local", **own, **QUIET)
+    except Exception as error:  # Ray gives its processes 30 s, which a machine with much else to do may not hold
+        raise RayLost(f"Ray did not start: {' '.join(str(error).split())[:200]}") from error
 
 
 def _join(address: str) -> None:

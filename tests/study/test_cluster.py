@@ -87,7 +87,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(condition: Callable[[], Any], process: subprocess.Popen[bytes], output: Path, seconds: float = 180.0) -> Any:
+def until(condition: Callable[[], Any], process: subprocess.Popen[bytes], output: Path, seconds: float = 600.0) -> Any:
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert process.poll() is None, f"ended with {process.returncode} before the moment came:\n{output.read_text()[-3000:]}"
@@ -161,18 +161,18 @@ def test_nodes_die_and_join_and_the_head_is_replaced(nodes: Nodes, tmp_path: Pat
     seen.append(crash.histories(results))
     crash.kill_tree(head)
     say("it trains; the head is killed")
-    code = process.wait(240)
+    code = process.wait(600)
     say(f"the command ends with {code}: {output.read_text().strip().splitlines()[-2:]}")
     crash.kill_tree(third)
     nodes.head()
     nodes.join()
     say(f"a new cluster of two nodes at {nodes.address}; the same command")
-    again = crash.run(space, "--address", nodes.address)
+    again = crash.run(space, "--address", nodes.address, timeout=1200.0)
     say(f"the command ends with {again}")
     assert again == 0, output.read_text()[-3000:]
     undisturbed = crash.write_study(tmp_path / "undisturbed", STUDY)
     (undisturbed.parent / "base.yaml").write_text(CONFIG)
-    assert crash.run(undisturbed, "--max-concurrent", "1") == 0
+    assert crash.run(undisturbed, "--max-concurrent", "1", timeout=1200.0) == 0
     assert [crash.retrained(before, results) for before in seen] == [[], []]
     assert crash.equal(undisturbed.parent / "results" / "crash", results) == []
     assert crash.sound(results, search_trials=3, seeds=2, arms=2) == []
