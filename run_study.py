@@ -100,9 +100,10 @@ def _report(folder: Path) -> int:
 def _print_schema() -> int:
     import json
 
+    from study.reference import schema
     from study.spec import StudySpec
 
-    print(json.dumps(StudySpec.model_json_schema(), indent=1))
+    print(json.dumps(schema(StudySpec), indent=1))
     return 0
 
 

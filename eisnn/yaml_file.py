@@ -150,16 +150,16 @@ def known_fields(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
     for part in location:
         fields = getattr(current, "model_fields", {})
         if part in fields:
-            current = _model_in(fields[part].annotation)
+            current = model_in(fields[part].annotation)
     return set(getattr(current, "model_fields", {}))
 
 
-def _model_in(annotation: Any) -> Any:
+def model_in(annotation: Any) -> Any:
     """The pydantic model inside an annotation such as ``Section | None`` or ``dict[str, Section]``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for argument in getattr(annotation, "__args__", ()):
-        found = _model_in(argument)
+        found = model_in(argument)
         if found is not None:
             return found
     return None
@@ -224,7 +224,7 @@ def _leaf(model: type[BaseModel], location: tuple[Any, ...]) -> tuple[int, Field
     for depth, part in enumerate(location):
         field = getattr(current, "model_fields", {}).get(part)
         if field is not None:
-            current = _model_in(field.annotation)
+            current = model_in(field.annotation)
             if current is None:
                 return depth + 1, field
     return len(location), None
@@ -234,7 +234,7 @@ def _paths(model: type[BaseModel], prefix: str = "") -> Iterable[str]:
     """The dotted paths of all fields."""
     for name, field in model.model_fields.items():
         yield prefix + name
-        inner = _model_in(field.annotation)
+        inner = model_in(field.annotation)
         if inner is not None and get_origin(field.annotation) is not dict:
             yield from _paths(inner, f"{prefix}{name}.")
 

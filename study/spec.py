@@ -9,13 +9,14 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
 from eisnn.config import Count, Fraction, Positive, Section, Value
 from eisnn.sections import word_or_reference
 from eisnn.yaml_file import ConfigError, explain, parse_yaml, read_yaml, scalar, set_keys
+from study.parameter import Parameter
 from study.spec_checks import MAX_TRIALS, problems
 
 METRICS = {"val/accuracy": "max", "val/accuracy_best": "max", "val/loss": "min"}
@@ -27,6 +28,12 @@ def _word(value: Any) -> Any:
 
 def _to_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+def _one_or_list(words: tuple[str, ...]) -> dict[str, Any]:
+    """JSON Schema of one of the words, or a list of them."""
+    one = {"enum": list(words)}
+    return {"anyOf": [one, {"type": "array", "items": one}]}
 
 
 def _pair(value: Any) -> Any:
@@ -46,76 +53,21 @@ def _share(value: Any) -> Any:
 
 Pair = Annotated[tuple[str, str], BeforeValidator(_pair)]
 Logger = Literal["tensorboard", "mlflow", "wandb"]
-Loggers = Annotated[tuple[Logger, ...], BeforeValidator(_to_tuple)]
+Loggers = Annotated[tuple[Logger, ...], BeforeValidator(_to_tuple), WithJsonSchema(_one_or_list(get_args(Logger)))]
 Design = Literal["leave_one_out", "add_one_in", "factorial"]
-Designs = Annotated[tuple[Design, ...], BeforeValidator(_to_tuple)]
+Designs = Annotated[tuple[Design, ...], BeforeValidator(_to_tuple), WithJsonSchema(_one_or_list(get_args(Design)))]
 
 
-class Parameter(Section):
-    """One searched parameter: a range, or choices; ``when`` limits it to given values of other parameters."""
-
-    type: Literal["float", "int", "categorical"]
-    low: float | None = None
-    high: float | None = None
-    log: bool = False
-    step: Positive | None = None
-    choices: list[Value] | None = None
-    when: dict[str, Value] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _possible(self) -> Parameter:
-        if self.type == "categorical":
-            self._categorical()
-        else:
-            self._range()
-        return self
-
-    def _categorical(self) -> None:
-        if not self.choices:
-            raise ValueError(f"a categorical parameter needs choices: [..., ...], given {self.choices}")
-        given = [name for name in ("low", "high", "step") if getattr(self, name) is not None] + ["log"] * self.log
-        if given:
-            raise ValueError(f"a categorical parameter has choices only, given {', '.join(given)} too")
-        if any(choice in self.choices[:index] for index, choice in enumerate(self.choices)):
-            raise ValueError(f"choices must differ from each other, given {self.choices}")
-
-    def _range(self) -> None:
-        if self.choices is not None:
-            raise ValueError(f"choices are for type: categorical, given type: {self.type}")
-        if self.low is None or self.high is None:
-            raise ValueError(f"a parameter of type {self.type} needs low and high, given low: {self.low}, high: {self.high}")
-        if not self.low < self.high:
-            raise ValueError(f"low must be below high, given low: {self.low:g}, high: {self.high:g}")
-        if self.log and self.low <= 0:
-            raise ValueError(f"log: true needs low above 0, given low: {self.low:g}")
-        if self.log and self.step is not None:
-            raise ValueError(f"log: true and step exclude each other, given step: {self.step:g}")
-        if self.step is not None and self.step > self.high - self.low:
-            raise ValueError(f"step must be at most high - low = {self.high - self.low:g}, given step: {self.step:g}")
-        whole = [name for name in ("low", "high", "step") if (getattr(self, name) or 0) % 1]
-        if self.type == "int" and whole:
-            raise ValueError(f"{whole[0]} must be a whole number for type: int, given {getattr(self, whole[0]):g}")
-
-    def values(self) -> list[Value]:
-        """Every choice, or the two ends of the range."""
-        if self.choices is not None:
-            return self.choices
-        assert self.low is not None
-        assert self.high is not None
-        return [int(self.low), int(self.high)] if self.type == "int" else [self.low, self.high]
-
-    def can_be(self, value: Any) -> bool:
-        if self.choices is not None:
-            return any(value == choice and type(value) is type(choice) for choice in self.choices)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number and self.low <= value <= self.high and not (self.type == "int" and value % 1)
+SHARE_SCHEMA = {"anyOf": [{"enum": ["auto"]}, {"type": "number", "minimum": 0}]}
 
 
 class Metric(Section):
     """What a search optimises: a validation metric of a trial's last epoch (or the best one so far)."""
 
     name: Literal["val/accuracy", "val/accuracy_best", "val/loss"] = "val/accuracy"
+    """Measured on validation data; test data decide nothing."""
     mode: Literal["max", "min"] = "max"
+    """max for accuracies, min for val/loss."""
 
     @model_validator(mode="after")
     def _direction(self) -> Metric:
@@ -126,102 +78,140 @@ class Metric(Section):
 
 class SecondObjective(Section):
     """What searches minimise (or maximise) besides ``metric``: their trials then spread along the Pareto front of the two, which the report
-    draws. An arm's configuration is still the one with the best ``metric``. Costs are of the trial's last epoch; energy is estimated."""
+    draws. An arm's configuration is still the one with the best ``metric``."""
 
     name: Literal["energy_nj", "macs", "acs", "parameters", "firing_rate", "seconds_per_epoch", "peak_memory_mb"] = "energy_nj"
+    """Costs are of the trial's last epoch; energy is estimated."""
     mode: Literal["min", "max"] = "min"
+    """Which way is better."""
 
 
 class Pruner(Section):
     """Stops search trials that fall behind: Optuna's pruners. Epochs count from 1."""
 
     type: Literal["none", "asha", "hyperband", "median"] = "none"
-    grace_epochs: Count = 1  # never stopped before
-    reduction_factor: Annotated[int, Field(ge=2)] = 3  # asha, hyperband
-    startup_trials: Count = 4  # median: so many trials must have completed
+    """Which of Optuna's pruners."""
+    grace_epochs: Count = 1
+    """Never stopped before."""
+    reduction_factor: Annotated[int, Field(ge=2)] = 3
+    """asha, hyperband: one in so many goes on at each rung."""
+    startup_trials: Count = 4
+    """median: so many trials must have completed."""
 
 
 class Search(Section):
-    """The budget of one arm's search and how Optuna proposes. ``startup``: random proposals before tpe or gp begin to learn."""
+    """The budget of one arm's search and how Optuna proposes."""
 
     sampler: Literal["tpe", "random", "gp", "grid"] = "tpe"
+    """Which of Optuna's samplers."""
     trials: Annotated[int, Field(ge=1, le=MAX_TRIALS)] = 20
+    """The budget of each arm that is tuned, the same for all."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Of the proposals, and the training seed of every search trial."""
     startup: Count = 5
+    """Random proposals before tpe or gp begin to learn."""
     pruner: Pruner = Pruner()
-    diverged: Literal["fail", "worst"] = "fail"  # what Optuna is told of a diverged trial: FAIL, or the worst value
+    diverged: Literal["fail", "worst"] = "fail"
+    """What Optuna is told of a diverged trial: FAIL, or the worst value."""
     points: list[dict[str, Value]] = Field(default_factory=list)
+    """Values to try first, in every arm that has the parameters."""
 
 
 class Ablation(Section):
-    """``factors``: for each, the override that takes it away from the reference network."""
+    """The arms that are the reference network with parts taken away."""
 
     reference: str = "full"
+    """The name of the arm that is the base as it stands."""
     design: Designs = ("leave_one_out",)
+    """leave_one_out: each factor away alone; add_one_in: none, and each alone there; factorial: every subset. One, or a list of them."""
     factors: dict[str, dict[str, Value]] = Field(default_factory=dict)
+    """For each, the override that takes it away from the reference network."""
 
 
 class Replicate(Section):
     """Fresh seeds ``first_seed``, ``first_seed + 1``, ...: the same ones for every arm, so that differences pair."""
 
     seeds: Annotated[int, Field(ge=0, le=10_000)] = 5
+    """How many; p-values below 0.05 need 6 and more (--dry-run says how many)."""
     first_seed: Annotated[int, Field(ge=0, lt=2**31 - 10_000)] = 1000
+    """The first of them."""
 
 
 class Resources(Section):
     """The share of one trial. ``gpu: auto`` is one whole GPU where there is one, else the CPU."""
 
     cpu: Positive = 1.0
-    gpu: Annotated[Any, BeforeValidator(_share)] = "auto"
-    memory_gb: Positive | None = None  # CPU: a trial over it ends as out_of_memory
+    """CPU threads of one trial."""
+    gpu: Annotated[Any, BeforeValidator(_share), WithJsonSchema(SHARE_SCHEMA)] = "auto"
+    """auto, or the GPUs of one trial: 0, a fraction of one, a whole number."""
+    memory_gb: Positive | None = None
+    """CPU: a trial over it ends as out_of_memory."""
 
 
 class Budget(Section):
     """Limits of the whole study, over all its runs; replicates are served before search spends the rest."""
 
     hours: Positive | None = None
+    """Of working time, over all runs of the study."""
     trials: Count | None = None
+    """Trained in all."""
     epochs: Count | None = None
+    """Trained in all."""
 
 
 class Retry(Section):
     """How often a trial is tried again within a run, by cause. An exception raised by our code is never tried again."""
 
     dead_worker: Annotated[int, Field(ge=0, le=100)] = 2
-    out_of_memory: Annotated[int, Field(ge=0, le=1)] = 1  # alone on the machine
+    """After the death of its process."""
+    out_of_memory: Annotated[int, Field(ge=0, le=1)] = 1
+    """Alone on the machine."""
 
 
 class ReportSpec(Section):
-    """What the report compares with, and how sure it is. ``baseline``: the arm that all others are compared with besides the reference;
-    none unless given. ``pairs``: further comparisons, each (arm - other), a family of their own."""
+    """What the report compares with, and how sure it is."""
 
     baseline: str | None = None
+    """The arm that all others are compared with besides the reference; none unless given."""
     pairs: Annotated[tuple[Pair, ...], BeforeValidator(_to_tuple)] = ()
+    """Further comparisons, each (arm - other), a family of their own."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Of the intervals; 1 - confidence is the level of the tests."""
     correction: Literal["holm", "bonferroni", "none"] = "holm"
+    """For the number of comparisons in a table."""
 
 
 class StudySpec(Section):
-    """The whole study file. ``overrides`` apply to the base of every arm."""
+    """The whole study file."""
 
     name: str
+    """Also the name of its folder below results."""
     base: str
+    """A config file, complete by itself: relative to the current folder, to this file, or in the package."""
     overrides: dict[str, Value] = Field(default_factory=dict)
+    """Dotted path of a config -> value, for every arm."""
     metric: Metric = Metric()
     second_objective: SecondObjective | None = None
     parameters: dict[str, Parameter] = Field(default_factory=dict)
+    """What Optuna searches: dotted path of a config -> range or choices."""
     search: Search | None = None
     ablation: Ablation = Ablation()
     baselines: dict[str, dict[str, Value]] = Field(default_factory=dict)
+    """Arm -> overrides of the base; the key base in it names another config file."""
     tune: Literal["each", "reference", "none"] = "each"
+    """each: every arm has its own search; reference: the reference's values serve all; none: values as in the configs."""
     replicate: Replicate = Replicate()
     resources: Resources = Resources()
     budget: Budget = Budget()
     retry: Retry = Retry()
     max_failed: Fraction = 0.5
+    """The fraction of trials that may fail before the study stops."""
     report: ReportSpec = ReportSpec()
     diagnostics: Annotated[word_or_reference("off", "scalars", "distributions"), BeforeValidator(_word)] = "off"  # type: ignore[valid-type]
-    loggers: Loggers = ()  # who else hears of every epoch; each needs the extra of its name
+    """What replicates record of their insides: nothing, numbers per layer and epoch, also histograms; or numbers and what a function of
+    yours measures, as my_module:function."""
+    loggers: Loggers = ()
+    """Who else hears of every epoch; each needs the extra of its name."""
 
     @property
     def objectives(self) -> dict[str, str]:
