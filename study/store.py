@@ -138,12 +138,14 @@ def temporary_folder() -> tuple[Path, FileLock]:
 
 
 def clear_temporary() -> None:
-    """Removes what killed runs of this user, of whatever study, have left on this machine."""
-    for path in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
+    """Removes what killed runs of this user, of whatever study, have left on this machine. A folder without a lock file is not of our
+    making, or of an earlier version that held none: whether it is in use cannot be known, so it stays."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*/.lock"):
+        path = lock.parent
         with contextlib.suppress(OSError, Timeout):
             status = path.stat()
             if status.st_uid == os.getuid() and time.time() - status.st_mtime > SETTLED:
-                with FileLock(path / ".lock").acquire(timeout=0):
+                with FileLock(lock).acquire(timeout=0):
                     shutil.rmtree(path, ignore_errors=True)
 
 

@@ -147,8 +147,10 @@ def test_what_a_killed_run_left_is_removed_and_what_a_living_one_holds_is_not(tm
     assert process.stdout is not None
     path = Path(process.stdout.readline().strip())
     (path / "session").mkdir()
-    (tmp_path / "eisnn-results").mkdir()
+    foreign = tmp_path / f"{store.TEMPORARY}of-a-version-without-locks"  # cannot be told from one in use
+    foreign.mkdir()
     long_ago = time.time() - 2 * store.SETTLED
+    os.utime(foreign, (long_ago, long_ago))
     os.utime(path, (long_ago, long_ago))
     store.clear_temporary()
     assert (path / "session").is_dir()
@@ -159,4 +161,4 @@ def test_what_a_killed_run_left_is_removed_and_what_a_living_one_holds_is_not(tm
     assert (path / "session").is_dir()  # Ray's processes may still be ending
     os.utime(path, (long_ago, long_ago))
     store.clear_temporary()
-    assert [item.name for item in tmp_path.iterdir()] == ["eisnn-results"]
+    assert list(tmp_path.iterdir()) == [foreign]
