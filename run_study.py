@@ -25,6 +25,7 @@ import click
 @click.option("--smoke", is_flag=True, help="Two epochs, two search trials, two seeds, few images: does it work at all?")
 @click.option("--reproduce", metavar="ID", help="Train one trial of the study again, by its id, and compare.")
 @click.option("--schema", is_flag=True, help="Print the JSON schema of study files, for editors.")
+@click.version_option(package_name="eisnn-study")
 def main(**options: Any) -> None:
     """Run an ablation study of E-I spiking networks, or go on with it."""
     sys.exit(_main(**options))

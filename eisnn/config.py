@@ -35,7 +35,7 @@ from eisnn.sections import (
     Value,
 )
 from eisnn.user_code import UserCodeError, digests
-from eisnn.yaml_file import ConfigError, explain, read_yaml
+from eisnn.yaml_file import ConfigError, explain, read_yaml, shipped
 
 NUMERICS_VERSION = 1  # raised by any change that alters a trained number; part of every trial's id
 
@@ -111,11 +111,12 @@ def make_config(tree: Mapping[str, Any], where: str = "config") -> TrialConfig:
 
 
 def load_config(path: str | Path) -> TrialConfig:
-    """The config in a YAML file, complete by itself.
+    """The config in a YAML file, complete by itself; one of ours, such as configs/EI-SNN/Digits-MLP8.yaml, is found in any folder.
 
     Raises:
         ConfigError: the file cannot be read or is not a valid config.
     """
+    path = shipped(Path(path))
     return make_config(read_yaml(path), str(path))
 
 

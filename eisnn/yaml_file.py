@@ -106,6 +106,13 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     return parse_yaml(text, str(path))
 
 
+def shipped(path: Path) -> Path:
+    """``path``; where there is no such file, the study file or config of that name that came with the package."""
+    ours = Path(__file__).parent.parent / path
+    known = path.parts[:1] in (("configs",), ("search_spaces",))
+    return ours if known and not path.exists() and ours.is_file() else path
+
+
 def scalar(text: str, where: str) -> Any:
     """The value that ``text`` has in our YAML (for ``--set key=value``): ``scalar("1e-4", ...) == 0.0001``."""
     return parse_yaml(f"value: {text}", where)["value"]

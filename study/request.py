@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eisnn.user_code import look_in
-from eisnn.yaml_file import ConfigError, parse_yaml
+from eisnn.yaml_file import ConfigError, parse_yaml, shipped
 from study import own_code, store
 from study.plan import Plan, make_plan
 from study.spec import make_spec
@@ -46,6 +46,7 @@ class Request:
 
 
 def from_file(path: Path, **options: Any) -> Request:
+    path = shipped(path)
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
