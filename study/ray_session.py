@@ -101,7 +101,7 @@ def check_head() -> None:
 
     host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=30.0).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=30.0).close()
     except OSError as error:
         raise RayLost(f"the head of Ray's cluster at {host}:{port} does not answer ({error})") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import secrets
 import shlex
 import shutil
@@ -21,11 +22,12 @@ from typing import Any
 import pytest
 
 from benchmarks import crash
-from study import store
+from study import environment, store, trial
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "clusters.md").read_text()
 RAY = Path(sys.executable).with_name("ray")
+RUN = (sys.executable, ROOT / "run_study.py")
 CONFIG = """
 model: {arch: MLP, layers: 6, norm: ei, T: 4, width: 0.25}
 data: {name: digits, train_size: 1200, test_size: 128, validation_fraction: 0.2}
@@ -126,6 +128,29 @@ class Transcript:
 
     def __call__(self, text: str) -> None:
         print(f"{time.monotonic() - self.start:6.1f} s  {text}", flush=True)
+
+
+def test_a_worker_with_other_code_refuses_and_is_asked_again(world: Any, study_tree: dict[str, Any], fit: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("eisnn.fit", fit)
+    played = world(study_tree)
+    agenda = played.open()
+    order = played._worker_job(agenda.next())
+    state = trial.run({**order, "code": "00000000"}, lambda row: None)
+    assert (state["state"], state["cause"], state["again"]) == ("failed", "system", True)
+    assert f"holds other code ({environment.code_key()}) than the machine of the command (00000000)" in state["reason"]
+    assert trial.run({**order, "code": environment.code_key()}, lambda row: None)["state"] == "completed"
+
+
+def test_documented_commands_have_options_that_exist() -> None:
+    helps = [subprocess.run([*line, "--help"], capture_output=True, text=True, check=True).stdout for line in ([RAY, "start"], RUN)]
+    script = (ROOT / "docs" / "study.sbatch").read_text()
+    assert subprocess.run(["bash", "-n", str(ROOT / "docs" / "study.sbatch")], check=False).returncode == 0
+    lines = (DOCUMENT + script).replace("\\\n", " ").splitlines()
+    for text, signs in zip(helps, (("ray start --", 'ray" start', "start[@]"), ("run_study.py --",)), strict=True):
+        parts = [line[line.index(sign) :] for line in lines for sign in signs if sign in line]
+        used = {word for part in parts for word in re.findall(r"(?<![\w-])--[a-z][a-z-]+", part)}
+        assert len(used) >= 2
+        assert used <= set(re.findall(r"--[a-z][a-z-]+", text))
 
 
 @pytest.mark.slow
