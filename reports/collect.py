@@ -123,9 +123,24 @@ def read_studies(folders: str | Path | Sequence[str | Path]) -> Study:
     names = [study.name for study in studies]
     if len(set(names)) < len(names):
         raise StudyError(f"two of the folders hold a study of the same name ({', '.join(names)}); give each once.")
+    _check_same_data(studies)
     everywhere = [name for study in studies for name in study.arm_names]
     twice = {name for name in everywhere if everywhere.count(name) > 1}
     return _joined(studies, twice)
+
+
+def _check_same_data(studies: Sequence[Study]) -> None:
+    """Differences pair by seed, so they need the same images in the same split."""
+    known = [study for study in studies if "data" in study.plan]
+    for study in known[1:]:
+        here, there, first = study.plan["data"], known[0].plan["data"], known[0]
+        differing = [key for key in {**there, **here} if here.get(key) != there.get(key)]
+        if differing:
+            key = differing[0]
+            raise StudyError(
+                f"{study.folders[0]}: data.{key} is {here.get(key)}, and in {first.folders[0]} it is {there.get(key)}; differences between"
+                " them would mean nothing: report them one by one."
+            )
 
 
 def _joined(studies: Sequence[Study], twice: set[str]) -> Study:

@@ -106,3 +106,14 @@ def test_joined_pairs_keep_their_studys_arms(tmp_path):
     (two / "plan.json").write_text(json.dumps(json.loads((two / "plan.json").read_text()) | {"pairs": [["full", "bn_4"]]}))
     pairs = options_for(read_studies([one, two])).pairs
     assert pairs == (("ei_2 (one)", "bn_2 (one)"), ("bn_4 (one)", "ei_4 (one)"), ("full (two)", "bn_4 (two)"))
+
+
+def test_studies_of_different_data_are_not_joined(tmp_path):
+    rows = [replicate("full", seed, 0.9) for seed in (1, 2)]
+    data = {"name": "digits", "train_size": None}
+    one = write_study(tmp_path / "one", rows, [arm("full", "reference")], data=data)
+    same = write_study(tmp_path / "same", rows, [arm("full", "reference")], data=data)
+    other = write_study(tmp_path / "other", rows, [arm("full", "reference")], data={**data, "name": "mnist"})
+    assert len(read_studies([one, same]).arm_names) == 2
+    with pytest.raises(StudyError, match=r"other: data.name is mnist, and in .*one it is digits; .*report them one by one"):
+        read_studies([one, other])
