@@ -232,12 +232,16 @@ class CircuitLayer(nn.Module):
         """W x: [N, in, ...] -> [N, n, ...]."""
         return F.linear(x, weight) if self.kernel is None else F.conv2d(x, weight, stride=self.stride, padding=self.padding)
 
-    def joint_weight(self) -> Tensor:
-        """W_EE and W_IE as the weights of one map: [n_E + n_I, in, (k, k)]."""
+    def input_weights(self) -> tuple[Tensor, Tensor]:
+        """W_EE and W_IE, the latter with its gradient's correction."""
         W_IE = self.weight("W_IE")
         if self.config.prop.corrections == "dann":
             W_IE = scale_gradient(W_IE, 1 / math.sqrt(self.W_EE.shape[0]))
-        return torch.cat([self.weight("W_EE"), W_IE])
+        return self.weight("W_EE"), W_IE
+
+    def joint_weight(self) -> Tensor:
+        """W_EE and W_IE as the weights of one map: [n_E + n_I, in, (k, k)]."""
+        return torch.cat(self.input_weights())
 
     def currents(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """I_ee [N, n_E, ...] and I_ie [N, n_I, ...] (before the inhibitory cells), by one map of the input."""

@@ -37,7 +37,7 @@ from eisnn.sections import (
 from eisnn.user_code import UserCodeError, digests
 from eisnn.yaml_file import ConfigError, explain, read_yaml, shipped
 
-NUMERICS_VERSION = 1  # raised by any change that alters a trained number; part of every trial's id
+NUMERICS_VERSION = 2  # raised by any change that alters a trained number; part of every trial's id
 
 
 class TrialConfig(Section):

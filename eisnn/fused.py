@@ -79,8 +79,11 @@ def block_spikes(
 
 def map_input(drive: CircuitLayer, x: Tensor) -> Tensor:
     """I_ee and I_ie side by side, [N, n_E + n_I, ...], by the fastest convolution for the shape."""
+    autocast = torch.is_autocast_enabled("cpu")
+    if drive.kernel is None and not autocast:
+        return torch.ops.eisnn.map_both(x, *drive.input_weights())
     weight = drive.joint_weight()
-    same = drive.kernel == 3 and drive.stride == 1 and drive.padding == 1 and not torch.is_autocast_enabled("cpu")
+    same = drive.kernel == 3 and drive.stride == 1 and drive.padding == 1 and not autocast
     if same and x.shape[2] == x.shape[3] == 1:
         return F.linear(x.flatten(1), weight[:, :, 1, 1])[:, :, None, None]  # the other taps see padding
     if same and x.dtype == torch.float32 and x.shape[1] >= 16:
@@ -159,11 +162,12 @@ def _new_map(like: Tensor, N: int, n: int, shrink: int = 1) -> Tensor:
 
 
 def _fake(current, W_EI, g_I, g_E, b_E, residual, T, shared, pool, rules):  # type: ignore[no-untyped-def]
-    N, cells = current.shape[0] * (T if shared else 1), current.shape[1] - W_EI.shape[1]
-    return _new_map(current, N, cells, 2 if pool else 1), current.new_empty(current.shape[0] if W_EI.shape[1] else 0, 2)
+    N, cells, inhibited = current.shape[0] * (T if shared else 1), current.shape[1] - W_EI.shape[1], W_EI.shape[1] > 0
+    kept = current.new_empty(current.shape[0] if inhibited else 0, 2 * cells if inhibited and current.dim() == 2 else 2)
+    return _new_map(current, N, cells, 2 if pool else 1), kept
 
 
-def _fake_backward(upstream, current, W_EI, g_I, g_E, b_E, limits, T, shared, pool, rules):  # type: ignore[no-untyped-def]
+def _fake_backward(upstream, current, W_EI, g_I, g_E, b_E, kept, T, shared, pool, rules):  # type: ignore[no-untyped-def]
     grads = (torch.empty_like(x, memory_format=torch.contiguous_format) for x in (W_EI, g_I, g_E, b_E))
     return _new_map(current, current.shape[0], current.shape[1]), *grads
 
@@ -177,6 +181,21 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
 def _backward(ctx: Any, upstream: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
     grads = torch.ops.eisnn.circuit_spikes_backward(upstream, *ctx.saved_tensors, *ctx.options)
     return *grads, upstream if ctx.needs_input_grad[5] else None, None, None, None, None
+
+
+def _fake_map(x: Tensor, W_EE: Tensor, W_IE: Tensor) -> Tensor:
+    return x.new_empty(x.shape[0], W_EE.shape[0] + W_IE.shape[0])
+
+
+def _setup_map(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _backward_map(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+    x, W_EE, W_IE = ctx.saved_tensors
+    d_ee, d_ie = upstream.split([W_EE.shape[0], W_IE.shape[0]], dim=1)
+    dx = torch.addmm(d_ee @ W_EE, d_ie, W_IE) if ctx.needs_input_grad[0] else None
+    return dx, d_ee.t() @ x, d_ie.t() @ x
 
 
 def _fake_convolve(x: Tensor, weight: Tensor, turned: bool) -> Tensor:
@@ -201,6 +220,8 @@ if build.load() is None:
     torch.library.register_fake("eisnn::circuit_spikes", _fake)
     torch.library.register_fake("eisnn::circuit_spikes_backward", _fake_backward)
     torch.library.register_autograd("eisnn::circuit_spikes", _backward, setup_context=_setup_context)
+    torch.library.register_fake("eisnn::map_both", _fake_map)
+    torch.library.register_autograd("eisnn::map_both", _backward_map, setup_context=_setup_map)
     torch.library.register_fake("eisnn::convolve3x3", _fake_convolve)
     torch.library.register_fake("eisnn::convolve3x3_weight", _fake_convolve_weight)
     torch.library.register_autograd("eisnn::convolve3x3", _backward_convolve, setup_context=_setup_convolve)

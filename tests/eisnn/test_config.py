@@ -15,7 +15,7 @@ from eisnn.config import ConfigError, TrialConfig, load_config, make_config, res
 from eisnn.yaml_file import describe, parse_yaml, set_path
 
 # If this changes, so does every stored trial's name: intended only together with NUMERICS_VERSION or a new field.
-DEFAULT_ID = "864cc5bb6e52"
+DEFAULT_ID = "b0793b14a550"
 
 
 def tree(**paths):
