@@ -58,7 +58,8 @@ def train(config: TrialConfig, folder: Path, device: str, log: int) -> None:
     import yaml
 
     from eisnn.checkpoint import write_atomically
-    from eisnn.training import fit
+    from eisnn.fused import path
+    from eisnn.training import fit, pick_device
     from eisnn.user_code import notes
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,6 +68,7 @@ def train(config: TrialConfig, folder: Path, device: str, log: int) -> None:
     for note in notes(resolved(config)):
         click.echo(note)
     click.echo(f"trial {trial_id(config)}: {describe(config)} -> {folder}")
+    click.echo(f"layers: {path(config, pick_device(device).type)}")
     begin = time.perf_counter()
 
     def report(metrics: dict[str, float]) -> None:

@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eisnn.circuit import ZERO_FLOOR, ZERO_FLOOR_DEFAULT, ZERO_TOLERANCE, ZERO_TOLERANCE_DEFAULT, CircuitLayer
-from eisnn.config import CircuitConfig, NeuronConfig
+from eisnn.config import CircuitConfig, NeuronConfig, TrialConfig
 from eisnn.kernels import build
 from eisnn.neurons import DEFAULT_ALPHA, LIF
+from eisnn.normalize import NormalizedLayer
 
 STABILISERS = ("min_positive", "epsilon", "clamp", "none")  # by the numbers that the kernel knows them by
 SURROGATES = ("sigmoid", "atan", "triangle")
@@ -57,11 +58,17 @@ def supports(circuit: CircuitConfig | None, neuron: NeuronConfig) -> str | None:
     return build.load()
 
 
+def path(config: TrialConfig, device: str) -> str:
+    """How our blocks in the network of ``config`` are computed on ``device``: "kernel", or "plain: " and why."""
+    reason = "the kernels are for CPUs" if device != "cpu" else supports(config.circuit, config.neuron)
+    return ("kernel" if reason is None else f"plain: {reason}") + (", compiled" if config.train.compile else "")
+
+
 def block_spikes(
     drive: nn.Module, neuron: LIF, x: Tensor, shared: bool = False, pool: bool = False, residual: Tensor | None = None
 ) -> Tensor:
     """What `eisnn.models.Block` computes, by the kernel. Only for what `supports` supports, on a CPU."""
-    current = map_input(drive, x) if isinstance(drive, CircuitLayer) else drive(x)
+    current = map_input(drive, x) if isinstance(drive, CircuitLayer) else normalized(drive, x)
     pools = pool and current.shape[2] % 2 == 0 and current.shape[3] % 2 == 0
     last = pools or not pool  # the residual comes after the pooling
     options: dict[str, Any] = {"T": neuron.T, "shared": shared, "pool": pools, "residual": residual if last else None}
@@ -78,17 +85,34 @@ def block_spikes(
 
 
 def map_input(drive: CircuitLayer, x: Tensor) -> Tensor:
-    """I_ee and I_ie side by side, [N, n_E + n_I, ...], by the fastest convolution for the shape."""
-    autocast = torch.is_autocast_enabled("cpu")
-    if drive.kernel is None and not autocast:
+    """I_ee and I_ie side by side, [N, n_E + n_I, ...]."""
+    if drive.kernel is None and not torch.is_autocast_enabled("cpu"):
         return torch.ops.eisnn.map_both(x, *drive.input_weights())
     weight = drive.joint_weight()
-    same = drive.kernel == 3 and drive.stride == 1 and drive.padding == 1 and not autocast
-    if same and x.shape[2] == x.shape[3] == 1:
+    current = None if drive.kernel is None else convolve(x, weight, drive.stride, drive.padding)
+    return drive.map_input(x, weight) if current is None else current
+
+
+def normalized(drive: nn.Module, x: Tensor) -> Tensor:
+    """The current of a baseline's layer, or of a layer of the user's; the baselines' convolutions are as fast as the circuits'."""
+    conv = drive.map if isinstance(drive, NormalizedLayer) else None
+    if type(conv) is not nn.Conv2d:
+        return drive(x)
+    current = convolve(x, conv.weight, conv.stride[0], conv.padding[0])
+    if current is None:
+        return drive(x)
+    return drive.norm(current if conv.bias is None else current + conv.bias[:, None, None])
+
+
+def convolve(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor | None:
+    """The convolution by something faster than torch's, where there is such a thing for the shape and type."""
+    if weight.shape[2:] != (3, 3) or stride != 1 or padding != 1 or torch.is_autocast_enabled("cpu"):
+        return None
+    if x.shape[2] == x.shape[3] == 1:
         return F.linear(x.flatten(1), weight[:, :, 1, 1])[:, :, None, None]  # the other taps see padding
-    if same and x.dtype == torch.float32 and x.shape[1] >= 16:
+    if x.dtype == torch.float32 and x.shape[1] >= 16:
         return torch.ops.eisnn.convolve3x3(x, weight, False)
-    return drive.map_input(x, weight)
+    return None
 
 
 def rules(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from eisnn.energy import count_operations
 from eisnn.errors import CheckpointError
 from eisnn.evaluation import check_alive, evaluate
 from eisnn.initialization import initialize
+from eisnn.kernels.build import cache
 from eisnn.memory import MemoryMeter
 from eisnn.models import build_model, with_shapes
 from eisnn.optimize import ProjectedSGD, build_optimizer, learning_rate
@@ -56,7 +58,7 @@ class Run:
         self.dtype = torch.float64 if config.train.precision == "float64" else torch.float32
         self.model = build_model(with_data(config, data)).to(device, self.dtype)
         # what training steps call
-        self.network: Callable[[Tensor], Tensor] = torch.compile(self.model) if config.train.compile else self.model
+        self.network: Callable[[Tensor], Tensor] = compiled(self.model) if config.train.compile else self.model
         self.optimizer: ProjectedSGD = build_optimizer(self.model, config.train)
         self.history: list[Metrics] = []
         self.keep_best = keep_best
@@ -94,6 +96,12 @@ class Run:
         self.history.append(metrics)
         if self.keep_best and best_epoch(self.history) == metrics["epoch"]:
             self.best = copy.deepcopy(self.model.state_dict())
+
+
+def compiled(model: torch.nn.Module) -> Callable[[Tensor], Tensor]:
+    """torch.compile, whose results other workers and later runs find where the kernels lie, instead of in a temporary folder."""
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache() / "inductor"))
+    return torch.compile(model)
 
 
 def best_epoch(history: list[Metrics]) -> int:

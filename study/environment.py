@@ -18,6 +18,7 @@ from typing import Any
 
 import eisnn
 from eisnn.config import NUMERICS_VERSION
+from eisnn.kernels import build
 from study import store
 
 PACKAGES = ("torch", "torchvision", "numpy", "ray", "optuna", "pandas", "scikit-learn", "scipy", "pydantic", "SQLAlchemy")
@@ -32,6 +33,7 @@ def describe() -> dict[str, Any]:
         "commit": _run("git", "-C", str(code), "rev-parse", "HEAD").strip() or None,
         "uncommitted_changes": diff[:MAX_DIFF],
         "numerics": NUMERICS_VERSION,
+        "kernels": build.refused() or "on",
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},

@@ -17,6 +17,7 @@ from study import loggers, store
 from study.agenda import Agenda, Job
 from study.display import Display
 from study.environment import code_key
+from study.kernels import built
 from study.limits import Stopped, check_disk, full
 from study.ray_session import check_head, listen, session, signals
 from study.share import Share
@@ -40,13 +41,14 @@ def execute(
     """
     if agenda.finished:
         return
-    with signals() as received, session(resources, address) as temporary:
+    with signals() as received, built(display.note) as kernels, session(resources, address) as temporary:
         share = Share(resources, max_concurrent)
         listen(received)  # Ray has put a handler of its own for SIGTERM
         shell = _Shell(agenda, display, share, environment, on_tick)
         shell.code = code_key() if address else None
         agenda.concurrency = share.concurrency()
-        display.note(share.text())
+        layers = kernels()
+        display.note(share.text() if share.gpu else f"{share.text()}, {layers}")
         spec = agenda.plan.spec
         try:
             with loggers.feeds(spec.loggers, spec.name, agenda.folder, display.note) as feeds:

@@ -66,6 +66,7 @@ def _attempt(job: Mapping[str, Any], folder: Path, report: Report) -> dict[str, 
     history = _History(folder, report)
     try:
         _take_share(job)
+        state["path"] = _path(config, job)
         state["metrics"] = _fit(config, job, folder, history.add)
         state["state"] = "completed"
     except Exception as error:
@@ -95,6 +96,13 @@ def _fit(config: TrialConfig, job: Mapping[str, Any], folder: Path, report: Repo
         store.set_aside(checkpoint)
         metrics = eisnn.fit(config, resume_from=checkpoint, **options)
     return {name: value for name, value in metrics.items() if name != "epoch" and math.isfinite(value)}
+
+
+def _path(config: TrialConfig, job: Mapping[str, Any]) -> str:
+    """Which path the network's layers take; where that is the plain one, why."""
+    from eisnn.fused import path
+
+    return path(config, "cuda" if job["gpu"] else "cpu")
 
 
 class _History:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -118,6 +119,8 @@ def test_a_whole_study_with_ray(space: Path, tmp_path: Path) -> None:
     last = epochs[epochs["epoch"] == 2].set_index("id")["val/accuracy"]
     pd.testing.assert_series_equal(trials.set_index("id")["val/accuracy"].sort_index(), last.sort_index(), check_names=False)
     assert not list(folder.glob("trials/*/.*.tmp"))
+    paths = {json.loads(path.read_text())["path"].split(":")[0] for path in folder.glob("trials/*/state.json")}
+    assert paths == ({"kernel"} if ", C++ kernels" in output else {"plain"})
     checkpoints = {path.parent.name for path in folder.glob("trials/*/checkpoint.pt")}
     assert checkpoints == set(trials.loc[trials["kind"] == "replicate", "id"])
 

@@ -254,9 +254,10 @@ def test_whole_networks_agree_in_float64(name, norm):
 
 
 @needs_kernels
+@pytest.mark.parametrize("norm", ["ei", "bn", "none"])
 @pytest.mark.parametrize("name", NETS)
-def test_layers_agree_in_float32_on_the_spikes_that_really_reach_them(name):
-    model, x = network(name, torch.float32)
+def test_layers_agree_in_float32_on_the_spikes_that_really_reach_them(name, norm):
+    model, x = network(name, torch.float32, model={**NETS[name], "norm": norm})
     seen = []
     for block in model.blocks():
         block.register_forward_hook(lambda block, args, out: seen.append((block, args, out)))

@@ -1,0 +1,77 @@
+"""Does train.precision: bf16 reach the accuracy of float32? Paired by seed, on Fashion-MNIST.
+
+    python -m benchmarks.bf16 [--net MLP-4,VGG-8 --rates 0.01,0.02 --seeds 5 --images 6400 --epochs 4]
+
+Each pair is the same config and seed, trained once in each precision with one thread; a run that ends early (silent, not finite) counts
+as chance, 10 %, and is marked. Prints every pair, then mean and 95 % interval (Student's t) of the differences in test accuracy. VGG is
+a quarter as wide. About 15 minutes of one core's time; needs Fashion-MNIST (Debian: dataset-fashion-mnist).
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import click
+import torch
+from scipy import stats
+
+from eisnn.allocator import keep_freed_memory
+from eisnn.config import make_config
+from eisnn.errors import Diverged
+from eisnn.training import fit
+
+CHANCE = 0.1
+
+
+def accuracy(net: str, rate: float, seed: int, precision: str, images: int, epochs: int) -> tuple[float, bool, float]:
+    """Test accuracy with the last weights, whether the run came to its end, and seconds."""
+    arch, layers = net.split("-")
+    config = make_config(
+        {
+            "seed": seed,
+            "model": {"arch": arch, "layers": int(layers), "T": 4, "width": 0.25 if arch == "VGG" else 1.0},
+            "data": {"name": "fashion_mnist", "train_size": round(images / 0.9), "validation_fraction": 0.1},
+            "train": {"epochs": epochs, "learning_rate": rate, "weight_decay": 5e-4, "precision": precision},
+        }
+    )
+    start = time.process_time()
+    try:
+        return fit(config, test=True, device="cpu")["test/accuracy"], True, time.process_time() - start
+    except Diverged:
+        return CHANCE, False, time.process_time() - start
+
+
+def interval(differences: list[float]) -> str:
+    n, mean = len(differences), statistics.mean(differences)
+    if n < 2:
+        return f"{mean:+.1f} (one pair)"
+    half = stats.t.ppf(0.975, n - 1) * statistics.stdev(differences) / n**0.5
+    return f"{mean:+.1f} [{mean - half:+.1f}, {mean + half:+.1f}] points, n = {n}"
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--net", default="MLP-4,VGG-8")
+@click.option("--rates", default="0.01,0.02")
+@click.option("--seeds", default=5)
+@click.option("--images", default=6400)
+@click.option("--epochs", default=4)
+def main(net: str, rates: str, seeds: int, images: int, epochs: int) -> None:
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    for name in net.split(","):
+        for rate in map(float, rates.split(",")):
+            differences, ratios = [], []
+            for seed in range(seeds):
+                (plain, whole, seconds), (half, ended, taken) = (
+                    accuracy(name, rate, seed, precision, images, epochs) for precision in ("float32", "bf16")
+                )
+                differences.append(100 * (half - plain))
+                ratios.append(taken / seconds)
+                marks = ("" if whole else " (float32 ended early)") + ("" if ended else " (bf16 ended early)")
+                print(f"{name} lr {rate:g} seed {seed}: {100 * plain:.1f} -> {100 * half:.1f} %{marks}", flush=True)
+            print(f"{name} lr {rate:g}: {interval(differences)}; bf16 takes {statistics.median(ratios):.2f} of the CPU time", flush=True)
+
+
+if __name__ == "__main__":
+    main()
