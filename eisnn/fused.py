@@ -95,10 +95,10 @@ def map_input(drive: CircuitLayer, x: Tensor) -> Tensor:
 
 def normalized(drive: nn.Module, x: Tensor) -> Tensor:
     """The current of a baseline's layer, or of a layer of the user's; the baselines' convolutions are as fast as the circuits'."""
-    conv = drive.map if isinstance(drive, NormalizedLayer) else None
-    if type(conv) is not nn.Conv2d:
+    if not isinstance(drive, NormalizedLayer) or type(drive.map) is not nn.Conv2d:
         return drive(x)
-    current = convolve(x, conv.weight, conv.stride[0], conv.padding[0])
+    conv: nn.Conv2d = drive.map
+    current = convolve(x, conv.weight, conv.stride[0], int(conv.padding[0]))
     if current is None:
         return drive(x)
     return drive.norm(current if conv.bias is None else current + conv.bias[:, None, None])
