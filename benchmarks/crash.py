@@ -3,8 +3,10 @@
     python benchmarks/crash.py --kills 50 --seed 0          one trial at a time: everything equal bit for bit
     python benchmarks/crash.py --kills 20 --concurrent 2    several at a time: nothing lost, repeated or doubled
 
-What is killed: the driver alone; the driver and everything that it started; one worker process. tests/study/test_crash.py
-uses the same functions for a few chosen moments.
+    python benchmarks/crash.py --writes                     killed inside each kind of write, see crash_hooks/sitecustomize.py
+
+What is killed: the driver alone; the driver and everything that it started; one worker process. Every epoch that is begun is counted:
+a kill may cost the epoch that it interrupts, and nothing else. tests/study/test_crash.py uses the same functions.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import json
 import os
 import random
 import signal
@@ -24,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+HOOKS = ROOT / "benchmarks" / "crash_hooks"
 TIMING = {"seconds_per_epoch", "peak_memory_mb", "started", "finished", "retries", "seconds"}
 CONFIG = """
 model: {arch: MLP, layers: 4, norm: ei, T: 2, width: 0.1}
@@ -52,9 +56,10 @@ def write_study(folder: Path, study: str = STUDY) -> Path:
     return folder / "study.yaml"
 
 
-def start(space: Path, *options: str) -> subprocess.Popen[bytes]:
-    """The command, in a session of its own, its output beside the study file."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+def start(space: Path, *options: str, at: str = "") -> subprocess.Popen[bytes]:
+    """The command, in a session of its own, its output beside the study file; ``at`` names a write to be killed at (crash_hooks)."""
+    environment = {**os.environ, "PYTHONPATH": f"{HOOKS}:{ROOT}", "PYTHONUNBUFFERED": "1", "CRASH_HOME": str(space.parent), "CRASH_AT": at}
+    (space.parent / "fired").unlink(missing_ok=True)
     command = [sys.executable, str(ROOT / "run_study.py"), "--space", str(space), "--results", str(space.parent / "results"), *options]
     with open(space.parent / "output.txt", "ab") as output:
         return subprocess.Popen(command, stdout=output, stderr=output, env=environment, start_new_session=True)
@@ -168,6 +173,13 @@ def sound(folder: Path, *, search_trials: int = 5, seeds: int = 2, arms: int = 3
     return problems
 
 
+def agreement(one: Path, other: Path) -> tuple[list[str], int]:
+    """The epochs of trials with the same id that differ between two studies, and how many there were to compare."""
+    first, second = ({(row["id"], row["epoch"]): row for row in table(folder, "epochs.csv")} for folder in (one, other))
+    common = [key for key in first if key in second]
+    return [f"{key}: {first[key]} and {second[key]}" for key in common if first[key] != second[key]], len(common)
+
+
 def histories(folder: Path) -> dict[str, list[str]]:
     """Every trial's epochs as they are on disk, the seconds that each took included: a retrained epoch would differ."""
     found = {}
@@ -175,6 +187,26 @@ def histories(folder: Path) -> dict[str, list[str]]:
         with contextlib.suppress(OSError):
             found[path.parent.name] = path.read_text().splitlines()[1:]
     return found
+
+
+def begun(home: Path) -> dict[str, list[int]]:
+    """The epochs of every trial in the order in which their training began."""
+    epochs: dict[str, list[int]] = {}
+    for line in (home / "epochs.txt").read_text().splitlines():
+        epochs.setdefault(line.split()[0], []).append(int(line.split()[1]))
+    return epochs
+
+
+def again_of(home: Path) -> int:
+    """How many times an epoch was begun that had been begun before."""
+    return sum(len(epochs) - len(set(epochs)) for epochs in begun(home).values())
+
+
+def repeated(home: Path, kills: int) -> list[str]:
+    """What is wrong about that order: a step back, or more repetitions of one trial than kills."""
+    problems = [f"{name}: epochs begun in the order {epochs}" for name, epochs in begun(home).items() if epochs != sorted(epochs)]
+    worst = max(len(epochs) - len(set(epochs)) for epochs in begun(home).values())
+    return problems + ([f"{worst} epochs of one trial were trained twice by {kills} kills"] if worst > kills else [])
 
 
 def retrained(before: dict[str, list[str]], folder: Path) -> list[str]:
@@ -201,18 +233,66 @@ def disturbed(space: Path, options: list[str], kills: int, rng: random.Random) -
         if process.poll() is not None:
             break
         before = histories(folder)
-        lines = sum(map(len, before.values()))
+        running = _running(folder)
         done = KILLS[what](process)
         if what == "worker" and not done:
             continue  # none was training
         if what != "worker":
             process = start(space, *options)
-        log.append(f"{time.monotonic() - began:7.1f} s  killed {what} with {lines} epochs on disk, {progressed}")
+        log.append(f"{time.monotonic() - began:7.1f} s  killed {what}, {progressed}; {running}")
         print(log[-1], flush=True)
         seen.append(before)
-    code = process.wait(600)
+    code = process.wait(900)
     log += [f"RETRAINED {broken}" for before in seen if (broken := retrained(before, folder))]
     log.append(f"exit code {code}")
+    return log
+
+
+def _running(folder: Path) -> str:
+    """What was going on, as the trials' folders say it."""
+    states = [json.loads(path.read_text()) for path in (folder / "trials").glob("*/state.json")]
+    running = [f"{state['roles'][0]['arm']} {state['roles'][0]['kind']}" for state in states if state["state"] == "running"]
+    lines = sum(map(len, histories(folder).values()))
+    return f"{lines} epochs on disk, {len(states) - len(running)} trials ended, running: {', '.join(running) or 'none'}"
+
+
+WRITES = [  # FILE:MOMENT:N:VICTIM of crash_hooks; those of a study's first second first
+    *(f"{name}:half:1:self" for name in ("owner.json", "study.yaml", "command.json", "plan.json", "optuna.db", "environment.json")),
+    *(f"{name}:{moment}:{{}}:{victim}" for moment, victim in (("half", "self"), ("half", "everything"), ("after", "everything"))
+      for name in ("checkpoint.pt", "state.json", "history.csv")),
+    *(f"commit:{moment}:{{}}:{victim}" for moment in ("before", "during", "during", "after") for victim in ("self", "everything")),
+    *(f"{name}:{moment}:{{}}:everything" for name in ("trials.csv", "epochs.csv") for moment in ("half", "after")),
+]  # fmt: skip
+
+
+def disturbed_at_writes(space: Path, options: list[str], kills: int, rng: random.Random) -> list[str]:
+    """As `disturbed`, with the kills inside writes: takes the next of WRITES until the study ends or ``kills`` are done."""
+    folder = space.parent / "results" / "crash"
+    log: list[str] = []
+    began = time.monotonic()
+    while len(log) < kills and WRITES:
+        at = WRITES.pop(0)
+        at = at.format(rng.choice([3, 12, 40] if at.startswith("commit") else [1, 2, 3, 5]))
+        process = start(space, *options, at=at)
+        while process.poll() is None and not (space.parent / "fired").exists():
+            time.sleep(0.02)
+        if not (space.parent / "fired").exists():
+            WRITES.append(at)  # the study ended before
+            break
+        moment = (space.parent / "fired").read_text()
+        alone = at.endswith("self") and moment.endswith("worker")
+        if not alone:
+            process.wait(60)
+        journal = ", a journal was left" if not alone and (folder / "optuna.db-journal").exists() else ""
+        log.append(f"{time.monotonic() - began:7.1f} s  killed at {moment}{journal}; {_running(folder)}")
+        print(log[-1], flush=True)
+        if alone:  # the study goes on; it is killed a little later, so that the next moment can be chosen
+            log.append(
+                f"{time.monotonic() - began:7.1f} s  killed everything, {_wait_for_progress(process, folder, rng)}; {_running(folder)}"
+            )
+            kill_tree(process)
+            print(log[-1], flush=True)
+    log.append(f"exit code {run(space, *options, timeout=900)}")
     return log
 
 
@@ -222,11 +302,11 @@ def _wait_for_progress(process: subprocess.Popen[bytes], folder: Path, rng: rand
         seconds = rng.uniform(0.0, 8.0)
         end = time.monotonic() + seconds
         while time.monotonic() < end and process.poll() is None:
-            time.sleep(0.01)
+            time.sleep(0.03)
         return f"{seconds:.1f} s after the start or the last kill"
     target = sum(map(len, histories(folder).values())) + rng.choice([1, 1, 2, 3])
     while sum(map(len, histories(folder).values())) < target and process.poll() is None:
-        time.sleep(0.01)
+        time.sleep(0.03)
     delay = rng.uniform(0.0, 0.4)
     time.sleep(delay)
     return f"{1000 * delay:.0f} ms after an epoch"
@@ -237,7 +317,9 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--concurrent", type=int, default=1)
+    parser.add_argument("--writes", action="store_true", help="kill inside writes, each kind of them once")
     options = parser.parse_args()
+    options.kills = len(WRITES) if options.writes else options.kills
     rng = random.Random(options.seed)
     arguments = ["--max-concurrent", str(options.concurrent)]
     with tempfile.TemporaryDirectory(prefix="crash-") as folder:
@@ -247,14 +329,18 @@ def main() -> None:
         while done < options.kills:
             rounds += 1
             space = write_study(Path(folder) / f"round-{rounds}")
-            log = disturbed(space, arguments, options.kills - done, rng)
-            done += sum(" killed " in line for line in log)
+            kills_of = disturbed_at_writes if options.writes else disturbed
+            log = kills_of(space, arguments, options.kills - done, rng)
+            kills = sum(" killed " in line for line in log)
+            done += kills
             results = space.parent / "results" / "crash"
-            problems = [line for line in log if line.startswith("RETRAINED")] + sound(results)
-            if options.concurrent == 1:
-                problems += equal(reference.parent / "results" / "crash", results)
+            problems = [line for line in log if line.startswith("RETRAINED")] + sound(results) + repeated(space.parent, kills)
+            different, compared = agreement(reference.parent / "results" / "crash", results)
+            problems += equal(reference.parent / "results" / "crash", results) if options.concurrent == 1 else different
             failures += bool(problems)
-            print(f"round {rounds}: {log[-1]}; {'; '.join(problems[:5]) or 'as undisturbed'}", flush=True)
+            again = again_of(space.parent)
+            print(f"round {rounds}: {log[-1]}; {kills} kills; epochs trained again: {again}; {compared} epochs compared with the "
+                  f"undisturbed study; {'; '.join(problems[:5]) or 'nothing lost, doubled or different'}", flush=True)  # fmt: skip
             if problems:
                 print((space.parent / "output.txt").read_text()[-3000:], flush=True)
         print(f"{done} kills in {rounds} studies; {failures} studies differ from the undisturbed one")

@@ -86,10 +86,12 @@ class Run:
         given = trial_id(TrialConfig.model_validate(state["config"]))
         if given != trial_id(self.config):
             raise CheckpointError(f"{path}: is of another config (trial {given}, not {trial_id(self.config)})")
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.history = state["history"]
-        self.best = state["best"]
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.history, self.best = list(state["history"]), state["best"]
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise CheckpointError(f"{path}: does not hold this network ({str(error).splitlines()[0]}); remove it to train anew") from error
 
     def record(self, metrics: Metrics) -> None:
         """Appends an epoch, and keeps its weights if its validation accuracy is the best so far (the first of equals)."""

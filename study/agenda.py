@@ -253,7 +253,7 @@ class Agenda:
             return None
         before = store.read_state(folder) or {"started": None, "retries": 0, "environment": None}
         state = {
-            **{name: before.get(name) for name in ("started", "retries", "environment")}, "id": job.id, "state": "pruned",
+            **{name: before.get(name) for name in ("started", "retries", "environment", "damaged")}, "id": job.id, "state": "pruned",
             "reason": f"behind the others at epoch {epoch}", "test": False, "roles": [job.role], "seed": job.seed,
             "epochs": epoch, "metrics": last_metrics(rows), "finished": store.now(), "alone": job.alone,
         }  # fmt: skip

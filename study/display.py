@@ -94,6 +94,8 @@ class Display:
             result = state["state"] + (f", {metric} {value:.4f}" if value is not None else "")
             then = f"; {duration(left)} left" if left is not None and done < total else ""
             self.note(f"[{done}/{total}] {job.arm} {job.kind} {job.number}: {result} after {state['epochs']} epochs{then}")
+        for path in state.get("damaged") or ():
+            self.note(f"  damaged: set aside as {path}; the trial was repeated")
         if state["state"] in UNWELL:
             self.note(f"  {job.arm} {job.kind} {job.number} ({job.id}) {state['state']}: {state.get('reason')}")
             if state.get("cause") == "error":

@@ -36,6 +36,8 @@ def recover(agenda: Agenda) -> Diff:
     for job in replicates:
         if (state := agenda.settled(job)) is not None:
             agenda.record(job, state)
+        else:
+            diff.damaged += store.set_damaged_aside(store.trial_folder(agenda.folder, job.id))
     asked = {row["id"] for row in agenda.tables.rows.values()} | {job.id for job in [*agenda.waiting, *replicates]}
     known = {path.name for path in (agenda.folder / "trials").glob("*") if (path / "config.yaml").exists()}
     diff.kept, diff.retired = len(known & asked), len(known - asked)
@@ -60,8 +62,7 @@ def _recover_search(agenda: Agenda, arm: Arm, search: ArmSearch, diff: Diff) -> 
         if state is not None:
             agenda.record(job, state)
             continue
-        if proposal.told:
-            diff.damaged += store.set_damaged_aside(store.trial_folder(agenda.folder, job.id))
+        diff.damaged += store.set_damaged_aside(store.trial_folder(agenda.folder, job.id))
         agenda.waiting.append(job)
 
 

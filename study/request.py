@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -61,6 +62,11 @@ def from_folder(folder: Path, sets: Mapping[str, Any]) -> Request:
     command = store.read_json(folder / "command.json")
     if command is None or not (folder / "study.yaml").exists():
         raise ConfigError(f"{folder}: is not a study's folder (study.yaml or command.json cannot be read); use --space instead")
+    if not intact(folder):
+        raise ConfigError(
+            f"{folder / 'study.yaml'}: is not what the last run wrote: it was damaged, or edited; "
+            "give --space with the study file that is meant, and the command says what differs"
+        )
     request = from_file(folder / "study.yaml")
     return Request(
         request.text, request.where, {**command["sets"], **sets}, command["smoke"], command["name"],
@@ -70,6 +76,17 @@ def from_folder(folder: Path, sets: Mapping[str, Any]) -> Request:
 
 def _folders(*folders: str | Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(Path(folder).absolute()) for folder in folders))
+
+
+def intact(folder: Path) -> bool:
+    """Whether study.yaml is what a run wrote, by the digests in command.json (of the last two runs: it is written first)."""
+    command = store.read_json(folder / "command.json") or {}
+    digest = digest_of(folder / "study.yaml")
+    return digest is None or digest in command.get("digests", [digest])
+
+
+def digest_of(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def smaller(plan: Plan, tree: dict[str, Any]) -> dict[str, Any]:

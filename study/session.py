@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import sys
 import time
@@ -18,7 +19,7 @@ from study.limits import RayLost, Stopped, check_disk
 from study.optuna_parts import close_phantoms, open_storage, quiet
 from study.plan import Plan, incomparable, plan_record
 from study.recover import recover
-from study.request import Request
+from study.request import Request, digest_of, intact
 from study.search import ArmSearch
 
 DONE, OUR_FAULT, TRIALS_FAILED, INTERRUPTED = 0, 1, 3, 130
@@ -41,18 +42,27 @@ def run(request: Request, *, fresh: bool = False, max_concurrent: int | None = N
         lock = store.lock_study(folder)
         print(f"the earlier study is now {store.move_aside(folder)}")
         lock.release()
-    if (folder / "plan.json").exists() or not folder.exists() or not any(folder.iterdir()):
-        lock = store.lock_study(folder)
-    else:
+    if not _is_ours(folder):
         raise store.StoreError(f"{folder}: is not empty and not a study's folder; give another --name or --results")
+    lock = store.lock_study(folder)
     try:
         return _locked(request, plan, folder, max_concurrent, address), folder
     finally:
         lock.release()
 
 
+def _is_ours(folder: Path) -> bool:
+    """Whether a study may use the folder: it is new, or a study's, be it one that was killed before its first file was whole."""
+    if folder.exists() and not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    return bool(names & {"plan.json", "owner.json"}) or all(name.startswith((".lock", ".owner.json.")) for name in names)
+
+
 def _locked(request: Request, plan: Plan, folder: Path, max_concurrent: int | None, address: str | None) -> int:
     record = plan_record(plan)
+    for path in _unreadable(folder):
+        print(f"damaged: set aside as {path}; it is written anew")
     before = store.read_json(folder / "plan.json")
     problem = incomparable(before or {}, record)
     if problem and any((folder / "trials").glob("*/state.json")):
@@ -75,11 +85,21 @@ def _locked(request: Request, plan: Plan, folder: Path, max_concurrent: int | No
         _stop_logging(handler)
 
 
+def _unreadable(folder: Path) -> list[Path]:
+    whole = intact(folder)
+    aside = store.set_unreadable_aside(folder)
+    return aside if whole else [*aside, store.set_aside(folder / "study.yaml")]
+
+
 def _write_inputs(request: Request, plan: Plan, folder: Path, record: dict[str, Any]) -> None:
     store.remove_leftovers(folder)
-    store.write_text(folder / "study.yaml", request.text)
-    command = {"sets": request.sets, "smoke": request.smoke, "name": request.name, "bases": plan.bases, "folders": plan.folders}
+    before, now = digest_of(folder / "study.yaml"), hashlib.sha256(request.text.encode()).hexdigest()
+    command = {
+        "sets": request.sets, "smoke": request.smoke, "name": request.name, "bases": plan.bases, "folders": plan.folders,
+        "digests": [now, before],
+    }  # fmt: skip
     store.write_json(folder / "command.json", command)
+    store.write_text(folder / "study.yaml", request.text)
     store.write_json(folder / "plan.json", record)
 
 

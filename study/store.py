@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 STATES = ("planned", "running", "completed", "pruned", "diverged", "out_of_memory", "failed", "interrupted")
 FINAL_STATES = ("completed", "pruned", "diverged", "out_of_memory", "failed")
 
+KINDS: dict[str, dict[str, Any]] = {  # what cannot be missing in a file of ours
+    "plan.json": {"arms": list},
+    "command.json": {"sets": dict, "smoke": bool, "bases": dict, "name": str | None},
+    "owner.json": {"temporary": list | None},
+    "environment.json": {"key": str, "earlier": dict},
+    "clock.json": {"seconds": int | float},
+    "state.json": {"state": str, "epochs": int, "metrics": dict, "roles": list, "retries": int},
+}
+
 EPOCH_METRICS = ("train/loss", "train/accuracy", "val/loss", "val/accuracy", "learning_rate", "firing_rate", "seconds")
 HISTORY_COLUMNS = ("epoch", *EPOCH_METRICS)
 EPOCH_COLUMNS = ("id", *HISTORY_COLUMNS)
@@ -71,12 +80,13 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The mapping in ``path``; None if the file is missing or holds anything else (see `damaged`)."""
+    """The mapping in ``path``; None if the file is missing, or holds anything else, or lacks what a study's file must have."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    kinds = KINDS.get(path.name, {})
+    return value if isinstance(value, dict) and all(isinstance(value.get(key), kind) for key, kind in kinds.items()) else None
 
 
 def set_aside(path: Path) -> Path:
@@ -196,12 +206,15 @@ def write_state(folder: Path, state: Mapping[str, Any]) -> None:
 def read_state(folder: Path) -> dict[str, Any] | None:
     """The trial's state, or None if there is none that can be believed (missing, damaged, of another trial)."""
     state = read_json(folder / "state.json")
-    if state is None or state.get("id") != folder.name or state.get("state") not in STATES:
+    if state is None or state.get("id") != folder.name or state["state"] not in STATES or "started" not in state:
         return None
-    numbers = state.get("metrics", {})
-    if not isinstance(numbers, dict) or not all(isinstance(value, int | float) for value in numbers.values()):
-        return None
-    return state if isinstance(state.get("epochs"), int) else None
+    numbers = all(isinstance(value, int | float) for value in state["metrics"].values())
+    return state if numbers and all(_is_role(role) for role in state["roles"]) else None
+
+
+def _is_role(role: Any) -> bool:
+    kinds = {"arm": str, "kind": str, "number": int, "parameters": dict}
+    return isinstance(role, dict) and all(isinstance(role.get(key), kind) for key, kind in kinds.items())
 
 
 def write_history(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -244,6 +257,12 @@ def finished_state(folder: Path, *, tested: bool) -> dict[str, Any] | None:
     if state["epochs"] > 0 and (history is None or len(history) != state["epochs"]):
         return None
     return state
+
+
+def set_unreadable_aside(folder: Path) -> list[Path]:
+    """Renames the study's own files that cannot be read, so that they can be written anew; returns the new names."""
+    paths = [folder / name for name in KINDS if name != "state.json"]
+    return [set_aside(path) for path in paths if path.exists() and read_json(path) is None]
 
 
 def set_damaged_aside(folder: Path) -> list[Path]:

@@ -53,13 +53,13 @@ def _attempt(job: Mapping[str, Any], folder: Path, report: Report) -> dict[str, 
     look_in(job.get("folders", ()))
     config = make_config(job["config"], job["id"])
     earlier = store.read_state(folder)
-    store.set_damaged_aside(folder)
+    damaged = [str(path) for path in store.set_damaged_aside(folder)]
     again = earlier is not None and earlier["state"] in ("running", "interrupted", "failed", "out_of_memory")
     state = {
         "id": job["id"], "state": "running", "reason": None, "test": job["test"], "roles": job["roles"], "seed": config.seed,
         "alone": job["alone"], "epochs": 0, "metrics": {}, "started": earlier["started"] if earlier else store.now(),
         "finished": None, "retries": (earlier["retries"] + 1 if again else earlier["retries"]) if earlier else 0,
-        "environment": job["environment"],
+        "environment": job["environment"], "damaged": damaged,
     }  # fmt: skip
     store.write_text(folder / "config.yaml", yaml.safe_dump(job["config"], sort_keys=False))
     store.write_state(folder, state)
@@ -67,7 +67,7 @@ def _attempt(job: Mapping[str, Any], folder: Path, report: Report) -> dict[str, 
     try:
         _take_share(job)
         state["path"] = _path(config, job)
-        state["metrics"] = _fit(config, job, folder, history.add)
+        state["metrics"] = _fit(config, job, folder, history.add, state)
         state["state"] = "completed"
     except Exception as error:
         return _ended(job, folder, error, {**state, "epochs": len(history.rows)})
@@ -79,8 +79,8 @@ def _attempt(job: Mapping[str, Any], folder: Path, report: Report) -> dict[str, 
     return state
 
 
-def _fit(config: TrialConfig, job: Mapping[str, Any], folder: Path, report: Report) -> dict[str, float]:
-    """`eisnn.fit` from the last checkpoint; a damaged one is set aside and the trial starts again."""
+def _fit(config: TrialConfig, job: Mapping[str, Any], folder: Path, report: Report, state: dict[str, Any]) -> dict[str, float]:
+    """`eisnn.fit` from the last checkpoint; a damaged one is set aside, which ``state`` says, and the trial starts again."""
     import eisnn
 
     checkpoint = folder / "checkpoint.pt"
@@ -93,7 +93,8 @@ def _fit(config: TrialConfig, job: Mapping[str, Any], folder: Path, report: Repo
     except CheckpointError:
         if not checkpoint.exists():
             raise
-        store.set_aside(checkpoint)
+        state["damaged"].append(str(store.set_aside(checkpoint)))
+        store.write_state(folder, state)
         metrics = eisnn.fit(config, resume_from=checkpoint, **options)
     return {name: value for name, value in metrics.items() if name != "epoch" and math.isfinite(value)}
 

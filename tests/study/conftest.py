@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import json
@@ -17,12 +18,16 @@ import pytest
 import yaml
 
 from eisnn.config import trial_id
+from eisnn.errors import CheckpointError
 from study import store, trial
 from study.agenda import Agenda, Job
+from study.limits import Stopped
 from study.optuna_parts import close_phantoms, open_storage
 from study.plan import Plan, make_plan
 from study.recover import recover
+from study.request import Request, from_file
 from study.search import ArmSearch
+from study.session import run
 from study.spec import make_spec
 
 BASE = {
@@ -81,7 +86,10 @@ def stand_in(config: Any, *, report: Any, resume_from: Path, checkpoint_to: Path
     """Keeps the contract of `eisnn.fit` with numbers that are a function of the config: a checkpoint is its history."""
     draw = random.Random(trial_id(config))
     quality = draw.random()
-    history = json.loads(resume_from.read_text()) if resume_from.exists() else []
+    try:
+        history = json.loads(resume_from.read_text()) if resume_from.exists() else []
+    except ValueError:
+        raise CheckpointError(f"{resume_from}: cannot be read as a checkpoint") from None
     for row in history:
         report(row)
     for epoch in range(len(history) + 1, config.train.epochs + 1):
@@ -119,6 +127,12 @@ class World:
 
     def play(self, *, events: int | None = None, fit: Fit = stand_in) -> Agenda:
         agenda = self.open()
+        self.work(agenda, events=events, fit=fit)
+        agenda.close()
+        agenda.tables.write(now=True)
+        return agenda
+
+    def work(self, agenda: Agenda, *, events: int | None = None, fit: Fit = stand_in, ended: Callable[..., None] = lambda *_: None) -> None:
         count = itertools.count(1)
 
         def event() -> None:
@@ -130,23 +144,22 @@ class World:
             if job is None:
                 break
             event()
-            self._train(agenda, job, fit, event)
+            ended(agenda, job, self._train(agenda, job, fit, event))
             event()
-        agenda.close()
-        agenda.tables.write(now=True)
-        return agenda
 
-    def _train(self, agenda: Agenda, job: Job, fit: Fit, event: Callable[[], None]) -> None:
+    def _train(self, agenda: Agenda, job: Job, fit: Fit, event: Callable[[], None]) -> dict[str, Any]:
         def report(row: dict[str, Any]) -> None:
             event()
             if agenda.epoch(agenda.running[job.id], row):
                 raise SystemExit  # as Tune stops a trial
 
         def counting(config: Any, **options: Any) -> dict[str, float]:
-            known = store.read_history(store.trial_folder(self.folder, job.id)) or []
+            known = 0
+            with contextlib.suppress(OSError, ValueError):
+                known = len(json.loads(options["resume_from"].read_text()))
 
             def note(row: dict[str, Any]) -> None:
-                if row["epoch"] > len(known):
+                if row["epoch"] > known:
                     self.trained.append((job.id, row["epoch"]))
                 options_report(row)
 
@@ -160,7 +173,7 @@ class World:
             except SystemExit:
                 outcome = None
         event()
-        agenda.end(job, outcome)
+        return agenda.end(job, outcome)
 
     def _worker_job(self, job: Job) -> dict[str, Any]:
         return {
@@ -176,6 +189,34 @@ def world(plan_of: Callable[[dict[str, Any]], Plan]) -> Iterator[Callable[..., W
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         yield lambda tree, name="results": World(Path(folder) / name, plan_of(tree))
+
+
+@dataclass
+class WithoutRay:
+    """`study.session.run` with the jobs trained in this process; ``killed_after`` so many events, or None."""
+
+    request: Request
+    trained: list[tuple[str, int]] = field(default_factory=list)
+    killed_after: int | None = None
+    fit: Fit = stand_in
+
+    def execute(self, agenda: Agenda, display: Any, **_: Any) -> None:
+        player = World(agenda.folder, agenda.plan, self.trained)
+        player.work(agenda, events=self.killed_after, fit=self.fit, ended=display.ended)
+        if agenda.fatal:
+            raise Stopped(agenda.fatal)
+
+    def run(self, **options: Any) -> tuple[int, Path]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("study.session.execute", self.execute)
+            return run(self.request, **options)
+
+
+@pytest.fixture
+def without_ray(write: Callable[[dict[str, Any]], Path]) -> Iterator[Callable[..., WithoutRay]]:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+        yield lambda tree, name="results": WithoutRay(from_file(write(tree), results=Path(folder) / name))
 
 
 @pytest.fixture

@@ -54,22 +54,28 @@ def wait_for(condition: Callable[[], bool], process: Any, seconds: float = 120.0
         time.sleep(0.01)
 
 
-def test_killed_at_three_moments_it_equals_an_undisturbed_run(crash: Any, undisturbed: Path, tmp_path: Path) -> None:
+def test_killed_at_four_moments_it_equals_an_undisturbed_run(crash: Any, undisturbed: Path, tmp_path: Path) -> None:
+    """The driver alone; everything with half a checkpoint written; the driver in a commit of the database; one worker."""
     space = crash.write_study(tmp_path, STUDY)
     results = tmp_path / "results" / "crash"
 
     def epochs() -> int:
         return sum(map(len, crash.histories(results).values()))
 
-    process, seen = crash.start(space, *ONE), []
-    for moment, kill in ((2, crash.kill_driver), (5, crash.kill_tree), (8, crash.kill_worker)):
-        wait_for(lambda moment=moment: epochs() >= moment, process)
+    process = crash.start(space, *ONE)
+    wait_for(lambda: epochs() >= 2, process)
+    seen = [crash.histories(results)]
+    crash.kill_driver(process)
+    for at in ("checkpoint.pt:half:2:everything", "commit:during:12:self"):
+        assert crash.start(space, *ONE, at=at).wait(240) == -signal.SIGKILL, (tmp_path / "output.txt").read_text()
         seen.append(crash.histories(results))
-        kill(process)
-        if kill is not crash.kill_worker:
-            process = crash.start(space, *ONE)
-    assert process.wait(180) == 0, (tmp_path / "output.txt").read_text()
-    assert [crash.retrained(before, results) for before in seen] == [[]] * 3
+    process = crash.start(space, *ONE)
+    wait_for(lambda: epochs() >= 8, process)
+    seen.append(crash.histories(results))
+    crash.kill_worker(process)
+    assert process.wait(240) == 0, (tmp_path / "output.txt").read_text()
+    assert [crash.retrained(before, results) for before in seen] == [[]] * 4
+    assert crash.repeated(tmp_path, 4) == []
     assert crash.equal(undisturbed, results) == []
     assert crash.sound(results, search_trials=3, seeds=1, arms=2) == []
 
@@ -112,8 +118,9 @@ def private(crash: Any, driver: int) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("concurrent", ["1", "2"])
-def test_random_kills(crash: Any, monkeypatch: pytest.MonkeyPatch, concurrent: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["crash.py", "--kills", "25", "--seed", concurrent, "--concurrent", concurrent])
+@pytest.mark.parametrize("writes", [[], ["--writes"]])
+def test_random_kills(crash: Any, monkeypatch: pytest.MonkeyPatch, concurrent: str, writes: list[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["crash.py", "--kills", "25", "--seed", concurrent, "--concurrent", concurrent, *writes])
     with pytest.raises(SystemExit) as ended:
         crash.main()
     assert ended.value.code == 0

@@ -1,0 +1,105 @@
+"""Python loads this in every process of a study that `benchmarks/crash.py` starts; the study itself knows nothing of it.
+
+CRASH_HOME    the folder for epochs.txt (a line for every epoch that is begun: trial, epoch, process) and fired (the kill's moment)
+CRASH_AT      FILE:MOMENT:N:VICTIM, for example checkpoint.pt:half:3:everything: at the process's third writing of that file, half of it on
+              disk, SIGKILL. FILE may be commit, of the SQLite database. MOMENT: half (of the new file is written), before (it is
+              whole, not yet in its place), after; of a commit before, during (a few milliseconds into it), after. VICTIM: self, everything.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+HOME = Path(os.environ["CRASH_HOME"])
+DRIVER = int(os.environ.setdefault("CRASH_DRIVER", str(os.getpid())))  # the first process of a study
+FILE, MOMENT, NUMBER, VICTIM = (os.environ.get("CRASH_AT") or ":::").split(":")
+counts = {"writes": 0}
+replace = os.replace
+
+
+def die() -> None:
+    with open(HOME / "fired", "x") as file:
+        file.write(f"{os.environ['CRASH_AT']} in the {'driver' if os.getpid() == DRIVER else 'worker'}")
+    if VICTIM == "everything":
+        from benchmarks.crash import descendants, kill
+
+        for pid in [DRIVER, *(pid for pid, _ in descendants(DRIVER) if pid != os.getpid())]:
+            kill(pid)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def met() -> bool:
+    counts["writes"] += 1
+    return counts["writes"] == int(NUMBER) and not (HOME / "fired").exists()  # one kill is enough
+
+
+def dying_replace(source: Any, target: Any, **options: Any) -> None:
+    now = Path(target).name == FILE and met()
+    if now and MOMENT == "half":
+        os.truncate(source, os.path.getsize(source) // 2)
+    if now and MOMENT != "after":
+        die()
+    replace(source, target, **options)
+    if now:
+        die()
+
+
+def watch_commits() -> None:
+    import sqlite3
+    from sqlite3 import dbapi2
+
+    class Connection(sqlite3.Connection):
+        def commit(self) -> None:
+            now = self.in_transaction and met()
+            if now and MOMENT == "before":
+                die()
+            if now and MOMENT == "during":
+                delay = random.uniform(0.0, 0.004)
+                threading.Thread(target=lambda: (time.sleep(delay), die()), daemon=True).start()
+            super().commit()
+            if now and MOMENT == "after":
+                die()
+
+    connect = sqlite3.connect
+    sqlite3.connect = dbapi2.connect = lambda *args, **options: connect(*args, **{"factory": Connection, **options})
+
+
+class NoteEpochs:
+    """Puts a note in front of `eisnn.training.train_epoch` when that module is imported."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != "eisnn.training":
+            return None
+        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        execute = spec.loader.exec_module  # type: ignore[union-attr]
+
+        def execute_and_wrap(module: Any) -> None:
+            execute(module)
+            train = module.train_epoch
+
+            def noted(run: Any, *arguments: Any) -> Any:
+                with open(HOME / "epochs.txt", "a") as file:
+                    file.write(f"{module.trial_id(run.config)} {run.epoch + 1} {os.getpid()}\n")
+                return train(run, *arguments)
+
+            module.train_epoch = noted
+
+        spec.loader.exec_module = execute_and_wrap  # type: ignore[union-attr, method-assign]
+        return spec
+
+
+sys.meta_path.insert(0, NoteEpochs())  # type: ignore[arg-type]
+if FILE == "commit":
+    watch_commits()
+elif FILE:
+    os.replace = dying_replace
