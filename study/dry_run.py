@@ -8,7 +8,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from study import estimate, own_code, store
+from study import disk, estimate, own_code, store
 from study.plan import Arm, Plan
 
 
@@ -16,7 +16,17 @@ def dry_run(plan: Plan, folder: Path) -> str:
     """The text that is printed. ``folder``: the study's, whose trials so far tell what an epoch takes and how far seeds differ."""
     rows = _rows(plan, folder)
     return "\n".join(
-        [*_arms(plan), *own_code.notes(plan), "", *_trials(plan), *time_left(plan, rows), "", *power(plan), *_spread(plan, rows)]
+        [
+            *_arms(plan),
+            *own_code.notes(plan),
+            "",
+            *_trials(plan),
+            *time_left(plan, rows),
+            disk.text(plan, folder, rows),
+            "",
+            *power(plan),
+            *_spread(plan, rows),
+        ]
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from study.agenda import Agenda, Job
 from study.display import Display
 from study.environment import code_key
 from study.kernels import built
-from study.limits import Stopped, check_disk, full
+from study.limits import Stopped, full
 from study.ray_session import check_head, listen, session, signals
 from study.share import Share
 from study.spec import Resources
@@ -123,7 +122,6 @@ class _Shell:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + 2.0
             check_head()
-            check_disk(self.agenda.folder)
         self.agenda.concurrency = self.share.concurrency()
         self.agenda.tables.write()
         self.display.update(self.agenda)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from study import estimate, store
+from study import estimate
 from study.plan import Plan
 from study.tables import Tables
 
 SAME_ERROR = 3  # so many first trials that all fail of one reason stop the study
 ENOUGH = 10  # the share of failed trials is judged from so many on
-FREE_MB = 200  # a study neither starts nor goes on with less room on its disk
 
 
 class Stopped(KeyboardInterrupt):
@@ -77,9 +75,3 @@ def full(error: BaseException) -> Stopped | None:
     if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error):
         return Stopped(f"the disk is full ({error}); make room and repeat the command")
     return None
-
-
-def check_disk(folder: Path) -> None:
-    free = store.free_bytes(folder) / 2**20
-    if free < FREE_MB:
-        raise Stopped(f"{folder}: only {free:.0f} MB are free on this disk, {FREE_MB} are needed; make room and repeat the command")

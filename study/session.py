@@ -7,15 +7,16 @@ import hashlib
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from eisnn.yaml_file import ConfigError
-from study import environment, loggers, own_code, store
+from study import disk, environment, loggers, own_code, store
 from study.agenda import Agenda
 from study.display import Display, progress
 from study.execute import execute
-from study.limits import RayLost, Stopped, check_disk
+from study.limits import RayLost, Stopped
 from study.optuna_parts import close_phantoms, open_storage, quiet
 from study.plan import Plan, incomparable, plan_record
 from study.recover import recover
@@ -73,7 +74,7 @@ def _locked(request: Request, plan: Plan, folder: Path, max_concurrent: int | No
     (folder / "trials").mkdir(exist_ok=True)
     handler = _log_to(folder / "log.txt")
     try:
-        check_disk(folder)
+        disk.check(folder, 0)
         _write_inputs(request, plan, folder, record)
         agenda = _agenda(plan, folder, first=before is None)
         print("".join(f"{note}\n" for note in own_code.notes(plan)), end="")
@@ -126,9 +127,11 @@ def _work(plan: Plan, folder: Path, agenda: Agenda, max_concurrent: int | None, 
         agenda.tables.write(now=True)
         print(f"{plan.spec.name} is complete: nothing to train")
         return _verdict(agenda)
+    sizes = disk.weights(plan)
+    disk.check(folder, disk.to_keep(plan, sizes, agenda.tables.rows) + disk.at_work(plan, sizes, 1))
     key = environment.record(folder)
     for attempt in range(RAY_STARTS):
-        clock = _Clock(folder, agenda)
+        clock = _Clock(folder, agenda, sizes)
         try:
             with Display() as display:
                 execute(
@@ -178,15 +181,18 @@ def interrupt(agenda: Agenda) -> None:
 
 
 class _Clock:
-    """The study's working time over all its runs, for ``budget.hours``."""
+    """The study's working time over all its runs, for ``budget.hours``; a look at the disk as often."""
 
-    def __init__(self, folder: Path, agenda: Agenda) -> None:
+    def __init__(self, folder: Path, agenda: Agenda, sizes: Mapping[str, int]) -> None:
+        self.sizes = sizes
         self.path, self.agenda, self.before = folder / "clock.json", agenda, agenda.spent_seconds
         self.start, self.saved = time.monotonic(), time.monotonic()
 
     def tick(self, *, now: bool = False) -> None:
         time_now = time.monotonic()
         self.agenda.spent_seconds = self.before + time_now - self.start
+        if not now and time_now - self.saved >= 5.0:
+            disk.check(self.path.parent, disk.at_work(self.agenda.plan, self.sizes, self.agenda.concurrency))
         if now or time_now - self.saved >= 5.0:
             store.write_json(self.path, {"seconds": round(self.agenda.spent_seconds, 1)})
             self.saved = time_now

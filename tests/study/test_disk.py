@@ -1,0 +1,106 @@
+"""Room on the disk: the estimate against what studies leave behind, and a disk that fills up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eisnn.config import resolved, trial_id
+from study import disk, store, trial
+from study.limits import Stopped
+from study.plan import Plan
+
+Tree = dict[str, Any]
+
+
+def real_job(plan: Plan, folder: Path, seed: int = 1000) -> dict[str, Any]:
+    config = plan.reference.config({"circuit.init.gain": 1.0, "train.learning_rate": 0.01}, seed)
+    identity = trial_id(config)
+    return {
+        "id": identity, "folder": str(folder / identity), "config": resolved(config), "test": True, "repeat": False, "alone": False,
+        "diagnose": "distributions", "environment": "", "cpu": 1.0, "gpu": 0.0, "memory_gb": None,
+        "roles": [{"arm": "full", "kind": "replicate", "number": 0, "parameters": {}}],
+    }  # fmt: skip
+
+
+def test_the_estimate_is_what_a_replicate_leaves(plan_of: Callable[[Tree], Plan], study_tree: Tree, tmp_path: Path) -> None:
+    study_tree["diagnostics"], study_tree["overrides"] = "distributions", {"model.width": 1.0}
+    plan = plan_of(study_tree)
+    job = real_job(plan, tmp_path)
+    assert trial.run(job, lambda row: None)["state"] == "completed"
+    left = sum(path.stat().st_size for path in Path(job["folder"]).iterdir())
+    sizes = disk.weights(plan)
+    searches = {(arm.name, "search", number): {} for arm in plan.arms for number in range(2)}
+    others = {(arm.name, "replicate", number): {} for arm in plan.arms for number in range(2)}
+    del others[("full", "replicate", 0)]
+    estimated = disk.to_keep(plan, sizes, {**searches, **others})
+    assert 0.8 * left < estimated < 1.5 * left, (estimated, left)
+    assert disk.at_work(plan, sizes, 3) == 2 * 3 * 3 * max(sizes.values())
+
+
+def test_too_little_room_is_said_before_anything_starts(without_ray: Any, study_tree: Tree, monkeypatch: Any, capsys: Any) -> None:
+    study = without_ray(study_tree)
+    monkeypatch.setattr(store, "free_bytes", lambda folder: disk.RESERVE + 1000)
+    code, _ = study.run()
+    assert code == 3
+    assert "32.0 MB are free on this disk, and the study needs about 32." in capsys.readouterr().err
+    assert study.trained == []
+    monkeypatch.undo()
+    assert study.run()[0] == 0
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(folder: Path, leave: int) -> Path:
+    """Takes all room but ``leave`` bytes."""
+    path = folder / "ballast"
+    with open(path, "ab") as file:
+        file.write(b"\0" * max(0, store.free_bytes(folder) - leave))
+    return path
+
+
+@pytest.mark.parametrize(("moment", "leave"), [("first checkpoint", 40_000), ("later checkpoint", 0), ("log", 4096), ("nothing at all", 0)])
+def test_a_disk_that_fills_up(
+    plan_of: Callable[[Tree], Plan], study_tree: Tree, small: Path, tmp_path: Path, moment: str, leave: int
+) -> None:
+    """The trial fails with that reason, the driver hears of it although nothing can be written, and it goes on once there is room."""
+    plan = plan_of(study_tree)
+    undisturbed = trial.run(real_job(plan, tmp_path), lambda row: None)["metrics"]
+    job, seen = real_job(plan, small), []
+
+    def report(row: dict[str, Any]) -> None:
+        seen.append(row["epoch"])
+        if moment == "later checkpoint":
+            fill(small, leave)
+
+    if moment != "later checkpoint":
+        fill(small, leave)
+    state = trial.run(job, report)
+    assert (state["state"], state["cause"], state["again"]) == ("failed", "disk_full", True), state
+    assert "No space left on device" in state["reason"]
+    assert [path for path in small.rglob("*.tmp") if path.stat().st_size] == []
+    os.remove(small / "ballast")
+    again = trial.run(job, lambda row: None)
+    assert again["state"] == "completed"
+    clocks = ("seconds", "seconds_per_epoch", "peak_memory_mb")
+    assert {k: v for k, v in again["metrics"].items() if k not in clocks} == {k: v for k, v in undisturbed.items() if k not in clocks}
+
+
+def test_a_full_disk_has_no_room(tmp_path: Path) -> None:
+    with pytest.raises(Stopped, match="GB are free on this disk, and the study needs about"):
+        disk.check(tmp_path, 2**60)
