@@ -65,7 +65,7 @@ def start(space: Path, *options: str, at: str = "") -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdout=output, stderr=output, env=environment, start_new_session=True)
 
 
-def run(space: Path, *options: str, timeout: float = 300.0) -> int:
+def run(space: Path, *options: str, timeout: float = 900.0) -> int:
     """The command to its end; its exit code."""
     process = start(space, *options)
     try:
@@ -192,7 +192,8 @@ def histories(folder: Path) -> dict[str, list[str]]:
 def begun(home: Path) -> dict[str, list[int]]:
     """The epochs of every trial in the order in which their training began."""
     epochs: dict[str, list[int]] = {}
-    for line in (home / "epochs.txt").read_text().splitlines():
+    lines = (home / "epochs.txt").read_text().splitlines() if (home / "epochs.txt").exists() else []
+    for line in lines:
         epochs.setdefault(line.split()[0], []).append(int(line.split()[1]))
     return epochs
 
@@ -205,7 +206,7 @@ def again_of(home: Path) -> int:
 def repeated(home: Path, kills: int) -> list[str]:
     """What is wrong about that order: a step back, or more repetitions of one trial than kills."""
     problems = [f"{name}: epochs begun in the order {epochs}" for name, epochs in begun(home).items() if epochs != sorted(epochs)]
-    worst = max(len(epochs) - len(set(epochs)) for epochs in begun(home).values())
+    worst = max((len(epochs) - len(set(epochs)) for epochs in begun(home).values()), default=0)
     return problems + ([f"{worst} epochs of one trial were trained twice by {kills} kills"] if worst > kills else [])
 
 

@@ -211,10 +211,18 @@ def _verdict(agenda: Agenda) -> int:
         if agenda.plan.seeds and agenda.chosen.get(arm.name) is None:
             print(f"{arm.name}: no search trial completed, so it has no configuration to replicate")
     if agenda.budget_note:
-        print(agenda.budget_note)
+        print(agenda.budget_note + _unequal(agenda))
     if bad:
         print(f"{len(bad)} of {sum(record.done for record in records)} trials failed; the first: {bad[0]['id']}: {bad[0]['reason']}")
     return TRIALS_FAILED if bad else DONE
+
+
+def _unequal(agenda: Agenda) -> str:
+    """A budget that ends all searches together may do so one trial earlier in some arms: then that is said."""
+    counts = {name: search.count for name, search in agenda.searches.items()}
+    if len(set(counts.values())) < 2:
+        return ""
+    return "; the searches are not equally long (" + ", ".join(f"{name} {count}" for name, count in counts.items()) + " trials)"
 
 
 def _log_to(path: Path) -> logging.Handler:

@@ -364,3 +364,10 @@ def test_replicates_are_served_before_search_spends_the_rest(world: Any, study_t
     kinds: Callable[[str], int] = Counter(key[1] for key in agenda.tables.rows).__getitem__
     assert (kinds("search"), kinds("replicate")) == (3, 6)
     assert "is used up" in agenda.budget_note
+
+
+def test_searches_that_a_budget_leaves_unequal_are_named(without_ray: Any, study_tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    study_tree["search"]["trials"], study_tree["budget"] = 5, {"trials": 10}
+    assert without_ray(study_tree).run()[0] == 0
+    expected = "the searches are not equally long (full 2, no_straight_through 1, bn 1 trials)"
+    assert expected in capsys.readouterr().out
