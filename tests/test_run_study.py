@@ -165,52 +165,6 @@ def test_any_value_of_any_key_is_answered(space: Path, key: str, value: object) 
 
 
 @fuzz
-@given(section=st.sampled_from([*BASE, "circuit", "neuron", "seed", "else"]), value=trees, inside=st.booleans(), key=words)
-def test_any_value_of_a_config_is_answered(space: Path, section: str, value: object, inside: bool, key: str) -> None:
-    given = {**BASE.get(section, {}), key: value} if inside else value
-    (space.parent / "base.yaml").write_text(yaml.safe_dump({**BASE, section: given}, allow_unicode=True), encoding="utf-8")
-    answered(["--space", str(space)])
-
-
-@fuzz
-@given(
-    option=st.sampled_from(["--name", "--reproduce", "--max-concurrent", "--resume", "--results", "--address", "--space", "--else"]),
-    value=st.text(max_size=12) | st.sampled_from(["..", "/etc", "a/b", "-1", "nan", "~", "results/..", "a" * 300]),
-)
-def test_any_option_is_answered(space: Path, option: str, value: str) -> None:
-    answered(["--space", str(space), f"{option}={value}".replace("\0", "")])
-
-
-@pytest.mark.parametrize(
-    ("edit", "key"),
-    [
-        ("name: ../up", "name"),
-        ("name: /etc/study", "name"),
-        ("name: a\\b", "name"),
-        ("name: .hidden", "name"),
-        ("a: &a [x, x]\nb: &b [*a, *a]", "line"),
-        ("baselines: !!python/object/apply:os.system [true]", "line"),
-        ("replicate: {seeds: .nan}", "replicate.seeds"),
-        ("budget: {hours: .inf}", "budget.hours"),
-        ("max_failed: -0.1", "max_failed"),
-        ("parameters: {train.learning_rate: {type: float, low: 0.1, high: 0.1}}", "parameters.train.learning_rate"),
-        ("parameters: {train.learning_rate: {type: float, low: 2.0, high: 1.0}}", "parameters.train.learning_rate"),
-        ("parameters: {model.norm: {type: categorical, choices: []}}", "parameters.model.norm"),
-        ("search: {trials: 1000000000}", "search.trials"),
-        ("base: ../../../../etc/passwd", "base"),
-        ("base: .", "base"),
-    ],
-)
-def test_hostile_study_files_are_refused(space: Path, tmp_path: Path, edit: str, key: str) -> None:
-    kept = {name: value for name, value in STUDY.items() if not edit.startswith(f"{name}:")}
-    path = space.parent / "hostile.yaml"
-    path.write_text(yaml.safe_dump(kept) + edit + "\n")
-    code, output = command("--space", path, "--results", tmp_path / "results")
-    assert (code, "hostile.yaml" in output or "/etc/passwd" in output, key in output) == (2, True, True), output
-    assert not (tmp_path / "results").exists()
-
-
-@fuzz
 @given(content=st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace")))
 def test_any_bytes_are_answered(space: Path, content: bytes) -> None:
     path = space.parent / "fuzzed.yaml"
