@@ -182,15 +182,15 @@ def to_device(split: Split, device: torch.device | str, *, budget: float | None 
     """The split with its images on ``device``; on the CPU they stay where they are, shared with every other trial.
 
     Args:
-        budget: bytes that images and labels may take there. A split that is larger stays on the CPU, and each of its batches is
-            sent through pinned memory.
+        budget: bytes that the images may take there. A split that is larger stays where it is, and each of its batches is sent
+            (to a GPU through pinned memory).
     """
     device = torch.device(device)
-    if device.type == split.stored.device.type == "cpu":
-        return split
     labels = split.labels.to(device)
     if budget is not None and len(split) * split.stored[0].nbytes > budget:
         return replace(split, labels=labels, streamed_to=device)
+    if device.type == split.stored.device.type == "cpu":
+        return split
     return Split(split.images.to(device), labels, split.scale)
 
 

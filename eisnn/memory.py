@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 import torch
@@ -25,6 +26,16 @@ class MemoryMeter:
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device) / 2**20 - self.before
         return max(0.0, _resident_mb("VmHWM") - self.before)
+
+
+def total_mb(device: torch.device) -> float:
+    """All memory of the GPU, or of this machine (Linux only, else 0)."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory / 2**20
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20
+    except (ValueError, OSError):
+        return 0.0
 
 
 def _resident_mb(field: str) -> float:

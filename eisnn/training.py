@@ -146,6 +146,7 @@ def fit(
     checkpoint_to: str | Path | None = None,
     test: bool = False,
     device: str = "auto",
+    images_on_device: float | None = None,
     diagnose: str = "off",
     diagnose_to: str | Path | None = None,
 ) -> Metrics:
@@ -158,6 +159,7 @@ def fit(
         checkpoint_to: replaced atomically after every epoch.
         test: measure the test set, once, at the end.
         device: "cpu", "cuda", or "auto": a GPU if there is one.
+        images_on_device: bytes that the images of a split may take there; a larger split is streamed, batch by batch. None: no limit.
         diagnose: "scalars" writes diagnostics.csv (see `eisnn.diagnose`) to the folder ``diagnose_to``, epoch 0 being the initialised
             network (see `observer` for which epochs); "distributions" also distributions.npz (see `eisnn.distributions`);
             "my_module:function" also what that function measures. Training does not notice.
@@ -174,7 +176,7 @@ def fit(
     place = pick_device(device)
     memory = MemoryMeter(place)
     data = load(config.data, T=config.model.T)
-    train, validation = to_device(data.train, place), to_device(data.validation, place)
+    train, validation = (to_device(split, place, budget=images_on_device) for split in (data.train, data.validation))
     run = Run(config, data, place, keep_best=test)
     if resume_from is not None and Path(resume_from).exists():
         run.restore(Path(resume_from))
@@ -211,7 +213,8 @@ def fit(
         if report is not None:
             report(run.history[-1])
 
-    return {**final_metrics(run, data, place, test=test), "peak_memory_mb": memory.peak_mb()}
+    test_split = to_device(data.test, place, budget=images_on_device) if test else None
+    return {**final_metrics(run, validation, test_split), "peak_memory_mb": memory.peak_mb()}
 
 
 def observer(run: Run, train: Split, level: str, folder: str | Path | None) -> Callable[[int], None]:
@@ -254,14 +257,14 @@ def first_batch(run: Run, train: Split) -> Tensor:
     return x.to(run.dtype)
 
 
-def final_metrics(run: Run, data: Dataset, place: torch.device, *, test: bool) -> Metrics:
+def final_metrics(run: Run, validation: Split, test: Split | None) -> Metrics:
     """The last epoch's metrics, the best epoch, cost, and where asked for the test set's."""
     history = run.history
     best = best_epoch(history)
     seconds = sorted(metrics["seconds"] for metrics in history)
     costs: Metrics = {"parameters": sum(parameter.numel() for parameter in run.model.parameters())}
     if not has_own_layers(run.config):
-        probe, _ = next(batches(to_device(data.validation, place), PROBE))
+        probe, _ = next(batches(validation, PROBE))
         operations = count_operations(run.model, probe.to(run.dtype))
         costs |= {"macs": operations.macs, "acs": operations.acs, "energy_nj": operations.energy_nj}
     final: Metrics = {
@@ -271,11 +274,10 @@ def final_metrics(run: Run, data: Dataset, place: torch.device, *, test: bool) -
         **costs,
         "seconds_per_epoch": seconds[len(seconds) // 2],
     }
-    if test:
-        split = to_device(data.test, place)
-        last = at_best = evaluate(run.model, split, dtype=run.dtype)
+    if test is not None:
+        last = at_best = evaluate(run.model, test, dtype=run.dtype)
         if best != len(history) and run.best is not None:
             run.model.load_state_dict(run.best)
-            at_best = evaluate(run.model, split, dtype=run.dtype)
+            at_best = evaluate(run.model, test, dtype=run.dtype)
         final |= {"test/accuracy": last.accuracy, "test/loss": last.loss, "test/accuracy_best": at_best.accuracy}
     return final

@@ -10,18 +10,22 @@ import contextlib
 import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from study import loggers, store
+from study import loggers, store, trial
 from study.agenda import Agenda, Job
 from study.display import Display
 from study.environment import code_key
 from study.kernels import built
 from study.limits import Stopped, full
+from study.probes import Meter
 from study.ray_session import check_head, listen, session, signals
-from study.share import Share
+from study.share import Portion, Share
 from study.spec import Resources
+
+Train = Callable[[dict[str, Any], trial.Report], dict[str, Any]]  # a job -> its outcome; called in a worker
 
 
 def execute(
@@ -33,8 +37,10 @@ def execute(
     max_concurrent: int | None = None,
     address: str | None = None,
     on_tick: Callable[[], None] = lambda: None,
+    train: Train = trial.run,
+    meter: Meter = trial.probe,
 ) -> None:
-    """Trains what the agenda asks for until it is finished.
+    """Trains what the agenda asks for until it is finished. ``train`` and ``meter`` are what workers call.
 
     Raises:
         Stopped: a signal, a full disk, or a failure that makes going on senseless; the reason is its text.
@@ -42,8 +48,8 @@ def execute(
     if agenda.finished:
         return
     with signals() as received, built(display.note) as kernels, session(resources, address) as temporary:
-        share = Share(resources, max_concurrent)
         listen(received)  # Ray has put a handler of its own for SIGTERM
+        share = Share(agenda.plan, agenda.folder, max_concurrent, meter, display.note)
         shell = _Shell(agenda, display, share, environment, on_tick)
         shell.code = code_key() if address else None
         agenda.concurrency = share.concurrency()
@@ -52,7 +58,7 @@ def execute(
         spec = agenda.plan.spec
         try:
             with loggers.feeds(spec.loggers, spec.name, agenda.folder, display.note) as feeds:
-                _tune(shell, temporary, [loggers.callback(feeds, shell.jobs.get)] if feeds else [])
+                _tune(shell, train, temporary, [loggers.callback(feeds, shell.jobs.get)] if feeds else [])
         except Stopped:
             if shell.problem is None:
                 raise
@@ -68,6 +74,7 @@ class _Shell:
     def __init__(self, agenda: Agenda, display: Display, share: Share, environment: str, on_tick: Callable[[], None]) -> None:
         self.agenda, self.display, self.share, self.environment, self.on_tick = agenda, display, share, environment, on_tick
         self.jobs: dict[str, Job] = {}
+        self.portions: dict[str, Portion] = {}
         self.errors: dict[str, str] = {}
         self.problem: BaseException | None = None
         self.code: str | None = None  # what the workers of a cluster must hold
@@ -76,7 +83,7 @@ class _Shell:
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles its searcher and callbacks, for snapshots that nobody reads
 
-    def worker_job(self, job: Job) -> dict[str, Any]:
+    def worker_job(self, job: Job, portion: Portion) -> dict[str, Any]:
         spec = self.agenda.plan.spec
         return {
             "id": job.id,
@@ -90,19 +97,17 @@ class _Shell:
             "environment": self.environment,
             "folders": self.agenda.plan.folders,
             "code": self.code,
-            "cpu": self.share.cpu,
-            "gpu": self.share.gpu,
-            "memory_gb": self.share.memory_gb,
+            **asdict(portion),
         }
 
     def suggest(self, tune_id: str) -> dict[str, Any] | bool | None:
         """A job's config for Tune; None to be asked again later; False when all is done."""
-        if len(self.agenda.running) >= self.agenda.concurrency:
+        if not self.share.room(self.portions.values()):
             return None
         job = self.agenda.next()
         if job is not None:
-            self.jobs[tune_id] = job
-            return {"job": json.dumps(self.worker_job(job))}
+            self.jobs[tune_id], self.portions[tune_id] = job, self.share.of(job)
+            return {"job": json.dumps(self.worker_job(job, self.portions[tune_id])), "bundle": self.portions[tune_id].bundle}
         return False if self.agenda.finished else None
 
     def result(self, tune_id: str, result: dict[str, Any]) -> bool:
@@ -113,9 +118,12 @@ class _Shell:
         return self.agenda.epoch(self.agenda.running.get(job.id, job), result)
 
     def end(self, tune_id: str, result: dict[str, Any] | None) -> None:
-        job = self.jobs.pop(tune_id, None)
-        if job is not None:
+        job, portion = self.jobs.pop(tune_id, None), self.portions.pop(tune_id, None)
+        if job is not None and portion is not None:
             outcome = json.loads(result["outcome"]) if result and "outcome" in result else None
+            known = outcome or store.read_state(store.trial_folder(self.agenda.folder, job.id)) or {}
+            if known.get("state") == "out_of_memory":
+                self.share.ran_out(job, portion)
             state = self.agenda.end(job, outcome, self.errors.pop(tune_id, None))
             self.display.ended(self.agenda, job, state)
 
@@ -142,20 +150,19 @@ class _Shell:
 # ---- Ray ----------------------------------------------------------------------------------------------------------------
 
 
-def _tune(shell: _Shell, temporary: Path, others: list[Any]) -> None:
+def _tune(shell: _Shell, train: Train, temporary: Path, others: list[Any]) -> None:
     """One fresh Tuner over the agenda, which also decides what is tried again (Tune would not, where a waiting worker died)."""
     from ray import tune
 
-    trainable = tune.with_resources(_trainable, tune.PlacementGroupFactory([_bundle(shell.share)]))
     tuner = tune.Tuner(
-        trainable,
+        tune.with_resources(_trainable(train), lambda config: tune.PlacementGroupFactory([config["bundle"]])),
         tune_config=tune.TuneConfig(
             search_alg=_searcher(shell),
             scheduler=_scheduler(shell),
             num_samples=-1,
-            reuse_actors=True,
-            trial_name_creator=lambda trial: trial.trial_id,
-            trial_dirname_creator=lambda trial: trial.trial_id,
+            reuse_actors=True,  # by trials with equal bundles; an idle worker makes room for another bundle
+            trial_name_creator=lambda one: one.trial_id,
+            trial_dirname_creator=lambda one: one.trial_id,
         ),
         run_config=tune.RunConfig(
             name="study",
@@ -168,18 +175,16 @@ def _tune(shell: _Shell, temporary: Path, others: list[Any]) -> None:
     tuner.fit()
 
 
-def _bundle(share: Share) -> dict[str, float]:
-    return {"CPU": share.cpu, **({"GPU": share.gpu} if share.gpu else {})}
-
-
-def _trainable(config: dict[str, Any]) -> None:
+def _trainable(train: Train) -> Callable[[dict[str, Any]], None]:
     """Runs in a worker; the last report hands over the outcome, in case the disk could not take it."""
-    from ray import tune
 
-    from study.trial import run
+    def trainable(config: dict[str, Any]) -> None:
+        from ray import tune
 
-    outcome = run(json.loads(config["job"]), tune.report)
-    tune.report({"outcome": json.dumps(outcome)})
+        outcome = train(json.loads(config["job"]), tune.report)
+        tune.report({"outcome": json.dumps(outcome)})
+
+    return trainable
 
 
 def _searcher(shell: _Shell) -> Any:

@@ -20,6 +20,9 @@ def problems(spec: StudySpec, arms: list[Arm]) -> Iterator[str]:
     if spec.report.baseline is not None and spec.report.baseline not in names:
         yield f"report.baseline: must name an arm ({', '.join(names)}), given {spec.report.baseline}"
     yield from _pairs(spec, names)
+    for name in spec.resources.arms:
+        if name not in names:
+            yield f"resources.arms.{name}: must name an arm{suggestion(name, names)}"
     if any(design != "leave_one_out" for design in spec.ablation.design):
         yield from _clashes(spec)
     yield from _same_data(arms)

@@ -3,42 +3,175 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
+from study.agenda import Job
+from study.fractions import larger, too_small, worst
 from study.limits import RayLost, Stopped
-from study.spec import Resources
+from study.plan import Plan
+from study.probes import Known, Meter, measure, shares
+
+UNKNOWN_GPU = "GPU"  # where Ray does not say which
+
+
+@dataclass(frozen=True)
+class Portion:
+    """One trial's part: CPUs; GPUs, a fraction of one or whole ones; on the CPU the memory it may use, if that is limited."""
+
+    cpu: float
+    gpu: float = 0.0
+    memory_gb: float | None = None
+    context_mb: float = 0.0  # of the GPU's part, taken by CUDA itself
+
+    @property
+    def bundle(self) -> dict[str, float]:
+        """As Ray's resources."""
+        memory = self.memory_gb * 2**30 if self.memory_gb and not self.gpu else 0.0
+        return {name: value for name, value in (("CPU", self.cpu), ("GPU", self.gpu), ("memory", memory)) if value}
+
+    def fits(self, node: Mapping[str, float]) -> int:
+        """How many such trials a machine with these resources can run at once."""
+        gpus = int(node.get("GPU", 0.0))
+        return min(
+            gpus * int(1 / value + 1e-9) if name == "GPU" and value < 1 else int(node.get(name, 0.0) / value + 1e-9)
+            for name, value in self.bundle.items()
+        )
 
 
 class Share:
-    """What one trial gets of the machine or cluster, and how many therefore run at once."""
+    """Each arm's portion, learned from probes and from trials that ran out of memory."""
 
-    def __init__(self, resources: Resources, max_concurrent: int | None) -> None:
+    def __init__(self, plan: Plan, folder: Path, max_concurrent: int | None, meter: Meter, note: Callable[[str], None]) -> None:
         import ray
 
-        self.ray, self.cpu, self.limit, self.memory_gb = ray, resources.cpu, max_concurrent, resources.memory_gb
-        self.gpus = ray.cluster_resources().get("GPU", 0.0)
-        self.gpu = (1.0 if self.gpus else 0.0) if resources.gpu == "auto" else float(resources.gpu)
-        if self.gpu > self.gpus:
-            raise Stopped(f"resources.gpu: a trial asks for {self.gpu:g} GPU and there are {self.gpus:g}; give gpu: 0 or auto")
-        cpus = max(node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"])
-        if self.cpu > cpus:
-            raise Stopped(f"resources.cpu: a trial asks for {self.cpu:g} CPUs and no machine has more than {cpus:g}")
-        self._known, self._next = 1, 0.0
+        self.ray, self.limit, self.resources, self.note, self.meter = ray, max_concurrent, plan.spec.resources, note, meter
+        self.known = Known(folder)
+        self.nodes = self._nodes()
+        self.gpus = sum(node.get("GPU", 0.0) for node in self.nodes)
+        self._next = time.monotonic() + 5.0
+        self.portions = {arm.name: Portion(self.resources.cpu, memory_gb=self.resources.memory_gb) for arm in plan.arms}
+        for arm in plan.arms:
+            gpu = self.resources.gpu_of(arm.name)
+            if gpu != "auto":
+                self.portions[arm.name] = replace(self.portions[arm.name], gpu=float(gpu))
+        self._check_machine()
+        if self.gpus:
+            self._measure(plan, diagnose=plan.spec.diagnostics)
 
-    def concurrency(self) -> int:
-        """How many trials fit now; asked anew every few seconds, for clusters grow and shrink."""
+    # ---- what there is
+
+    def _nodes(self) -> list[dict[str, float]]:
+        return [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+
+    def _gpu_name(self) -> str:
+        """Ray's word for the GPUs' kind; what was measured on one kind says nothing of another."""
+        kinds = {name.partition(":")[2] for node in self.nodes for name in node if name.startswith("accelerator_type:")}
+        return "+".join(sorted(kinds)) or UNKNOWN_GPU
+
+    def _check_machine(self) -> None:
+        """Refuses what no machine here can give to one trial."""
+        for arm, portion in self.portions.items():
+            keys = {"CPU": "resources.cpu", "GPU": self.resources.gpu_key(arm), "memory": "resources.memory_gb"}
+            words = {"CPU": "CPUs", "GPU": "GPU", "memory": "bytes of memory"}
+            for name, wanted in portion.bundle.items():
+                most = max((node.get(name, 0.0) for node in self.nodes), default=0.0)
+                if wanted > most:
+                    hint = "; give gpu: 0 or auto" if name == "GPU" else ""
+                    asked = f"a trial of {arm} asks for {wanted:,g} {words[name]}"
+                    raise Stopped(f"{keys[name]}: {asked} and the largest machine has {most:,g}{hint}")
+
+    def _measure(self, plan: Plan, diagnose: str) -> None:
+        kind, automatic = self._gpu_name(), [arm for arm in plan.arms if self.resources.gpu_of(arm.name) == "auto"]
+        failed = measure(self.known, kind, automatic, lambda config: self._probe(config, diagnose), self.note)
+        most = max(int(node.get("CPU", 0.0) / self.resources.cpu / node["GPU"] + 1e-9) for node in self.nodes if node.get("GPU"))
+        given = shares(self.known, kind, automatic, max(1, most), failed)
+        for name, (gpu, context, _) in given.items():
+            self.portions[name] = replace(self.portions[name], gpu=gpu, context_mb=context)
+        for reason in dict.fromkeys(reason for _, _, reason in given.values()):
+            names = [name for name, item in given.items() if item[2] == reason]
+            self.note(f"{', '.join(names)}: {reason}")
+        for arm in plan.arms:
+            self._check_explicit(arm.name, [self.known.footprint(kind, config) for config in worst(arm)])
+
+    def _probe(self, config: dict[str, Any], diagnose: str) -> Mapping[str, float]:
+        task = self.ray.remote(num_cpus=self.resources.cpu, num_gpus=1, max_calls=1, max_retries=0)(self.meter)
+        found: Mapping[str, float] = self.ray.get(task.remote(config, diagnose))
+        return found
+
+    def _check_explicit(self, arm: str, footprints: Collection[Any]) -> None:
+        """A given fraction that an earlier probe shows to be impossible."""
+        if self.resources.gpu_of(arm) == "auto":
+            return
+        for footprint in footprints:
+            problem = footprint and self.portions[arm].gpu and too_small(self.portions[arm].gpu, footprint)
+            if problem:
+                raise Stopped(f"{self.resources.gpu_key(arm)}: {problem}")
+
+    # ---- what a trial gets
+
+    def of(self, job: Job) -> Portion:
+        """An arm's portion, or what its trials were seen to need; a trial that runs alone gets a whole GPU."""
+        portion, raised = self.portions[job.arm], self.known.raised.get(job.arm, {})
+        if portion.gpu:
+            return replace(portion, gpu=max(portion.gpu, 1.0 if job.alone else raised.get("gpu", 0.0)))
+        if portion.memory_gb and "memory_gb" in raised:
+            return replace(portion, memory_gb=max(portion.memory_gb, raised["memory_gb"]))
+        return portion
+
+    def ran_out(self, job: Job, had: Portion) -> None:
+        """The arm's later trials get more than what was not enough; kept in the study's folder."""
+        if had.gpu and had.gpu < 1:
+            self.known.learn(job.arm, "gpu", larger(had.gpu))
+            self.note(f"{job.arm}: {had.gpu:.3g} of a GPU was too little memory; its trials now get {larger(had.gpu):.3g}")
+        elif had.memory_gb and not had.gpu:
+            most = max(node.get("memory", 0.0) for node in self.nodes) / 2**30
+            more = min(2 * had.memory_gb, most)
+            self.known.learn(job.arm, "memory_gb", more)
+            self.note(f"{job.arm}: {had.memory_gb:.3g} GB was too little memory; its trials now get {more:.3g}")
+
+    # ---- how many
+
+    def _refresh(self) -> None:
+        """Clusters grow and shrink: asked anew every few seconds."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + 5.0
-            total = self.ray.cluster_resources()
-            if not total.get("CPU"):
-                raise RayLost("Ray has lost its last machine")
-            fits = int(total.get("CPU", 0.0) / self.cpu + 1e-9)
-            if self.gpu:
-                each = int(1 / self.gpu + 1e-9) if self.gpu < 1 else 1
-                fits = min(fits, int(total.get("GPU", 0.0) * each) if self.gpu < 1 else int(total.get("GPU", 0.0) / self.gpu))
-            self._known = max(1, min(fits, self.limit or fits))
-        return self._known
+            self.nodes = self._nodes()
+        if not any(node.get("CPU") for node in self.nodes):
+            raise RayLost("Ray has lost its last machine")
+
+    def _now(self) -> list[Portion]:
+        return [self.of(Job("", arm, "search", 0, 0, {}, {})) for arm in self.portions]
+
+    def _fit(self, portion: Portion) -> int:
+        fits = sum(portion.fits(node) for node in self.nodes)
+        return max(1, min(fits, self.limit or fits))
+
+    def concurrency(self) -> int:
+        """How many trials run at once, in an even mixture of the arms."""
+        self._refresh()
+        each = [self._fit(portion) for portion in self._now()]
+        return max(1, round(len(each) / sum(1 / fits for fits in each)))
+
+    def room(self, running: Collection[Portion]) -> bool:
+        """Whether one more trial, of the arm that needs least, can start. One that needs more waits in Ray, and nothing passes it."""
+        self._refresh()
+        portions = self._now()
+        if len(running) >= max(self._fit(portion) for portion in portions):
+            return False
+        return all(
+            sum(getattr(one, name) for one in running) + min(getattr(portion, name) for portion in portions)
+            <= sum(node.get(resource, 0.0) for node in self.nodes) + 1e-9
+            for name, resource in (("cpu", "CPU"), ("gpu", "GPU"))
+        )
 
     def text(self) -> str:
-        where = f"{self.gpu:g} GPU each" if self.gpu else "on the CPU" + ("" if self.gpus else " (there is no GPU)")
-        threads = max(1, int(self.cpu))
+        threads = max(1, int(self.resources.cpu))
+        gpus = sorted({portion.gpu for portion in self._now()})
+        if gpus == [0.0]:
+            where = "on the CPU" + ("" if self.gpus else " (there is no GPU)")
+        else:
+            where = " or ".join(f"{gpu:.3g}" for gpu in gpus) + " GPU each"
         return f"{self.concurrency()} trials at once, {threads} thread{'s' if threads > 1 else ''} each, {where}"

@@ -137,15 +137,35 @@ class Replicate(Section):
     """The first of them."""
 
 
+GpuShare = Annotated[Any, BeforeValidator(_share), WithJsonSchema(SHARE_SCHEMA)]
+
+
+class ArmResources(Section):
+    """What one arm's trials get instead of what the others do."""
+
+    gpu: GpuShare
+    """As resources.gpu, for this arm."""
+
+
 class Resources(Section):
-    """The share of one trial. ``gpu: auto`` is one whole GPU where there is one, else the CPU."""
+    """The share of one trial. ``gpu: auto``: where there is a GPU, the share that a probe of the arm's network measures; else the CPU."""
 
     cpu: Positive = 1.0
     """CPU threads of one trial."""
-    gpu: Annotated[Any, BeforeValidator(_share), WithJsonSchema(SHARE_SCHEMA)] = "auto"
+    gpu: GpuShare = "auto"
     """auto, or the GPUs of one trial: 0, a fraction of one, a whole number."""
     memory_gb: Positive | None = None
     """CPU: a trial over it ends as out_of_memory."""
+    arms: dict[str, ArmResources] = Field(default_factory=dict)
+    """Other shares of single arms, by the arm's name."""
+
+    def gpu_of(self, arm: str) -> Any:
+        """ "auto", or the GPUs of one trial of this arm."""
+        return self.arms[arm].gpu if arm in self.arms else self.gpu
+
+    def gpu_key(self, arm: str) -> str:
+        """Where the study file says so."""
+        return f"resources.arms.{arm}.gpu" if arm in self.arms else "resources.gpu"
 
 
 class Budget(Section):

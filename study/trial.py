@@ -23,6 +23,7 @@ from eisnn.errors import CheckpointError, DataError, Diverged
 from eisnn.user_code import look_in
 from study import environment, store
 
+IMAGES = 0.125  # of a GPU share: for each of the three splits
 PATIENCE = 120.0  # seconds for which a trial waits for an orphan of a killed run to leave its folder
 
 Report = Callable[[dict[str, Any]], None]
@@ -86,6 +87,8 @@ def _fit(config: TrialConfig, job: Mapping[str, Any], folder: Path, report: Repo
     checkpoint = folder / "checkpoint.pt"
     options: dict[str, Any] = {"report": report, "checkpoint_to": checkpoint, "test": job["test"]}
     options["device"] = "cuda" if job["gpu"] else "cpu"
+    if job["gpu"]:
+        options["images_on_device"] = _for_images(job)
     if job["diagnose"] != "off":
         options.update(diagnose=job["diagnose"], diagnose_to=folder)
     try:
@@ -129,11 +132,29 @@ def _take_share(job: Mapping[str, Any]) -> None:
     import torch
 
     torch.set_num_threads(max(1, int(job["cpu"])))
-    if 0 < job["gpu"] < 1:
-        torch.cuda.set_per_process_memory_fraction(float(job["gpu"]))
+    if job["gpu"]:
+        torch.cuda.empty_cache()  # of the trial before
+        _, total = torch.cuda.mem_get_info()
+        torch.cuda.set_per_process_memory_fraction(max(0.0, min(1.0, job["gpu"]) - job["context_mb"] * 2**20 / total))
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     limit = int(job["memory_gb"] * 2**30) if job["memory_gb"] and not job["gpu"] else hard
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+
+
+def _for_images(job: Mapping[str, Any]) -> float:
+    """Bytes of the GPU share that a split's images may take; what is larger is streamed."""
+    import torch
+
+    _, total = torch.cuda.mem_get_info()
+    return IMAGES * min(1.0, float(job["gpu"])) * total
+
+
+def probe(config: dict[str, Any], diagnose: str) -> dict[str, float]:
+    """A `study.fractions.Footprint`, measured on the GPU that this process has to itself."""
+    from eisnn.footprint import rehearse
+
+    reading = rehearse(make_config(config, "probe"), "cuda", diagnose)  # type: ignore[arg-type]
+    return {"peak_mb": reading.peak, "context_mb": reading.outside, "total_mb": reading.total}
 
 
 # ---- ends other than well -----------------------------------------------------------------------------------------------

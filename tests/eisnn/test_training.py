@@ -221,3 +221,8 @@ def test_under_bf16_the_kernel_and_the_readable_path_agree_within_its_precision(
     assert 0 < (rounded - exact).abs().max() < 0.1 * exact.abs().max()  # a difference of currents rounded to 2^-9 each, then divided
     assert (rounded - exact).abs().mean() < 2**-6 * exact.abs().mean()
     assert (fast != readable).float().mean() < 0.01  # a spike may flip where a current sits at the threshold
+
+
+def test_images_that_are_streamed_train_as_resident_ones_do():
+    resident, streamed = (fit(tiny(), test=True, images_on_device=budget) for budget in (None, 0.0))
+    assert comparable(streamed) == comparable(resident)
