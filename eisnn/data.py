@@ -12,6 +12,7 @@ DVS-Gesture is validated on people who are not trained on.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -138,6 +139,13 @@ def shape_of(data: DataConfig, *, T: int) -> tuple[tuple[int, ...], tuple[int, i
     source, classes = _source(data, T)
     channels, height, width = source.images.shape[-3:]
     return source.images.shape[1:-3], (channels, height, width), classes
+
+
+@functools.lru_cache(maxsize=1)
+def load_once(data: DataConfig, root: Path, *, T: int) -> Dataset:
+    """`load`, for the trials that a worker trains one after another: the same images, split the same way. ``root``: `data_root`'s answer,
+    which the environment may change."""
+    return load(data, T=T)
 
 
 def _parts(data: DataConfig, source: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

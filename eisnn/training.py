@@ -19,7 +19,8 @@ from torch import Tensor
 
 from eisnn.checkpoint import load_checkpoint, save_checkpoint
 from eisnn.config import TrialConfig, resolved, trial_id
-from eisnn.data import Dataset, Split, batches, load, shuffled, to_device
+from eisnn.data import Dataset, Split, batches, load_once, shuffled, to_device
+from eisnn.data_files import data_root
 from eisnn.diagnose import Probe, append_rows, probe_size
 from eisnn.distributions import Distributions
 from eisnn.energy import count_operations
@@ -175,7 +176,7 @@ def fit(
     verify(resolved(config))
     place = pick_device(device)
     memory = MemoryMeter(place)
-    data = load(config.data, T=config.model.T)
+    data = load_once(config.data, data_root(config.data.root), T=config.model.T)
     train, validation = (to_device(split, place, budget=images_on_device) for split in (data.train, data.validation))
     run = Run(config, data, place, keep_best=test)
     if resume_from is not None and Path(resume_from).exists():

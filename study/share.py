@@ -75,13 +75,14 @@ class Share:
         """Refuses what no machine here can give to one trial."""
         for arm, portion in self.portions.items():
             keys = {"CPU": "resources.cpu", "GPU": self.resources.gpu_key(arm), "memory": "resources.memory_gb"}
-            words = {"CPU": "CPUs", "GPU": "GPU", "memory": "bytes of memory"}
+            units = {"CPU": (1, "CPUs"), "GPU": (1, "GPU"), "memory": (2**30, "GB of memory")}
             for name, wanted in portion.bundle.items():
                 most = max((node.get(name, 0.0) for node in self.nodes), default=0.0)
                 if wanted > most:
                     hint = "; give gpu: 0 or auto" if name == "GPU" else ""
-                    asked = f"a trial of {arm} asks for {wanted:,g} {words[name]}"
-                    raise Stopped(f"{keys[name]}: {asked} and the largest machine has {most:,g}{hint}")
+                    unit, word = units[name]
+                    asked = f"a trial of {arm} asks for {wanted / unit:.3g} {word}"
+                    raise Stopped(f"{keys[name]}: {asked} and the largest machine has {most / unit:.3g}{hint}")
 
     def _measure(self, plan: Plan, diagnose: str) -> None:
         kind, automatic = self._gpu_name(), [arm for arm in plan.arms if self.resources.gpu_of(arm.name) == "auto"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-import io
 import json
+import multiprocessing
+import os
 import sys
 import unittest.mock
 from collections.abc import Callable
@@ -13,18 +14,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import ray
 from rich.console import Console
 
 import eisnn
-from study import trial
+from study import ray_session, trial
 from study.agenda import Agenda, Job
 from study.display import Display
 from study.execute import execute
 from study.fractions import Footprint
 from study.limits import Stopped
+from study.plan import make_plan
 from study.probes import Known
+from study.recover import recover
 from study.share import Portion, Share
+from study.spec import load_spec
 
 Tree = dict[str, Any]
 TOTAL = 24_000.0
@@ -35,18 +38,11 @@ def metered(tree: Tree, diagnose: str) -> dict[str, float]:
     return {"peak_mb": PEAKS[tree["model"]["norm"]], "context_mb": 600.0, "total_mb": TOTAL}
 
 
-@pytest.fixture
-def study_of(world: Any, study_tree: Tree) -> Callable[..., tuple[Agenda, Path]]:
-    """An agenda of replicates alone, with these resources."""
-
-    def study(**resources: Any) -> tuple[Agenda, Path]:
-        study_tree.update(tune="none", resources=resources)
-        study_tree["ablation"]["factors"] = {"scaling": {"circuit.prop.grad_scale_exponent": 0.0}}
-        study_tree["baselines"]["unshared"] = {"model.norm": "none"}
-        opened = world(study_tree)
-        return opened.open(), opened.folder
-
-    return study
+def only_replicates(tree: Tree, **resources: Any) -> Tree:
+    """The study without its search, with a factor that leaves memory as it is, a third kind of network, and these resources."""
+    tree.update(tune="none", resources=resources, ablation={"factors": {"scaling": {"circuit.prop.grad_scale_exponent": 0.0}}})
+    tree["baselines"]["unshared"] = {"model.norm": "none"}
+    return tree
 
 
 def train_on(log: Path, company: int) -> Callable[..., Tree]:
@@ -57,7 +53,6 @@ def train_on(log: Path, company: int) -> Callable[..., Tree]:
     """
 
     def train(job: Tree, report: Any) -> Tree:
-        import os
         import random
         import time
 
@@ -109,25 +104,35 @@ def train_on(log: Path, company: int) -> Callable[..., Tree]:
     return train
 
 
-@pytest.fixture
-def faked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray, "init", functools.partial(ray.init, num_cpus=4, num_gpus=1))
+def drive(space: str, folder: Path, log: Path, output: Path) -> None:
+    """The study in a process of its own, for Ray reads its settings when it is imported."""
+    os.environ.update({**ray_session.SETTINGS, **ray_session.LOCAL_SETTINGS})
+    os.environ.setdefault("RAY_AUTH_TOKEN", "0" * 64)
+    import ray
+
+    agenda = Agenda(folder, make_plan(load_spec(space), space), {})
+    (folder / "trials").mkdir(parents=True)
+    recover(agenda)
+    with output.open("w") as stream, unittest.mock.patch.object(ray, "init", functools.partial(ray.init, num_cpus=4, num_gpus=1)):
+        execute(
+            agenda, Display(Console(file=stream, width=1000)), resources=agenda.plan.spec.resources, environment="", max_concurrent=4,
+            train=train_on(log, company=4), meter=metered,
+        )  # fmt: skip
+    assert agenda.finished
+    ends = {key: (row["state"], row["reason"]) for key, row in agenda.tables.rows.items()}
+    assert set(ends.values()) == {("completed", None)}, ends
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_arms_share_a_gpu_by_what_was_measured_and_learn_from_running_out(
-    study_of: Any, faked: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    agenda, folder = study_of(arms={"unshared": {"gpu": 0}})
-    output, log = io.StringIO(), tmp_path / "log"
-    execute(
-        agenda, Display(Console(file=output)), resources=agenda.plan.spec.resources, environment="", max_concurrent=4,
-        train=train_on(log, company=4), meter=metered,
-    )  # fmt: skip
+def test_arms_share_a_gpu_by_what_was_measured_and_learn_from_running_out(study_tree: Tree, write: Any, tmp_path: Path) -> None:
+    space = write(only_replicates(study_tree, arms={"unshared": {"gpu": 0}}))
+    folder, log, output = tmp_path / "results", tmp_path / "log", tmp_path / "output"
+    driver = multiprocessing.get_context("spawn").Process(target=drive, args=(str(space), folder, log, output))
+    driver.start()
+    driver.join()
+    assert driver.exitcode == 0, output.read_text()
     events = [json.loads(line) for line in log.read_text().splitlines()]
-    assert agenda.finished
-    assert {row["state"] for row in agenda.tables.rows.values()} == {"completed"}
     assert_never_too_many(events)
 
     starts = [event for event in events if event["event"] == "start"]
@@ -141,7 +146,7 @@ def test_arms_share_a_gpu_by_what_was_measured_and_learn_from_running_out(
     assert {tuple(event["fractions"]) for event in starts if not event["gpu"]} == {()}
     assert all(("images_on_device" in event["options"]) == bool(event["gpu"]) for event in starts)
 
-    text = " ".join(output.getvalue().split())
+    text = output.read_text()
     assert "full, no_scaling: 4,000 MB measured, 4,800 MB with 20% headroom, of 24,000 MB: 4 trials to a GPU (4 is" in text
     assert "bn: 9,000 MB measured, 10,800 MB with 20% headroom, of 24,000 MB: 2 trials to a GPU" in text
     assert "no_scaling: 0.25 of a GPU was too little memory; its trials now get 0.5" in text
@@ -164,17 +169,17 @@ def assert_never_too_many(events: list[Tree]) -> None:
 
 
 @pytest.fixture
-def share_of(study_of: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Share]:
+def share_of(plan_of: Any, study_tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Share]:
     """A Share over machines as Ray would describe them."""
+    import ray
 
     def share(*nodes: Tree, said: list[str] | None = None, limit: int | None = None, probes: Tree | None = None, **resources: Any) -> Share:
-        agenda, folder = study_of(**resources)
-        described = [{"Alive": True, "Resources": node} for node in nodes]
-        monkeypatch.setattr(ray, "nodes", lambda: described)
+        plan = plan_of(only_replicates(study_tree, **resources))
+        monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": node} for node in nodes])
         for kind, footprint in (probes or {}).items():
-            for arm in agenda.plan.arms:
-                Known(folder).add(kind, arm.config({}, 0), footprint)
-        return Share(agenda.plan, folder, limit, metered, (said if said is not None else []).append)
+            for arm in plan.arms:
+                Known(tmp_path).add(kind, arm.config({}, 0), footprint)
+        return Share(plan, tmp_path, limit, metered, (said if said is not None else []).append)
 
     return share
 
@@ -225,10 +230,7 @@ def test_without_a_gpu_nothing_is_measured(share_of: Any) -> None:
         ({"gpu": 0.5}, "resources.gpu: a trial of full asks for 0.5 GPU and the largest machine has 0; give gpu: 0 or auto"),
         ({"arms": {"bn": {"gpu": 1}}}, "resources.arms.bn.gpu: a trial of bn asks for 1 GPU and the largest machine has 0; give gpu: 0 or"),
         ({"cpu": 4}, "resources.cpu: a trial of full asks for 4 CPUs and the largest machine has 2"),
-        (
-            {"memory_gb": 32},
-            "resources.memory_gb: a trial of full asks for 34,359,738,368 bytes of memory and the largest machine has 8,589,",
-        ),
+        ({"memory_gb": 32}, "resources.memory_gb: a trial of full asks for 32 GB of memory and the largest machine has 8"),
     ],
 )
 def test_what_no_machine_can_give_is_refused(share_of: Any, resources: Tree, message: str) -> None:
