@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 
@@ -28,7 +27,7 @@ class Reading:
     total: float
 
 
-def rehearse(config: TrialConfig, device: str = "auto", diagnose: Literal["off", "scalars", "distributions"] = "off") -> Reading:
+def rehearse(config: TrialConfig, device: str = "auto", diagnose: str = "off") -> Reading:
     """Initialises, trains STEPS batches, keeps the best weights, evaluates a batch and takes diagnostics as `eisnn.fit` would,
     with the images on the device; returns the peak memory of it. Meant for a process, and a GPU, of its own.
 
@@ -50,10 +49,7 @@ def rehearse(config: TrialConfig, device: str = "auto", diagnose: Literal["off",
     return Reading((torch.cuda.max_memory_reserved(place) + outside) / 2**20, outside / 2**20, total / 2**20)
 
 
-def _run(
-    config: TrialConfig, data: Dataset, train: Split, validation: Split, diagnose: Literal["off", "scalars", "distributions"],
-    place: torch.device,
-) -> None:  # fmt: skip
+def _run(config: TrialConfig, data: Dataset, train: Split, validation: Split, diagnose: str, place: torch.device) -> None:
     run = Run(config, data, place, keep_best=True)
     initialize(run.model, first_batch(run, train), seed=derive(config.seed, "initialize"))
     with tempfile.TemporaryDirectory() as folder:

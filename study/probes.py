@@ -13,8 +13,8 @@ from study.fractions import Footprint, shape, to_probe, trials_per_gpu, why, wor
 from study.fractions import key as key_of
 from study.plan import Arm
 
-# A resolved config and the level of diagnostics -> what a Footprint says. Called in a worker with a GPU of its own.
-Meter = Callable[[dict[str, Any], str], Mapping[str, float]]
+# {"config", "diagnose", "folders"} as of a worker's job -> what a Footprint says. Called in a worker with a GPU of its own.
+Meter = Callable[[dict[str, Any]], Mapping[str, float]]
 
 
 class Known:

@@ -59,7 +59,7 @@ class Share:
                 self.portions[arm.name] = replace(self.portions[arm.name], gpu=float(gpu))
         self._check_machine()
         if self.gpus:
-            self._measure(plan, diagnose=plan.spec.diagnostics)
+            self._measure(plan)
 
     # ---- what there is
 
@@ -84,9 +84,9 @@ class Share:
                     asked = f"a trial of {arm} asks for {wanted / unit:.3g} {word}"
                     raise Stopped(f"{keys[name]}: {asked} and the largest machine has {most / unit:.3g}{hint}")
 
-    def _measure(self, plan: Plan, diagnose: str) -> None:
+    def _measure(self, plan: Plan) -> None:
         kind, automatic = self._gpu_name(), [arm for arm in plan.arms if self.resources.gpu_of(arm.name) == "auto"]
-        failed = measure(self.known, kind, automatic, lambda config: self._probe(config, diagnose), self.note)
+        failed = measure(self.known, kind, automatic, lambda config: self._probe(plan, config), self.note)
         most = max(int(node.get("CPU", 0.0) / self.resources.cpu / node["GPU"] + 1e-9) for node in self.nodes if node.get("GPU"))
         given = shares(self.known, kind, automatic, max(1, most), failed)
         for name, (gpu, context, _) in given.items():
@@ -97,9 +97,10 @@ class Share:
         for arm in plan.arms:
             self._check_explicit(arm.name, [self.known.footprint(kind, config) for config in worst(arm)])
 
-    def _probe(self, config: dict[str, Any], diagnose: str) -> Mapping[str, float]:
+    def _probe(self, plan: Plan, config: dict[str, Any]) -> Mapping[str, float]:
         task = self.ray.remote(num_cpus=self.resources.cpu, num_gpus=1, max_calls=1, max_retries=0)(self.meter)
-        found: Mapping[str, float] = self.ray.get(task.remote(config, diagnose))
+        job = {"config": config, "diagnose": plan.spec.diagnostics, "folders": plan.folders}
+        found: Mapping[str, float] = self.ray.get(task.remote(job))
         return found
 
     def _check_explicit(self, arm: str, footprints: Collection[Any]) -> None:

@@ -151,11 +151,12 @@ def _for_images(job: Mapping[str, Any]) -> float:
     return IMAGES * min(1.0, float(job["gpu"])) * total
 
 
-def probe(config: dict[str, Any], diagnose: str) -> dict[str, float]:
-    """A `study.fractions.Footprint`, measured on the GPU that this process has to itself."""
+def probe(job: Mapping[str, Any]) -> dict[str, float]:
+    """A `study.fractions.Footprint` of the job's config, measured on the GPU that this process has to itself."""
     from eisnn.footprint import rehearse
 
-    reading = rehearse(make_config(config, "probe"), "cuda", diagnose)  # type: ignore[arg-type]
+    look_in(job["folders"])
+    reading = rehearse(make_config(job["config"], "probe"), "cuda", job["diagnose"])
     return {"peak_mb": reading.peak, "context_mb": reading.outside, "total_mb": reading.total}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import multiprocessing
@@ -22,7 +23,7 @@ from study.agenda import Agenda, Job
 from study.display import Display
 from study.execute import execute
 from study.fractions import Footprint
-from study.limits import Stopped
+from study.limits import RayLost, Stopped
 from study.plan import make_plan
 from study.probes import Known
 from study.recover import recover
@@ -34,8 +35,8 @@ TOTAL = 24_000.0
 PEAKS = {"ei": 4000.0, "bn": 9000.0}  # 1/4 each as 4 CPUs serve no more, and 1/2
 
 
-def metered(tree: Tree, diagnose: str) -> dict[str, float]:
-    return {"peak_mb": PEAKS[tree["model"]["norm"]], "context_mb": 600.0, "total_mb": TOTAL}
+def metered(job: Tree) -> dict[str, float]:
+    return {"peak_mb": PEAKS[job["config"]["model"]["norm"]], "context_mb": 600.0, "total_mb": TOTAL}
 
 
 def only_replicates(tree: Tree, **resources: Any) -> Tree:
@@ -114,10 +115,13 @@ def drive(space: str, folder: Path, log: Path, output: Path) -> None:
     (folder / "trials").mkdir(parents=True)
     recover(agenda)
     with output.open("w") as stream, unittest.mock.patch.object(ray, "init", functools.partial(ray.init, num_cpus=4, num_gpus=1)):
-        execute(
-            agenda, Display(Console(file=stream, width=1000)), resources=agenda.plan.spec.resources, environment="", max_concurrent=4,
-            train=train_on(log, company=4), meter=metered,
-        )  # fmt: skip
+        for _ in range(10):  # on a busy machine Ray may not come up within the 30 s that it gives itself
+            with contextlib.suppress(RayLost):
+                execute(
+                    agenda, Display(Console(file=stream, width=1000)), resources=agenda.plan.spec.resources, environment="",
+                    max_concurrent=4, train=train_on(log, company=4), meter=metered,
+                )  # fmt: skip
+                break
     assert agenda.finished
     ends = {key: (row["state"], row["reason"]) for key, row in agenda.tables.rows.items()}
     assert set(ends.values()) == {("completed", None)}, ends
