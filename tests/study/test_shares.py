@@ -56,6 +56,7 @@ def train_on(log: Path, company: int) -> Callable[..., Tree]:
     def train(job: Tree, report: Any) -> Tree:
         import random
         import time
+        import unittest.mock
 
         def wait(condition: Any) -> None:
             end = time.monotonic() + 600
