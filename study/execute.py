@@ -54,7 +54,7 @@ def execute(
         shell.code = code_key() if address else None
         agenda.concurrency = share.concurrency()
         layers = kernels()
-        display.note(share.text() if share.gpu else f"{share.text()}, {layers}")
+        display.note(f"{share.text()}, {layers}" if share.on_cpu else share.text())
         spec = agenda.plan.spec
         try:
             with loggers.feeds(spec.loggers, spec.name, agenda.folder, display.note) as feeds:

@@ -169,6 +169,11 @@ class Share:
             for name, resource in (("cpu", "CPU"), ("gpu", "GPU"))
         )
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether trials of some arm run without a GPU."""
+        return any(not portion.gpu for portion in self.portions.values())
+
     def text(self) -> str:
         threads = max(1, int(self.resources.cpu))
         gpus = sorted({portion.gpu for portion in self._now()})
