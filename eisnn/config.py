@@ -123,10 +123,11 @@ def load_config(path: str | Path) -> TrialConfig:
 def resolved(config: TrialConfig) -> dict[str, Any]:
     """The config as plain values, every default written out; what ``config.yaml`` of a trial holds.
 
-    What concerns users' own code is there only where there is some: other configs hash to what they did before it existed.
+    What concerns users' own code, and `train.stop_at_chance`, is there only where it is used: other configs hash to what they did before
+    it existed.
     """
     tree = config.model_dump(mode="json")
-    for section, key in ((tree["model"], "factory"), (tree["model"], "options"), (tree, "code")):
+    for section, key in ((tree["model"], "factory"), (tree["model"], "options"), (tree["train"], "stop_at_chance"), (tree, "code")):
         if not section[key]:
             del section[key]
     return tree

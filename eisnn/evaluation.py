@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from eisnn.config import TrainConfig
 from eisnn.data import Split, batches
 from eisnn.errors import Diverged
 from eisnn.models import Network
 from eisnn.observe import layers
+from eisnn.optimize import warmup_epochs
 
 BATCH = 512  # images; without gradients a large batch is cheap
+CHANCE_LEVEL = 0.01  # of the test against guessing
 
 
 class Evaluation(NamedTuple):
@@ -102,3 +106,31 @@ def check_alive(epoch: int, train_loss: float, validation: Evaluation) -> None:
             raise Diverged(f"the network is silent after epoch {epoch}: layer {layer} never fires")
         if rate > 0.95:
             raise Diverged(f"the network is saturated after epoch {epoch}: layer {layer} fires at {rate:.0%} of the time steps")
+
+
+def above_chance(images: int, classes: int) -> int:
+    """How many of ``images`` answers must be right to be more than guesses among ``classes``: one-sided binomial test, CHANCE_LEVEL.
+
+    The smallest k with P(X >= k) <= CHANCE_LEVEL for X ~ Bin(images, 1 / classes); more than ``images`` where so few cannot show it.
+    """
+    from scipy.stats import binom
+
+    return int(binom.isf(CHANCE_LEVEL, images, 1 / classes)) + 1
+
+
+def chance_check(train: TrainConfig, images: int, classes: int) -> Callable[[int, float], None]:
+    """What is called after each epoch with its number and validation accuracy; it does nothing unless `train.stop_at_chance` asks.
+
+    It raises `Diverged`, with the reason, after an epoch at chance level: from the second one, and the first that lies wholly after the
+    warm-up, on.
+    """
+    if not train.stop_at_chance:
+        return lambda epoch, accuracy: None
+    needed, first = above_chance(images, classes), max(2.0, warmup_epochs(train) + 1)
+
+    def check(epoch: int, accuracy: float) -> None:
+        right = round(accuracy * images)
+        if epoch >= first and right < needed:
+            raise Diverged(f"at chance level: {right} of {images} validation images right after epoch {epoch}, chance is 1/{classes}")
+
+    return check

@@ -69,16 +69,18 @@ def build_optimizer(model: nn.Module, train: TrainConfig) -> ProjectedSGD:
     )
 
 
+def warmup_epochs(train: TrainConfig) -> float:
+    """How long the rate rises, however the config says it."""
+    return train.warmup_fraction * train.epochs if train.warmup_fraction is not None else train.warmup_epochs or 0.0
+
+
 def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
     """The rate of optimiser step ``step`` (from 0): linear from ``warmup_start`` to ``learning_rate``, then cosine to 0 (or constant).
 
     With w warm-up steps of s in all: start + (lr - start) step / w for step < w, then lr (1 + cos(pi (step - w) / (s - w))) / 2.
     """
     total = train.epochs * steps_per_epoch
-    warmup_epochs = train.warmup_epochs or 0.0
-    if train.warmup_fraction is not None:
-        warmup_epochs = train.warmup_fraction * train.epochs
-    warmup = min(total, round(warmup_epochs * steps_per_epoch))
+    warmup = min(total, round(warmup_epochs(train) * steps_per_epoch))
     if step < warmup:
         return train.warmup_start + (train.learning_rate - train.warmup_start) * step / warmup
     if train.schedule == "constant":

@@ -270,6 +270,9 @@ class TrainConfig(Section):
     """bf16: linear maps and convolutions alone; currents stay float32."""
     compile: Switch = False
     """torch.compile."""
+    stop_at_chance: Switch = False
+    """End the run as diverged after an epoch whose validation accuracy is not above chance, 1/classes (one-sided binomial test, level
+    0.01); from epoch 2 and one whole epoch past the warm-up on."""
 
     @model_validator(mode="after")
     def _meaningful(self) -> TrainConfig:

@@ -25,7 +25,7 @@ from eisnn.diagnose import Probe, append_rows, probe_size
 from eisnn.distributions import Distributions
 from eisnn.energy import count_operations
 from eisnn.errors import CheckpointError
-from eisnn.evaluation import check_alive, evaluate
+from eisnn.evaluation import chance_check, check_alive, evaluate
 from eisnn.initialization import initialize
 from eisnn.kernels.build import cache
 from eisnn.memory import MemoryMeter
@@ -187,6 +187,7 @@ def fit(
     else:
         initialize(run.model, first_batch(run, train), seed=derive(config.seed, "initialize"))
 
+    check_chance = chance_check(config.train, len(validation.labels), data.classes)
     observe = observer(run, train, diagnose, diagnose_to)
     if run.epoch == 0:
         observe(0)
@@ -195,6 +196,7 @@ def fit(
         loss, accuracy = train_epoch(run, train)
         measured = evaluate(run.model, validation, dtype=run.dtype)
         check_alive(run.epoch + 1, loss, measured)
+        check_chance(run.epoch + 1, measured.accuracy)
         rate = {} if math.isnan(measured.mean_rate) else {"firing_rate": measured.mean_rate}
         run.record(
             {

@@ -207,7 +207,7 @@ def test_id_does_not_depend_on_where_the_data_lie():
 @pytest.mark.parametrize(
     "change",
     [tree(seed=1), tree(train__learning_rate=2e-3), tree(circuit__init__gain=1.5), tree(data__split_seed=1), tree(model__norm="bn"),
-     tree(circuit__ei_ratio=[4]), tree(train__precision="bf16")],
+     tree(circuit__ei_ratio=[4]), tree(train__precision="bf16"), tree(train__stop_at_chance=True)],
 )  # fmt: skip
 def test_id_depends_on_what_is_trained(change):
     assert trial_id(make_config(change)) != DEFAULT_ID

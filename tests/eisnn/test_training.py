@@ -15,7 +15,7 @@ from eisnn.checkpoint import load_checkpoint
 from eisnn.config import TrialConfig, make_config
 from eisnn.data import batches, load
 from eisnn.errors import CheckpointError, Diverged, SilentInput
-from eisnn.evaluation import Evaluation, check_alive, evaluate
+from eisnn.evaluation import Evaluation, above_chance, chance_check, check_alive, evaluate
 from eisnn.initialization import initialize
 from eisnn.models import build_model
 from eisnn.optimize import learning_rate
@@ -148,6 +148,56 @@ def test_what_counts_as_dead(rates, constant, epoch, reason):
     else:
         with pytest.raises(Diverged, match=reason):
             check_alive(epoch, 2.3, measured)
+
+
+@pytest.mark.parametrize(
+    ("images", "classes", "needed"),
+    [
+        (3, 10, 3),  # P(3 of 3) = 0.001, P(2 or 3) = 0.028
+        (1, 10, 2),  # one image cannot show it: P = 0.1
+        (4, 2, 5),  # nor four coins: P = 1/16
+        (7, 2, 7),  # P(7 of 7) = 1/128, P(6 or 7) = 8/128
+        (10, 10, 5),  # P(X >= 5) = 0.0016, P(X >= 4) = 0.0128: printed tables of Bin(10, 0.1)
+    ],
+)
+def test_how_many_right_answers_are_more_than_guesses(images, classes, needed):
+    assert above_chance(images, classes) == needed
+
+
+@pytest.mark.parametrize(
+    ("warmup", "epoch", "accuracy", "ends"),
+    [
+        ({}, 1, 0.4, False),
+        ({}, 2, 0.4, True),
+        ({}, 2, 0.5, False),
+        ({}, 9, 0.0, True),
+        ({"warmup_epochs": 3.0}, 3, 0.4, False),
+        ({"warmup_epochs": 3.0}, 4, 0.4, True),
+        ({"warmup_fraction": 0.25}, 3, 0.4, False),  # 2.5 of 10 epochs
+        ({"warmup_fraction": 0.25}, 4, 0.4, True),
+    ],
+)
+def test_a_run_at_chance_level_ends_if_asked(warmup, epoch, accuracy, ends):
+    asked = tiny(epochs=10, stop_at_chance=True, **warmup).train
+    chance_check(tiny(epochs=10, **warmup).train, images=10, classes=10)(epoch, accuracy)
+    check = chance_check(asked, images=10, classes=10)
+    if not ends:
+        check(epoch, accuracy)
+        return
+    reason = f"at chance level: {round(10 * accuracy)} of 10 validation images right after epoch {epoch}, chance is 1/10"
+    with pytest.raises(Diverged, match=reason):
+        check(epoch, accuracy)
+
+
+def test_a_run_that_learns_nothing_ends_after_two_epochs_if_asked():
+    still = {"learning_rate": 1e-12, "epochs": 3}
+    assert fit(tiny("bn", **still))["val/accuracy"] < 0.2
+    seen: list[dict[str, float]] = []
+    with pytest.raises(Diverged, match=r"at chance level: \d of 30 validation images right after epoch 2, chance is 1/10"):
+        fit(tiny("bn", **still, stop_at_chance=True), report=seen.append)
+    assert [metrics["epoch"] for metrics in seen] == [1]
+    learning = tiny(stop_at_chance=True)
+    assert comparable(fit(learning)) == comparable(fit(tiny()))
 
 
 def test_the_best_epoch_is_the_first_of_equals():
