@@ -112,15 +112,13 @@ class ArmSearch:
 
     def adopt(self, parameters: dict[str, Any], identity: str, state: Mapping[str, Any], values: Mapping[int, float]) -> None:
         """Enters a finished trial that is known from its folder alone (a lost database, or a search that changed its kind)."""
-        outcome, measured = TOLD.get(state["state"], TrialState.FAIL), self.values(state["metrics"])
-        if outcome == TrialState.COMPLETE and measured is None:
-            outcome = TrialState.FAIL
-        attributes = {"id": identity, "reason": state.get("reason") or ""}
+        outcome, measured = self._truth(state["state"], state["metrics"])
+        attributes = {"id": identity, "state": state["state"], "reason": state.get("reason") or ""}
         if state["state"] == "pruned":
             attributes["stopped_at"] = state["epochs"]
         trial = optuna.create_trial(
             state=outcome,
-            values=measured if outcome == TrialState.COMPLETE else None,
+            values=measured,
             params={path: choice(value) for path, value in parameters.items()},
             distributions={path: distribution(self.arm.space[path]) for path in parameters},
             intermediate_values=dict(values) if self.pruner else {},
@@ -220,16 +218,21 @@ class ArmSearch:
         handle = self.handles[number]
         if self.storage.get_trial(handle).state.is_finished():
             return
-        outcome, values = TOLD.get(state, TrialState.FAIL), self.values(metrics)
-        if state == "diverged" and self.search.diverged == "worst":
-            outcome, values = TrialState.COMPLETE, self._worst()
-        if outcome == TrialState.COMPLETE and values is None:
-            outcome = TrialState.FAIL
+        outcome, values = self._truth(state, metrics)
         self.storage.set_trial_user_attr(handle, "state", state)
         if reason:
             self.storage.set_trial_user_attr(handle, "reason", reason[:500])
         with warnings.catch_warnings(action="ignore"):
-            self.optuna.tell(number, values if outcome == TrialState.COMPLETE else None, outcome)
+            self.optuna.tell(number, values, outcome)
+
+    def _truth(self, state: str, metrics: Mapping[str, float]) -> tuple[TrialState, list[float] | None]:
+        """What Optuna is told of an end, and the values that go with COMPLETE."""
+        outcome, values = TOLD.get(state, TrialState.FAIL), self.values(metrics)
+        if state == "diverged" and self.search.diverged == "worst":
+            outcome, values = TrialState.COMPLETE, self._worst()
+        if outcome != TrialState.COMPLETE:
+            return outcome, None
+        return (outcome, values) if values is not None else (TrialState.FAIL, None)
 
     def _worst(self) -> list[float] | None:
         """An accuracy of 0, or the largest loss told so far."""

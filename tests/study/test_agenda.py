@@ -12,8 +12,10 @@ from typing import Any
 import optuna
 import pytest
 
+from eisnn.config import trial_id
 from eisnn.errors import DataError, Diverged
 from study import store
+from study.session import interrupt
 
 Tree = dict[str, Any]
 ASHA = {"type": "asha", "grace_epochs": 1, "reduction_factor": 2}
@@ -181,6 +183,74 @@ def test_diverged_may_be_told_as_the_worst_value(world: Any, study_tree: Tree, f
     agenda = played.play(fit=failing(fit, Diverged("silent")))
     assert optuna_states(played) == {"COMPLETE": 6}
     assert {row["state"] for row in agenda.tables.rows.values() if row["arm"] == "bn"} == {"diverged"}
+    (played.folder / "optuna.db").unlink()
+    played.play()
+    assert optuna_states(played) == {"COMPLETE": 6}  # also by a database that is rebuilt from the folders
+
+
+def dead_worker() -> None:
+    raise SystemExit
+
+
+def in_turn(fit: Any, ends: dict[int, Any]) -> Any:
+    """Training whose n-th search trial reports an epoch like all others', or one behind them, and then comes to ``ends[n]``: an error, or
+    a call."""
+    numbers: dict[str, int] = {}
+
+    def fit_or_end(config: Any, *, report: Any, **options: Any) -> dict[str, float]:
+        number = numbers.setdefault(trial_id(config), len(numbers))
+        end = ends.get(number)
+        if options["test"] or end is None:
+            return fit(config, report=lambda row: report({**row, "val/accuracy": 0.5}), **options)
+        report({**dict.fromkeys(store.EPOCH_METRICS, 0.5), "epoch": 1, "val/accuracy": 0.1 if end == "pruned" else 0.5})
+        if callable(end):
+            end()
+        raise end
+
+    return fit_or_end
+
+
+@pytest.mark.parametrize(("diverged", "told"), [("fail", ("FAIL", None)), ("worst", ("COMPLETE", 0.0))])
+def test_what_optuna_is_told_of_every_state(world: Any, study_tree: Tree, fit: Any, killed: Any, diverged: str, told: Any) -> None:
+    """Seven search trials, one for each end; the run is killed while the last one trains, and another run goes on."""
+    pruner = {"type": "median", "startup_trials": 1}
+    study_tree.update(search={"trials": 7, "diverged": diverged, "pruner": pruner}, ablation={}, baselines={}, max_failed=1.0)
+    played = world(study_tree)
+    agenda = played.open()
+
+    def end_of_run() -> None:
+        raise killed
+
+    ends = {1: Diverged("silent"), 2: MemoryError("too much"), 3: KeyError("bug"), 4: dead_worker, 5: "pruned", 6: end_of_run}
+    with pytest.raises(killed):
+        played.work(agenda, fit=in_turn(fit, ends))
+    interrupt(agenda)
+    agenda.close()
+    in_table = {key[2]: row["state"] for key, row in agenda.tables.rows.items()}
+    assert in_table == dict(enumerate(["completed", "diverged", "out_of_memory", "failed", "failed", "pruned", "interrupted"]))
+    assert optuna_states(played)["RUNNING"] == 1  # the interrupted one, which is gone on with
+
+    agenda = played.play(fit=in_turn(fit, {}))
+    rows = {key[2]: row for key, row in agenda.tables.rows.items() if key[1] == "search"}
+    assert [rows[number]["state"] for number in range(7)] == [
+        "completed",
+        "diverged",
+        "out_of_memory",
+        "failed",
+        "completed",
+        "pruned",
+        "completed",
+    ]
+    trials = optuna.load_study(study_name=None, storage=f"sqlite:///{played.folder}/optuna.db").get_trials()
+    values = {0: ("COMPLETE", rows[0]["val/accuracy"]), 1: told, 5: ("PRUNED", None), 6: ("COMPLETE", rows[6]["val/accuracy"])}
+    assert [(t.state.name, t.value if t.state.name == "COMPLETE" else None) for t in trials] == [
+        values.get(number, ("FAIL", None)) for number in range(7)
+    ]
+    # what it was told it keeps: the trial whose workers died was tried again by the second run, and completed
+    assert [t.user_attrs["state"] for t in trials] == ["completed", "diverged", "out_of_memory", "failed", "failed", "pruned", "completed"]
+    assert [t.user_attrs.get("reason") for t in trials] == [
+        None, "silent", "MemoryError: too much", "KeyError: 'bug'", "the worker ended without an outcome", "behind the others at epoch 1", None,
+    ]  # fmt: skip
 
 
 def test_out_of_memory_is_tried_again_alone(world: Any, study_tree: Tree, fit: Any) -> None:
