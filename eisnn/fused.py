@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eisnn.circuit import ZERO_FLOOR, ZERO_FLOOR_DEFAULT, ZERO_TOLERANCE, ZERO_TOLERANCE_DEFAULT, CircuitLayer
+from eisnn.circuit import ZERO_FLOOR, ZERO_FLOOR_DEFAULT, ZERO_TOLERANCE, ZERO_TOLERANCE_DEFAULT, CircuitLayer, without_autocast
 from eisnn.config import CircuitConfig, NeuronConfig, TrialConfig
 from eisnn.kernels import build
 from eisnn.neurons import DEFAULT_ALPHA, LIF
@@ -166,7 +166,8 @@ def circuit_spikes(
         current = current.float()
     if residual is not None:
         residual = residual.to(current.dtype)
-    return torch.ops.eisnn.circuit_spikes(current, W_EI, g_I, g_E, b_E, residual, T, shared, pool, rules)[0]
+    with without_autocast(current):  # the kernel's own products too stay in float32
+        return torch.ops.eisnn.circuit_spikes(current, W_EI, g_I, g_E, b_E, residual, T, shared, pool, rules)[0]
 
 
 def lif_spikes(current: Tensor, **options: Any) -> Tensor:

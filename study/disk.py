@@ -61,7 +61,7 @@ def to_keep(plan: Plan, sizes: Mapping[str, int], rows: Rows) -> int:
         config, epochs = arm.config({}, 0), plan.epochs(arm)
         searches = max(0, plan.search_trials(arm) - begun[(arm.name, "search")])
         replicates = max(0, len(plan.seeds) - begun[(arm.name, "replicate")])
-        diagnosed = DIAGNOSED[plan.spec.diagnostics] * config.model.layers * epochs
+        diagnosed = DIAGNOSED.get(plan.spec.diagnostics, DIAGNOSED["scalars"]) * config.model.layers * epochs
         total += (searches + replicates) * (A_TRIAL + AN_EPOCH * epochs)
         total += replicates * (COPIES["replicate"] * sizes[arm.name] + diagnosed)
     return total

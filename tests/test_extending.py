@@ -240,7 +240,7 @@ def network(body: str) -> str:
         ("their_net:build", "import nothing_like_this\n",
          "importing {file} raised ModuleNotFoundError: No module named 'nothing_like_this' ({file}, line 1)"),
         ("their_net:build", "def build(:\n", "raised SyntaxError: invalid syntax ({file}, line 1)"),
-        ("their_net:build", network("    return nn.Linear(64, 'x')\n"), "their_net:build: raised TypeError: empty() received"),
+        ("their_net:build", network("    return nn.Linear(64, 'x')\n"), "model.factory: their_net:build: raised TypeError: "),
         ("their_net:build", network("    return 3\n"), "must return a torch.nn.Module, given int"),
         ("their_net:build", network("    return nn.Flatten()\n"), "must return a network with parameters to train, given none"),
         ("their_net:build", network("    return nn.Sequential(nn.Flatten(), nn.Linear(64, 7))\n"),
