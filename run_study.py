@@ -5,11 +5,15 @@ Exit codes: 0 done; 1 our fault; 2 the input; 3 done, but trials failed, or stop
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
+
+# What a path that cannot be used raises; once trials run, errors are the study's to answer.
+NO_PLACE = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.EINVAL}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,8 +51,10 @@ def _main(space: Path | None, resume: Path | None, schema: bool, **options: Any)
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"{error.filename or 'error'}: {error.strerror or error}", file=sys.stderr)
-        return 3 if error.errno == 28 else 1
+        impossible = error.errno in NO_PLACE
+        advice = "; no study can be kept there: give another --results or --name" if impossible else ""
+        print(f"{error.filename or 'error'}: {error.strerror or error}{advice}", file=sys.stderr)
+        return 2 if impossible else 3 if error.errno == errno.ENOSPC else 1
 
 
 def _run(

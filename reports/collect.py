@@ -37,6 +37,7 @@ class Study:
     arms: tuple[dict[str, Any], ...]
     environments: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)  # study files as given, by study
+    budgets: dict[str, str] = field(default_factory=dict)  # how a budget ended a study before its plan was done, by study
 
     @property
     def arm_names(self) -> list[str]:
@@ -102,6 +103,7 @@ def read_study(folder: str | Path) -> Study:
         arms=_arms(plan, trials),
         environments={name: read_json(folder / "environment.json")},
         files={name: yaml.read_text(encoding="utf-8", errors="replace")} if yaml.exists() else {},
+        budgets={name: note} if (note := read_json(folder / "ending.json").get("budget")) else {},
     )
 
 
@@ -164,6 +166,7 @@ def _joined(studies: Sequence[Study], twice: set[str]) -> Study:
         arms=tuple(arms),
         environments={name: value for study in studies for name, value in study.environments.items()},
         files={name: value for study in studies for name, value in study.files.items()},
+        budgets={name: value for study in studies for name, value in study.budgets.items()},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -55,7 +56,10 @@ def files(study: Study, arm: str, name: str) -> list[Path]:
 
 def _read(path: Path) -> pd.DataFrame:
     """One file; a half-written last line is left out. Gradient norms of a layer's parameters are joined into one."""
-    frame = pd.read_csv(path, on_bad_lines="skip", dtype={"layer": "str", "quantity": "str"}, keep_default_na=False, na_values=[""])
+    text = path.read_text(encoding="utf-8", errors="replace")
+    whole = text[: text.rfind("\n") + 1] or "epoch,layer,quantity,value\n"
+    frame = pd.read_csv(io.StringIO(whole), on_bad_lines="skip", dtype={"layer": "str", "quantity": "str"}, keep_default_na=False,
+                        na_values=[""])  # fmt: skip
     frame = frame.assign(id=path.parent.name, value=pd.to_numeric(frame["value"], errors="coerce")).dropna(subset=["value", "epoch"])
     norms = frame[frame["quantity"].str.startswith("grad_norm/")]
     squares = norms.assign(value=norms["value"] ** 2).groupby(["id", "epoch", "layer"], sort=False, as_index=False)["value"].sum()

@@ -118,7 +118,7 @@ def _outcome(study: Study, results: Sequence[ArmResult], options: Options, looks
     yield from section(
         "outcome",
         "Outcome",
-        summary(results, options),
+        " ".join(filter(None, [summary(results, options), ended_early(study)])),
         result_tables.main_table(study, results, options),
         plots.accuracy(results, options, looks),
         plots.differences(results, options, looks),
@@ -148,6 +148,11 @@ def summary(results: Sequence[ArmResult], options: Options) -> str:
     if dead:
         sentences.append(f"Without a value, since no trial of theirs that could give one succeeded: {', '.join(dead)}.")
     return " ".join(sentences)
+
+
+def ended_early(study: Study) -> str:
+    """What a budget cut short, as the run's end says it: searches of unequal length favour the arms that had more trials."""
+    return " ".join(f"{name} ended before its plan was done: {note}." for name, note in study.budgets.items())
 
 
 def _open(result: ArmResult) -> bool:

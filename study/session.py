@@ -94,6 +94,7 @@ def _unreadable(folder: Path) -> list[Path]:
 
 def _write_inputs(request: Request, plan: Plan, folder: Path, record: dict[str, Any]) -> None:
     store.remove_leftovers(folder)
+    (folder / "ending.json").unlink(missing_ok=True)
     before, now = digest_of(folder / "study.yaml"), hashlib.sha256(request.text.encode()).hexdigest()
     command = {
         "sets": request.sets, "smoke": request.smoke, "name": request.name, "bases": plan.bases, "folders": plan.folders,
@@ -210,8 +211,11 @@ def _verdict(agenda: Agenda) -> int:
     for arm in agenda.plan.arms:
         if agenda.plan.seeds and agenda.chosen.get(arm.name) is None:
             print(f"{arm.name}: no search trial completed, so it has no configuration to replicate")
-    if agenda.budget_note:
-        print(agenda.budget_note + _unequal(agenda))
+    note = agenda.budget_note + _unequal(agenda) if agenda.budget_note else None
+    with contextlib.suppress(OSError):
+        store.write_json(agenda.folder / "ending.json", {"budget": note})  # reports say it too
+    if note:
+        print(note)
     if bad:
         print(f"{len(bad)} of {sum(record.done for record in records)} trials failed; the first: {bad[0]['id']}: {bad[0]['reason']}")
     return TRIALS_FAILED if bad else DONE

@@ -34,6 +34,7 @@ KINDS: dict[str, dict[str, Any]] = {  # what cannot be missing in a file of ours
     "owner.json": {"temporary": list | None},
     "environment.json": {"key": str, "earlier": dict},
     "clock.json": {"seconds": int | float},
+    "ending.json": {"budget": str | None},
     "state.json": {"state": str, "epochs": int, "metrics": dict, "roles": list, "retries": int},
 }
 

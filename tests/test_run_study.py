@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -13,8 +12,6 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 import run_study
 from study import store
@@ -135,44 +132,3 @@ def test_a_whole_study_with_ray(space: Path, tmp_path: Path) -> None:
     output = run("--resume", moved, "--set", "overrides.data.split_seed=3", code=2)
     assert "the data or their split was" in output
     assert "--fresh" in output
-
-
-# ---- bad input of any kind ----------------------------------------------------------------------------------------------
-
-words = st.sampled_from(["name", "base", "search", "trials", "parameters", "train.learning_rate", "low", "type", "float", "..", "/x", ""])
-leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | words
-trees = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words | st.text(max_size=5), inner, max_size=4))
-
-
-def answered(arguments: list[str]) -> None:
-    """Exit code 2 with a message, or a dry run; never a traceback."""
-    code, output = command(*arguments, "--dry-run")
-    assert code in (0, 2)
-    assert output.strip()
-    assert "Traceback" not in output
-
-
-examples = int(os.environ.get("FUZZ_EXAMPLES", "60"))
-fuzz = settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@fuzz
-@given(key=st.sampled_from([*STUDY, "metric", "ablation", "resources", "budget", "retry", "overrides", "else"]), value=trees)
-def test_any_value_of_any_key_is_answered(space: Path, key: str, value: object) -> None:
-    path = space.parent / "fuzzed.yaml"
-    path.write_text(yaml.safe_dump({**STUDY, key: value}, allow_unicode=True), encoding="utf-8")
-    answered(["--space", str(path)])
-
-
-@fuzz
-@given(content=st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace")))
-def test_any_bytes_are_answered(space: Path, content: bytes) -> None:
-    path = space.parent / "fuzzed.yaml"
-    path.write_bytes(content)
-    answered(["--space", str(path)])
-
-
-@fuzz
-@given(key=st.text(max_size=12) | words, value=st.text(max_size=12))
-def test_any_set_is_answered(space: Path, key: str, value: str) -> None:
-    answered(["--space", str(space), f"--set={key}={value}".replace("\0", "")])

@@ -14,6 +14,9 @@ import pytest
 
 from eisnn.config import trial_id
 from eisnn.errors import DataError, Diverged
+from reports import sections
+from reports.collect import read_study
+from reports.compare import options_for
 from study import store
 from study.session import interrupt
 
@@ -432,6 +435,14 @@ def test_replicates_are_served_before_search_spends_the_rest(world: Any, study_t
 
 def test_searches_that_a_budget_leaves_unequal_are_named(without_ray: Any, study_tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     study_tree["search"]["trials"], study_tree["budget"] = 5, {"trials": 10}
-    assert without_ray(study_tree).run()[0] == 0
+    code, folder = without_ray(study_tree).run()
+    assert code == 0
     expected = "the searches are not equally long (full 2, no_straight_through 1, bn 1 trials)"
     assert expected in capsys.readouterr().out
+    study = read_study(folder)
+    outcome = next(section for section in sections.all_sections(study, options_for(study)) if section.key == "outcome")
+    note = "the budget of 10 trials is used up but for the replicates"
+    assert outcome.text.endswith(f"tiny ended before its plan was done: {note}; {expected}.")
+    study_tree["budget"] = {}
+    without_ray(study_tree).run()
+    assert sections.ended_early(read_study(folder)) == ""
