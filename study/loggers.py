@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from study.agenda import Job
 
 PACKAGES = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"}  # each one's extra in pyproject.toml has its name
-PATIENCE = 60.0  # seconds that a study which has ended waits for its loggers; one that was stopped waits a tenth
+PATIENCE = 300.0  # seconds that a study which has ended waits at most for its loggers
+STOPPED_PATIENCE = 6.0  # one that was stopped
 
 
 def check(names: Sequence[str], where: str) -> None:
@@ -153,9 +154,17 @@ def _wandb(study: str, folder: Path) -> Any:
             trial.empty()  # the actor works in this folder
             super().log_trial_start(trial)
 
+        def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
+            """As Ray's, which ends unfinished actors without a word."""
+            self._cleanup_logging_actors(timeout=int(0.9 * PATIENCE))
+            late = [str(run) for run in self._trial_logging_actors]
+            super().on_experiment_end(trials, **info)
+            if late:
+                raise TimeoutError(f"{', '.join(late)} not written after {0.9 * PATIENCE:g} s")
+
     options = {"mode": os.environ["WANDB_MODE"]} if os.environ.get("WANDB_MODE") else {}
     project = os.environ.get("WANDB_PROJECT") or "eisnn-study"
-    return Wandb(project=project, group=study, upload_timeout=int(PATIENCE / 2), **options)
+    return Wandb(project=project, group=study, upload_timeout=1, **options)
 
 
 MAKERS: dict[str, Callable[[str, Path], Any]] = {"tensorboard": _tensorboard, "mlflow": _mlflow, "wandb": _wandb}
@@ -192,8 +201,10 @@ class Feed(threading.Thread):
             except Exception as error:
                 lost.add(run)
                 self._failed(f"lost {run}", error)
-        with contextlib.suppress(Exception):
+        try:
             callback.on_experiment_end(trials=[])
+        except Exception as error:
+            self._failed("did not finish", error)
 
     def _pass_on(self, callback: Any, event: str, run: Run, values: tuple[Any, ...]) -> None:
         if event == "start":
@@ -224,7 +235,7 @@ def feeds(names: Sequence[str], study: str, folder: Path, say: Callable[[str], N
     started = [Feed(name, study, folder, say) for name in names]
     for feed in started:
         feed.start()
-    patience = PATIENCE / 10
+    patience = STOPPED_PATIENCE
     try:
         yield started
         patience = PATIENCE
