@@ -129,7 +129,7 @@ class Stuck:
 
 def test_a_stuck_logger_neither_holds_up_nor_swallows_a_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(loggers.MAKERS, "wandb", lambda study, folder: Stuck())
-    monkeypatch.setattr(loggers, "PATIENCE", 1.0)
+    monkeypatch.setattr(loggers, "STOPPED_PATIENCE", 0.1)
     said: list[str] = []
 
     def interrupted() -> None:
