@@ -128,6 +128,7 @@ def animation(path: Path, arm: str) -> Animation | None:
     if not layers:
         return None
     figure, panels = _panels(layers, tensors, 1.2)
+    figure.supxlabel(" ", fontsize=10)  # room for the epoch below the axes
     canvas = FigureCanvasAgg(style.settle(figure, "white", 90))
     lines = {}
     for key, axes in panels.items():
