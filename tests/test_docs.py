@@ -16,6 +16,7 @@ ELSEWHERE = {  # what is run by another test, or cannot be run here, and why
     "make study": "every step of it is run by test_the_commands_of_the_readme; the whole, by hand, for a release",
     "make test": "runs this test",
     "pip install -e .": "tests/test_package.py installs the package",
+    "python run_study.py --space ... --address HOST:PORT": "tests/study/test_cluster.py",
     "optuna-dashboard sqlite:///results/ei_ablation/optuna.db": "a server that does not end; another package",
     "python run_study.py --space my_study.yaml": "tests/test_extending.py",
 }

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.timeout(900)  # whole studies, several times: minutes where the machine does other work
+
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "crash.py"
 STUDY = """
 name: crash
