@@ -22,11 +22,6 @@ from eisnn.neurons import at_least_float32
 from eisnn.user_code import UserCodeError, blame, find, is_reference, references
 
 
-def has_own_layers(config: TrialConfig) -> bool:
-    """Whether layers of the user's stand in the network: their operations cannot be counted."""
-    return config.model.factory is not None or is_reference(config.model.norm)
-
-
 class OwnNetwork(Network):
     """A network of the user's. Blocks and circuits of ours that it holds are initialised, projected and observed as in our networks."""
 

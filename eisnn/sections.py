@@ -98,6 +98,11 @@ class ModelConfig(Section):
     options: dict[str, Value] = Field(default_factory=dict)
     """Plain values for your own network or layer; searched and overridden as model.options.<name>."""
 
+    @property
+    def own_layers(self) -> bool:
+        """Whether layers of the user's stand in the network: their operations cannot be counted."""
+        return self.factory is not None or is_reference(self.norm)
+
     @model_validator(mode="before")
     @classmethod
     def _own_parts(cls, values: Any) -> Any:

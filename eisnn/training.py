@@ -31,7 +31,7 @@ from eisnn.kernels.build import cache
 from eisnn.memory import MemoryMeter
 from eisnn.models import build_model, with_shapes
 from eisnn.optimize import ProjectedSGD, build_optimizer, learning_rate
-from eisnn.own import has_own_layers, own_quantities
+from eisnn.own import own_quantities
 from eisnn.seeding import derive, generator
 from eisnn.transforms import augment
 from eisnn.user_code import is_reference, verify
@@ -126,7 +126,7 @@ def train_epoch(run: Run, split: Split) -> tuple[float, float]:
     steps = math.ceil(len(order) / config.train.batch_size)
     totals = torch.zeros(2, dtype=torch.float64, device=device)
     run.model.train()
-    if has_own_layers(config):  # dropout and the like; our layers draw nothing
+    if config.model.own_layers:  # dropout and the like; our layers draw nothing
         torch.manual_seed(derive(config.seed, "forward", epoch))
     for step, (x, y) in enumerate(batches(split, config.train.batch_size, order=order)):
         if config.data.augment:
@@ -266,7 +266,7 @@ def final_metrics(run: Run, validation: Split, test: Split | None) -> Metrics:
     best = best_epoch(history)
     seconds = sorted(metrics["seconds"] for metrics in history)
     costs: Metrics = {"parameters": sum(parameter.numel() for parameter in run.model.parameters())}
-    if not has_own_layers(run.config):
+    if not run.config.model.own_layers:
         probe, _ = next(batches(validation, PROBE))
         operations = count_operations(run.model, probe.to(run.dtype))
         costs |= {"macs": operations.macs, "acs": operations.acs, "energy_nj": operations.energy_nj}

@@ -24,8 +24,8 @@ def trials(study: Study, second: str) -> pd.DataFrame:
 def front_of(rows: pd.DataFrame, *, higher: bool, cheaper: bool = True) -> pd.DataFrame:
     """The rows that no other row beats in both, by rising cost. ``cheaper``: a lower cost is better."""
     sign = 1.0 if cheaper else -1.0
-    points = {str(index): (sign * float(row["cost"]), float(row["value"])) for index, row in rows.iterrows()}
-    return rows.loc[[int(name) for name in pareto_front(points, higher)]]
+    points = dict(zip(rows.index, zip(sign * rows["cost"], rows["value"], strict=True), strict=True))
+    return rows.loc[pareto_front(points, higher)]
 
 
 def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ from reports.compare import COSTS, ArmResult, Options
 from reports.result_tables import difference_cell, metric_header, metric_name, reading, show
 from reports.style import INK, LINE, PAGE, QUIET, Look, Picture
 from reports.tables import DASH, number, significant_digits, span
+
+Name = TypeVar("Name", bound=Hashable)
 
 FAR = 20.0  # points: an arm this far behind gets a mark at the edge, so that the others can be told apart
 PANELS = 16  # learning curves: at most so many arms in one figure
@@ -263,13 +266,13 @@ def cost_plane(results: Sequence[ArmResult], options: Options, looks: Mapping[st
     return Picture("cost_plane", "What accuracy costs", caption, figure)
 
 
-def pareto_front(points: Mapping[str, tuple[float, float]], higher_is_better: bool = True) -> list[str]:
-    """Arms that no other matches or beats in both (cost, value) while beating it in one; by rising cost."""
+def pareto_front(points: Mapping[Name, tuple[float, float]], higher_is_better: bool = True) -> list[Name]:
+    """Those (arms, or trials) that no other matches or beats in both (cost, value) while beating it in one; by rising cost."""
     sign = 1.0 if higher_is_better else -1.0
-    front: list[str] = []
+    front: list[Name] = []
     best = -math.inf
-    for arm, (_, value) in sorted(points.items(), key=lambda item: (item[1][0], -sign * item[1][1])):
+    for name, (_, value) in sorted(points.items(), key=lambda item: (item[1][0], -sign * item[1][1])):
         if sign * value > best:
-            front.append(arm)
+            front.append(name)
             best = sign * value
     return front

@@ -109,7 +109,7 @@ class Animation:
 
 def looks(arms: Sequence[str], reference: str | None = None, baseline: str | None = None) -> dict[str, Look]:
     """arm -> look. The reference is the first colour and the baseline the second, whatever the plan's order."""
-    first = [arm for arm in (reference, baseline) if arm is not None and arm in arms]
+    first = list(dict.fromkeys(arm for arm in (reference, baseline) if arm is not None and arm in arms))
     order = [*first, *(arm for arm in arms if arm not in first)]
     return {
         arm: Look(PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)], DASHES[(k + k // len(PALETTE)) % len(DASHES)])

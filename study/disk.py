@@ -6,8 +6,12 @@ trial's lasts while it trains. A file that is replaced is there twice for a mome
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +32,17 @@ COPIES = {"search": 2, "replicate": 3}  # of the weights, in a checkpoint
 
 
 def weights(plan: Plan) -> dict[str, int]:
-    """Bytes of one copy of each arm's weights, at the base config's sizes. Loads torch, and allocates nothing."""
-    return {arm.name: _bytes(arm.config({}, 0)) for arm in plan.arms}
+    """Bytes of one copy of each arm's weights, at the base config's sizes. Counting needs torch, some 500 MB that the driver would hold
+    for the whole study: where it is not loaded already, a process that ends does it."""
+    configs = {arm.name: arm.config({}, 0) for arm in plan.arms}
+    if "torch" in sys.modules:
+        return _count(configs)
+    with ProcessPoolExecutor(1, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as process:
+        return process.submit(_count, configs).result()
+
+
+def _count(configs: Mapping[str, TrialConfig]) -> dict[str, int]:
+    return {name: _bytes(config) for name, config in configs.items()}
 
 
 def _bytes(config: TrialConfig) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -57,8 +58,10 @@ def record(folder: Path) -> str:
     return str(present["key"])
 
 
+@functools.cache
 def code_key() -> str:
-    """Names the code that trains: eight digits over the sources of `eisnn` and `study`, wherever they lie."""
+    """Names the code that trains: eight digits over the sources of `eisnn` and `study`, wherever they lie. Read once per process, as
+    Python reads what it imports, and not before every trial."""
     digest = hashlib.sha256()
     for room in (Path(eisnn.__file__).parent, Path(__file__).parent):
         for path in sorted(path for ending in ("py", "cpp") for path in room.rglob(f"*.{ending}")):

@@ -23,7 +23,6 @@ from study.limits import Stopped, full
 from study.probes import Meter
 from study.ray_session import check_head, listen, session, signals
 from study.share import Portion, Share
-from study.spec import Resources
 
 Train = Callable[[dict[str, Any], trial.Report], dict[str, Any]]  # a job -> its outcome; called in a worker
 
@@ -32,7 +31,6 @@ def execute(
     agenda: Agenda,
     display: Display,
     *,
-    resources: Resources,
     environment: str,
     max_concurrent: int | None = None,
     address: str | None = None,
@@ -47,7 +45,8 @@ def execute(
     """
     if agenda.finished:
         return
-    with signals() as received, built(display.note) as kernels, session(resources, address) as temporary:
+    spec = agenda.plan.spec
+    with signals() as received, built(display.note) as kernels, session(spec.resources, address) as temporary:
         listen(received)  # Ray has put a handler of its own for SIGTERM
         share = Share(agenda.plan, agenda.folder, max_concurrent, meter, display.note)
         shell = _Shell(agenda, display, share, environment, on_tick)
@@ -55,7 +54,6 @@ def execute(
         agenda.concurrency = share.concurrency()
         layers = kernels()
         display.note(f"{share.text()}, {layers}" if share.on_cpu else share.text())
-        spec = agenda.plan.spec
         try:
             with loggers.feeds(spec.loggers, spec.name, agenda.folder, display.note) as feeds:
                 _tune(shell, train, temporary, [loggers.callback(feeds, shell.jobs.get)] if feeds else [])
@@ -138,7 +136,7 @@ class _Shell:
         if self.agenda.fatal:
             raise Stopped(self.agenda.fatal)
 
-    def guard(self, call: Callable[[], Any], otherwise: Any) -> Any:
+    def guard(self, call: Callable[[], Any]) -> Any:
         """Tune must not see our exceptions: it would take them for a trial's."""
         try:
             return call()
@@ -195,11 +193,11 @@ def _searcher(shell: _Shell) -> Any:
             return True
 
         def suggest(self, trial_id: str) -> Any:
-            config = shell.guard(lambda: shell.suggest(trial_id), None)
+            config = shell.guard(lambda: shell.suggest(trial_id))
             return Searcher.FINISHED if config is False else config
 
         def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-            shell.guard(lambda: shell.end(trial_id, result), None)
+            shell.guard(lambda: shell.end(trial_id, result))
 
         def save(self, checkpoint_path: str) -> None: ...
 
@@ -218,7 +216,7 @@ def _scheduler(shell: _Shell) -> Any:
 
     class AgendaScheduler(FIFOScheduler):
         def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-            stop = shell.guard(lambda: shell.result(trial.trial_id, result), False)
+            stop = shell.guard(lambda: shell.result(trial.trial_id, result))
             return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
         def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
@@ -243,7 +241,7 @@ def _callback(shell: _Shell) -> Any:
 
     class Tick(Callback):
         def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-            shell.guard(shell.tick, None)
+            shell.guard(shell.tick)
 
     return Tick()
 

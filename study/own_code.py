@@ -29,7 +29,7 @@ def check(plan: Plan, where: str) -> None:
     second = plan.spec.second_objective
     if second is not None and second.name in ("macs", "acs", "energy_nj"):
         for arm in plan.arms:
-            if any(config.model.factory or is_reference(config.model.norm) for config in _configs(arm)):
+            if any(config.model.own_layers for config in _configs(arm)):
                 lines[f"{where}: second_objective.name: {second.name} is not counted where layers are yours, as in arm {arm.name}"] = None
     if is_reference(plan.spec.diagnostics):
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from eisnn.config import load_config, resolved
 from eisnn.yaml_file import ConfigError
 from study import environment, store
 from study.request import Request
+from study.share import Portion
 from study.trial import run
 
 TIMED = ("seconds", "seconds_per_epoch", "peak_memory_mb")
@@ -28,12 +30,13 @@ def reproduce(request: Request, identity: str) -> int:
     before, history = store.finished_state(folder, tested=False), store.read_history(folder)
     if before is None or history is None:
         raise ConfigError(f"--reproduce {identity}: this trial has not ended; go on with the study first")
+    resources = plan.spec.resources
+    portion = Portion(resources.cpu, 0.0 if resources.gpu == "auto" else float(resources.gpu), resources.memory_gb)
     with tempfile.TemporaryDirectory(prefix="eisnn-reproduce-") as temporary:
         job = {
             "id": identity, "folder": str(Path(temporary) / identity), "config": resolved(load_config(folder / "config.yaml")),
             "test": before["test"], "roles": [], "repeat": False, "alone": False, "diagnose": "off", "environment": "",
-            "cpu": plan.spec.resources.cpu, "gpu": 0.0 if plan.spec.resources.gpu == "auto" else plan.spec.resources.gpu,
-            "memory_gb": plan.spec.resources.memory_gb, "folders": plan.folders,
+            "folders": plan.folders, **asdict(portion),
         }  # fmt: skip
         rows: list[Mapping[str, Any]] = []
         after = run(job, rows.append)

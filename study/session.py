@@ -135,10 +135,7 @@ def _work(plan: Plan, folder: Path, agenda: Agenda, max_concurrent: int | None, 
         clock = _Clock(folder, agenda, sizes)
         try:
             with Display() as display:
-                execute(
-                    agenda, display, resources=plan.spec.resources, environment=key,
-                    max_concurrent=max_concurrent, address=address, on_tick=clock.tick,
-                )  # fmt: skip
+                execute(agenda, display, environment=key, max_concurrent=max_concurrent, address=address, on_tick=clock.tick)
             return _verdict(agenda)
         except RayLost as lost:
             interrupt(agenda)
@@ -192,9 +189,10 @@ class _Clock:
     def tick(self, *, now: bool = False) -> None:
         time_now = time.monotonic()
         self.agenda.spent_seconds = self.before + time_now - self.start
-        if not now and time_now - self.saved >= 5.0:
+        due = time_now - self.saved >= 5.0
+        if due and not now:
             disk.check(self.path.parent, disk.at_work(self.agenda.plan, self.sizes, self.agenda.concurrency))
-        if now or time_now - self.saved >= 5.0:
+        if due or now:
             store.write_json(self.path, {"seconds": round(self.agenda.spent_seconds, 1)})
             self.saved = time_now
         limit = self.agenda.plan.spec.budget.hours

@@ -116,9 +116,12 @@ class Share:
 
     def of(self, job: Job) -> Portion:
         """An arm's portion, or what its trials were seen to need; a trial that runs alone gets a whole GPU."""
-        portion, raised = self.portions[job.arm], self.known.raised.get(job.arm, {})
+        return self._of(job.arm, job.alone)
+
+    def _of(self, arm: str, alone: bool = False) -> Portion:
+        portion, raised = self.portions[arm], self.known.raised.get(arm, {})
         if portion.gpu:
-            return replace(portion, gpu=max(portion.gpu, 1.0 if job.alone else raised.get("gpu", 0.0)))
+            return replace(portion, gpu=max(portion.gpu, 1.0 if alone else raised.get("gpu", 0.0)))
         if portion.memory_gb and "memory_gb" in raised:
             return replace(portion, memory_gb=max(portion.memory_gb, raised["memory_gb"]))
         return portion
@@ -145,7 +148,7 @@ class Share:
             raise RayLost("Ray has lost its last machine")
 
     def _now(self) -> list[Portion]:
-        return [self.of(Job("", arm, "search", 0, 0, {}, {})) for arm in self.portions]
+        return [self._of(arm) for arm in self.portions]
 
     def _fit(self, portion: Portion) -> int:
         fits = sum(portion.fits(node) for node in self.nodes)

@@ -31,7 +31,7 @@ FINAL_STATES = ("completed", "pruned", "diverged", "out_of_memory", "failed")
 KINDS: dict[str, dict[str, Any]] = {  # what cannot be missing in a file of ours
     "plan.json": {"arms": list},
     "command.json": {"sets": dict, "smoke": bool, "bases": dict, "name": str | None},
-    "owner.json": {"temporary": list | None},
+    "owner.json": {},
     "environment.json": {"key": str, "earlier": dict},
     "clock.json": {"seconds": int | float},
     "ending.json": {"budget": str | None},

@@ -12,41 +12,18 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import run_study
+from tests.tiny import BASE, STUDY, command, write
 
-BASE = {
-    "model": {"arch": "MLP", "layers": 4, "norm": "ei", "T": 2, "width": 0.05},
-    "data": {"name": "digits", "train_size": 200, "test_size": 100, "validation_fraction": 0.2},
-    "train": {"epochs": 2, "batch_size": 64, "learning_rate": 0.01},
-}
-STUDY = {
-    "name": "cli",
-    "base": "base.yaml",
-    "parameters": {"train.learning_rate": {"type": "float", "low": 1e-3, "high": 1e-1, "log": True}},
-    "search": {"trials": 2},
-    "baselines": {"bn": {"model.norm": "bn"}},
-    "replicate": {"seeds": 2},
-}
 PARAMETER = "train.learning_rate"
 
 
 @pytest.fixture
 def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "base.yaml").write_text(yaml.safe_dump(BASE))
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump(STUDY))
     monkeypatch.chdir(tmp_path)
-    return tmp_path / "study.yaml"
-
-
-def command(*arguments: object) -> tuple[int, str]:
-    result = CliRunner().invoke(run_study.main, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.output
+    return write(tmp_path, STUDY)
 
 
 # ---- any input of a kind ------------------------------------------------------------------------------------------------

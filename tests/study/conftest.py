@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import itertools
 import json
 import random
@@ -15,7 +16,6 @@ from typing import Any
 
 import optuna
 import pytest
-import yaml
 
 from eisnn.config import trial_id
 from eisnn.errors import CheckpointError
@@ -29,12 +29,8 @@ from study.request import Request, from_file
 from study.search import ArmSearch
 from study.session import run
 from study.spec import make_spec
+from tests import tiny
 
-BASE = {
-    "model": {"arch": "MLP", "layers": 4, "norm": "ei", "T": 2, "width": 0.05},
-    "data": {"name": "digits", "train_size": 200, "test_size": 100, "validation_fraction": 0.2},
-    "train": {"epochs": 2, "batch_size": 64, "learning_rate": 0.01},
-}
 STUDY: dict[str, Any] = {
     "name": "tiny",
     "base": "base.yaml",
@@ -58,12 +54,7 @@ def study_tree() -> dict[str, Any]:
 def write(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
     """Writes a study file and its base config, and returns the study file's path."""
 
-    def write_study(tree: dict[str, Any]) -> Path:
-        (tmp_path / "base.yaml").write_text(yaml.safe_dump(BASE))
-        (tmp_path / "study.yaml").write_text(yaml.safe_dump(tree))
-        return tmp_path / "study.yaml"
-
-    return write_study
+    return functools.partial(tiny.write, tmp_path)
 
 
 @pytest.fixture

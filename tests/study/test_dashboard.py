@@ -14,16 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from study import store
+from tests.tiny import THREE_EPOCHS, write
 
 ROOT = Path(__file__).resolve().parents[2]
-BASE = {
-    "model": {"arch": "MLP", "layers": 4, "norm": "ei", "T": 2, "width": 0.05},
-    "data": {"name": "digits", "train_size": 200, "test_size": 100, "validation_fraction": 0.2},
-    "train": {"epochs": 3, "batch_size": 64, "learning_rate": 0.01},
-}
 STUDY = {
     "name": "shown",
     "base": "base.yaml",
@@ -44,9 +39,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shown")
-    (folder / "base.yaml").write_text(yaml.safe_dump(BASE))
-    (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
-    command = [sys.executable, str(ROOT / "run_study.py"), "--space", str(folder / "study.yaml"), "--results", str(folder)]
+    space = write(folder, STUDY, THREE_EPOCHS)
+    command = [sys.executable, str(ROOT / "run_study.py"), "--space", str(space), "--results", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "shown"

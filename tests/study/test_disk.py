@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ from eisnn.config import resolved, trial_id
 from study import disk, store, trial
 from study.limits import Stopped
 from study.plan import Plan
+from study.request import from_file
 
 Tree = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def real_job(plan: Plan, folder: Path, seed: int = 1000) -> dict[str, Any]:
@@ -104,3 +108,23 @@ def test_a_disk_that_fills_up(
 def test_a_full_disk_has_no_room(tmp_path: Path) -> None:
     with pytest.raises(Stopped, match="GB are free on this disk, and the study needs about"):
         disk.check(tmp_path, 2**60)
+
+
+COUNT = """
+import json, pathlib, sys
+from study import disk, request
+if __name__ == "__main__":
+    plan = request.from_file(pathlib.Path("search_spaces/ei_ablation.yaml")).plan()
+    print(json.dumps([disk.weights(plan), "torch" in sys.modules]))
+"""
+
+
+def test_the_driver_does_not_keep_torch_for_the_estimate(tmp_path: Path) -> None:
+    (tmp_path / "count.py").write_text(COUNT)
+    command, environment = [sys.executable, str(tmp_path / "count.py")], {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    elsewhere, loaded = json.loads(done.stdout)
+    assert not loaded
+    import torch  # noqa: F401 - where it is loaded already, nothing is started for it
+
+    assert elsewhere == disk.weights(from_file(ROOT / "search_spaces" / "ei_ablation.yaml").plan())

@@ -16,7 +16,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
@@ -25,13 +24,9 @@ from study import loggers, store
 from study.limits import Stopped
 from study.loggers import Feed, Run
 from study.spec import make_spec
+from tests.tiny import THREE_EPOCHS, write
 
 ROOT = Path(__file__).resolve().parents[2]
-BASE = {
-    "model": {"arch": "MLP", "layers": 4, "norm": "ei", "T": 2, "width": 0.05},
-    "data": {"name": "digits", "train_size": 200, "test_size": 100, "validation_fraction": 0.2},
-    "train": {"epochs": 3, "batch_size": 64, "learning_rate": 0.01},
-}
 STUDY = {"name": "logged", "base": "base.yaml", "baselines": {"bn": {"model.norm": "bn"}}, "replicate": {"seeds": 1}}
 Steps = dict[str, list[tuple[int, float]]]  # metric -> (step, value) in the order of writing
 
@@ -154,15 +149,9 @@ def test_a_logger_that_cannot_start_is_said_once(tmp_path: Path, monkeypatch: py
     assert said == ["the wandb logger could not start (ValueError: no key); the study goes on, details are in log.txt"]
 
 
-def write(folder: Path, **more: Any) -> Path:
-    (folder / "base.yaml").write_text(yaml.safe_dump(BASE))
-    (folder / "study.yaml").write_text(yaml.safe_dump({**STUDY, **more}))
-    return folder / "study.yaml"
-
-
 def test_a_real_study_logs_what_it_can_and_never_fails_by_it(tmp_path: Path) -> None:
     """A file lies where the log of arm bn should be: that arm goes without."""
-    space, place = write(tmp_path, loggers=["tensorboard"]), tmp_path / "results" / "logged"
+    space, place = write(tmp_path, {**STUDY, "loggers": ["tensorboard"]}, THREE_EPOCHS), tmp_path / "results" / "logged"
     logs = place / "logs" / "tensorboard"
     logs.mkdir(parents=True)
     (logs / "bn").write_text("in the way")
@@ -244,8 +233,8 @@ def test_all_loggers_after_a_kill_hold_every_epoch_once(tmp_path: Path, monkeypa
     monkeypatch.setitem(sys.modules, "crash", crash := importlib.util.module_from_spec(spec))
     spec.loader.exec_module(crash)
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setitem(BASE, "train", {"epochs": 60, "batch_size": 64, "learning_rate": 0.01})  # type: ignore[arg-type]
-    space, place = write(tmp_path, loggers=["tensorboard", "mlflow", "wandb"]), tmp_path / "results" / "logged"
+    long = {**THREE_EPOCHS, "train": {**THREE_EPOCHS["train"], "epochs": 60}}
+    space, place = write(tmp_path, {**STUDY, "loggers": ["tensorboard", "mlflow", "wandb"]}, long), tmp_path / "results" / "logged"
     process, end = crash.start(space, "--max-concurrent", "1"), time.monotonic() + 600
     while len(list(place.glob("logs/wandb/full/replicate-0/wandb/offline-run-*"))) < 1 or not crash.histories(place):
         assert process.poll() is None, (tmp_path / "output.txt").read_text()

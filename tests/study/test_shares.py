@@ -119,7 +119,7 @@ def drive(space: str, folder: Path, log: Path, output: Path) -> None:
         for _ in range(10):  # on a busy machine Ray may not come up within the 30 s that it gives itself
             with contextlib.suppress(RayLost):
                 execute(
-                    agenda, Display(Console(file=stream, width=1000)), resources=agenda.plan.spec.resources, environment="",
+                    agenda, Display(Console(file=stream, width=1000)), environment="",
                     max_concurrent=4, train=train_on(log, company=4), meter=metered,
                 )  # fmt: skip
                 break
