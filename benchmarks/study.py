@@ -1,12 +1,17 @@
 """What the harness costs around the training steps.
 
-    python -m benchmarks.study [--json]
+    python -m benchmarks.study [--trials 100 --json]
 
 help              seconds of `run_study.py --help`
-start             seconds from the command until trials run (a study of trials that train for milliseconds, less what each trial adds)
-trial             seconds that each further such trial adds, with reused workers
-checkpoint        milliseconds of one checkpoint of a VGG-8 of a quarter of the width: written, synced, renamed
-checkpoint MB     its size
+plan              seconds of `--dry-run` of a study of 10,000 trials; plan MB: the driver's peak resident memory in it
+first trial       seconds from the command until a worker has begun the first trial
+first epoch       seconds from the command until the first trial's first epoch is on disk
+trial             seconds from one trial's beginning to the next's, less the seconds of its epochs: reused workers, one trial at a time
+end               seconds from the last trial's end to the command's
+driver MB         the driver's peak resident memory in that study
+report            milliseconds that an epoch's report and checkpoint take in a trial (2.4 MB: VGG-8, a quarter of the width)
+checkpoint        milliseconds of that checkpoint alone: written, synced, renamed; checkpoint MB: its size
+raw write         milliseconds to write and sync as many bytes plainly: what the disk takes
 first kernel      seconds to build the C++ kernels; once per machine and user
 import kernels    seconds to load them afterwards
 """
@@ -14,7 +19,9 @@ import kernels    seconds to load them afterwards
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
+import itertools
 import json
 import os
 import statistics
@@ -22,15 +29,24 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 HOME = Path(__file__).parent.parent
+RUN = [sys.executable, "run_study.py"]
 STUDY = """
 name: harness
 base: {base}
 metric: {{name: val/accuracy, mode: max}}
-replicate: {{seeds: {seeds}, first_seed: 0}}
+replicate: {{seeds: {seeds}, first_seed: 1}}
 resources: {{cpu: 1, gpu: auto}}
+"""
+LARGE = """
+parameters: {train.learning_rate: {type: float, low: 1.0e-3, high: 1.0e-1, log: true}}
+search: {trials: 900}
+ablation: {factors: {a: {circuit.subtractive: false}, b: {circuit.divisive: false}, c: {circuit.prop.stabiliser: none}}, design: factorial}
+baselines: {bn: {model.norm: bn}, gn: {model.norm: gn}}
 """
 TRIAL = """
 model: {arch: MLP, layers: 2, T: 2, width: 0.1}
@@ -39,70 +55,122 @@ train: {epochs: 1, batch_size: 50, learning_rate: 0.01, warmup_epochs: 0}
 """
 
 
-def seconds_of(command: list[str], **environment: str) -> float:
-    start = time.perf_counter()
-    output_of(command, **environment)
-    return time.perf_counter() - start
+def peak_mb(pid: int) -> float:
+    """The largest resident size of a process so far."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
 
 
-def output_of(command: list[str], **environment: str) -> str:
-    outcome = subprocess.run(command, cwd=HOME, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
-    if outcome.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)} ended with {outcome.returncode}:\n{outcome.stdout[-2000:]}\n{outcome.stderr[-2000:]}")
-    return outcome.stdout
+def watched(command: list[str], look: Callable[[float], Any] = lambda now: None) -> tuple[float, float]:
+    """Seconds of a command, and its own peak resident memory in MB; ``look`` is called with the seconds since its start meanwhile."""
+    with tempfile.TemporaryFile() as output:
+        start, peak = time.perf_counter(), 0.0
+        process = subprocess.Popen(command, cwd=HOME, stdout=output, stderr=output)
+        while process.poll() is None:
+            peak = max(peak, peak_mb(process.pid))
+            look(time.perf_counter() - start)
+            time.sleep(0.01)
+        seconds = time.perf_counter() - start
+        if process.returncode != 0:
+            output.seek(0)
+            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{output.read().decode()[-3000:]}")
+    return seconds, peak
 
 
-def run_study(folder: Path, seeds: int) -> float:
-    """Seconds of a whole study of ``seeds`` trials."""
+def command_of(folder: Path, text: str, seeds: int) -> list[str]:
     (folder / "trial.yaml").write_text(TRIAL)
-    (folder / "study.yaml").write_text(STUDY.format(base=folder / "trial.yaml", seeds=seeds))
-    name = f"harness-{seeds}"
-    command = [sys.executable, "run_study.py", "--space", str(folder / "study.yaml"), "--results", str(folder), "--name", name]
-    took = seconds_of(command)
-    rows = list(csv.DictReader((folder / name / "trials.csv").open()))
-    assert [row["state"] for row in rows] == ["completed"] * seeds, rows
-    return took
+    (folder / "study.yaml").write_text(STUDY.format(base=folder / "trial.yaml", seeds=seeds) + text)
+    return [*RUN, "--space", str(folder / "study.yaml"), "--results", str(folder)]
 
 
-def checkpoint_ms(folder: Path) -> tuple[float, float]:
+def of_a_study(folder: Path, trials: int) -> dict[str, float]:
+    """A study of replicates that train for milliseconds, one at a time."""
+    begun: dict[str, float] = {}
+    first_epoch: list[float] = []
+
+    def look(now: float) -> None:
+        for path in (folder / "harness" / "trials").glob("*/state.json"):
+            begun.setdefault(path.parent.name, now)
+        if begun and not first_epoch and any((folder / "harness" / "trials").glob("*/history.csv")):
+            first_epoch.append(now)
+
+    total, driver = watched([*command_of(folder, "", trials), "--max-concurrent", "1"], look)
+    rows = list(csv.DictReader((folder / "harness" / "trials.csv").open()))
+    assert [row["state"] for row in rows] == ["completed"] * trials, rows
+    training = {row["id"]: float(row["seconds_per_epoch"]) * int(row["epochs"]) for row in rows}
+    order = sorted(begun, key=lambda name: begun[name])
+    between = [begun[b] - begun[a] - training[a] for a, b in itertools.pairwise(order[1:])]  # the first one loads the data
+    last = begun[order[-1]] + training[order[-1]] + statistics.median(between)
+    return {
+        "first trial": begun[order[0]], "first epoch": first_epoch[0], "trial": statistics.median(between), "end": total - last,
+        "driver MB": driver,
+    }  # fmt: skip
+
+
+def of_a_checkpoint(folder: Path, rounds: int = 30) -> dict[str, float]:
+    import torch
+
     from benchmarks.nets import config_of
     from eisnn import build_model, build_optimizer
     from eisnn.checkpoint import save_checkpoint
     from eisnn.config import TrainConfig
+    from study.trial import _History
 
+    torch.set_num_threads(1)
     model = build_model(config_of("VGG", 8, width=0.25))
     optimizer = build_optimizer(model, TrainConfig())
     for p in model.parameters():
         p.grad = p.detach().clone()
     optimizer.step()
-    path, times = folder / "checkpoint.pt", []
-    for _ in range(20):
+    path, history = folder / "checkpoint.pt", _History(folder, lambda row: None)
+    times: dict[str, list[float]] = {"report": [], "checkpoint": [], "raw write": []}
+    for epoch in range(1, rounds + 1):
         start = time.perf_counter()
         save_checkpoint(path, {"model": model.state_dict(), "optimizer": optimizer.state_dict()})
-        times.append(1e3 * (time.perf_counter() - start))
-    return statistics.median(times), path.stat().st_size / 2**20
+        saved = time.perf_counter()
+        history.add({"epoch": epoch, "train/loss": 1 / epoch, "val/accuracy": 0.5, "val/loss": 1.0, "seconds": 1.0})
+        reported = time.perf_counter()
+        with open(folder / "raw", "wb") as file:
+            file.write(bytes(path.stat().st_size))
+            file.flush()
+            os.fsync(file.fileno())
+        times["raw write"].append(time.perf_counter() - reported)
+        times["checkpoint"].append(saved - start)
+        times["report"].append(reported - start)
+    return {name: 1e3 * statistics.median(taken) for name, taken in times.items()} | {"checkpoint MB": path.stat().st_size / 2**20}
 
 
-def measure() -> dict[str, float]:
+def of_the_kernels(folder: Path) -> dict[str, float]:
+    load = "import time, torch; from eisnn.kernels import build; t = time.time(); assert build.load() is None; print(time.time() - t)"
+    environment = {**os.environ, "EISNN_CACHE": str(folder)}
+    command = [sys.executable, "-c", load]
+    return {
+        name: float(subprocess.run(command, cwd=HOME, env=environment, capture_output=True, text=True, check=True).stdout)
+        for name in ("first kernel", "import kernels")
+    }
+
+
+def measure(trials: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        load = "import time, torch; from eisnn.kernels import build; t = time.time(); assert build.load() is None; print(time.time() - t)"
-        figures = {"help": seconds_of([sys.executable, "run_study.py", "--help"])}
-        few, many = run_study(folder, 2), run_study(folder, 12)
-        figures["trial"] = (many - few) / 10
-        figures["start"] = few - 2 * figures["trial"]
-        figures["checkpoint"], figures["checkpoint MB"] = checkpoint_ms(folder)
-        for name in ("first kernel", "import kernels"):
-            figures[name] = float(output_of([sys.executable, "-c", load], EISNN_CACHE=str(folder)))
-    return figures
+        figures = {"help": watched([*RUN, "--help"])[0]}
+        figures["plan"], figures["plan MB"] = watched([*command_of(folder, LARGE, 100), "--dry-run"])
+        warm = folder / "warm"  # kernels, byte code, the page cache
+        warm.mkdir()
+        watched(command_of(warm, "", 1))
+        return figures | of_a_study(folder, trials) | of_a_checkpoint(folder) | of_the_kernels(folder)
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    figures = measure()
-    print(json.dumps(figures) if options.json else "\n".join(f"{name:16s} {value:8.2f}" for name, value in figures.items()))
+    figures = measure(options.trials)
+    print(json.dumps(figures) if options.json else "\n".join(f"{name:16s} {value:8.3g}" for name, value in figures.items()))
 
 
 if __name__ == "__main__":

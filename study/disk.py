@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -31,14 +31,19 @@ UNKNOWN = 40 * MB  # weights that cannot be counted beforehand: ten million in f
 COPIES = {"search": 2, "replicate": 3}  # of the weights, in a checkpoint
 
 
-def weights(plan: Plan) -> dict[str, int]:
-    """Bytes of one copy of each arm's weights, at the base config's sizes. Counting needs torch, some 500 MB that the driver would hold
-    for the whole study: where it is not loaded already, a process that ends does it."""
+def weights(plan: Plan) -> Callable[[], dict[str, int]]:
+    """Begins to count the bytes of one copy of each arm's weights, at the base config's sizes; what is returned waits for them.
+
+    Counting needs torch, some 500 MB that the driver would hold for the whole study: where it is not loaded already, a process that
+    ends does it, beside what else a study's start takes.
+    """
     configs = {arm.name: arm.config({}, 0) for arm in plan.arms}
     if "torch" in sys.modules:
-        return _count(configs)
-    with ProcessPoolExecutor(1, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as process:
-        return process.submit(_count, configs).result()
+        return lambda: _count(configs)
+    process = ProcessPoolExecutor(1, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    counted = process.submit(_count, configs)
+    process.shutdown(wait=False)
+    return counted.result
 
 
 def _count(configs: Mapping[str, TrialConfig]) -> dict[str, int]:
@@ -80,9 +85,8 @@ def to_keep(plan: Plan, sizes: Mapping[str, int], rows: Rows) -> int:
     return total
 
 
-def text(plan: Plan, folder: Path, rows: Rows) -> str:
+def text(plan: Plan, folder: Path, rows: Rows, sizes: Mapping[str, int]) -> str:
     """A line for the dry run."""
-    sizes = weights(plan)
     keep, work = to_keep(plan, sizes, rows), at_work(plan, sizes, 1)
     place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     left = len(plan.arms) * len(plan.seeds) - sum(kind == "replicate" for _, kind, _ in rows)

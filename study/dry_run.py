@@ -14,20 +14,11 @@ from study.plan import Arm, Plan
 
 def dry_run(plan: Plan, folder: Path) -> str:
     """The text that is printed. ``folder``: the study's, whose trials so far tell what an epoch takes and how far seeds differ."""
+    sizes = disk.weights(plan)
     rows = _rows(plan, folder)
-    return "\n".join(
-        [
-            *_arms(plan),
-            *own_code.notes(plan),
-            "",
-            *_trials(plan),
-            *time_left(plan, rows),
-            disk.text(plan, folder, rows),
-            "",
-            *power(plan),
-            *_spread(plan, rows),
-        ]
-    )
+    shown = [*power(plan), *_spread(plan, rows)]
+    plans = [*_arms(plan), *own_code.notes(plan), "", *_trials(plan), *time_left(plan, rows)]
+    return "\n".join([*plans, disk.text(plan, folder, rows, sizes()), "", *shown])
 
 
 def _rows(plan: Plan, folder: Path) -> dict[tuple[str, str, int], dict[str, Any]]:

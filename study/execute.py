@@ -54,6 +54,7 @@ def execute(
         agenda.concurrency = share.concurrency()
         layers = kernels()
         display.note(f"{share.text()}, {layers}" if share.on_cpu else share.text())
+        on_tick()  # before anything trains
         try:
             with loggers.feeds(spec.loggers, spec.name, agenda.folder, display.note) as feeds:
                 _tune(shell, train, temporary, [loggers.callback(feeds, shell.jobs.get)] if feeds else [])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from study import store
-from study.agenda import Agenda
+from study.agenda import Agenda, Job
 from study.plan import Arm
 from study.search import ArmSearch
+from study.trial import PATIENCE
 
 
 @dataclass
@@ -58,12 +60,21 @@ def _recover_search(agenda: Agenda, arm: Arm, search: ArmSearch, diff: Diff) -> 
         job = agenda.search_job(arm, proposal)
         state = agenda.settled(job)
         if state is None and proposal.stopped_at is not None and not proposal.told:
-            state = agenda.pruned(job, proposal.stopped_at)
+            state = _pruned(agenda, job, proposal.stopped_at)
         if state is not None:
             agenda.record(job, state)
             continue
         diff.damaged += store.set_damaged_aside(store.trial_folder(agenda.folder, job.id))
         agenda.waiting.append(job)
+
+
+def _pruned(agenda: Agenda, job: Job, epoch: int) -> dict[str, Any] | None:
+    """`Agenda.pruned`, once no orphan of a killed run writes in the trial's folder."""
+    folder = store.trial_folder(agenda.folder, job.id)
+    if not folder.exists():
+        return None
+    with store.lock_trial(folder, PATIENCE):
+        return agenda.pruned(job, epoch)
 
 
 def _adopt(agenda: Agenda, arm: Arm, search: ArmSearch) -> None:

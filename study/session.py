@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,6 @@ def _work(plan: Plan, folder: Path, agenda: Agenda, max_concurrent: int | None, 
         print(f"{plan.spec.name} is complete: nothing to train")
         return _verdict(agenda)
     sizes = disk.weights(plan)
-    disk.check(folder, disk.to_keep(plan, sizes, agenda.tables.rows) + disk.at_work(plan, sizes, 1))
     key = environment.record(folder)
     for attempt in range(RAY_STARTS):
         clock = _Clock(folder, agenda, sizes)
@@ -179,19 +179,22 @@ def interrupt(agenda: Agenda) -> None:
 
 
 class _Clock:
-    """The study's working time over all its runs, for ``budget.hours``; a look at the disk as often."""
+    """The study's working time over all its runs, for ``budget.hours``; a look at the disk as often: at the first tick for all that the
+    study will leave there, then for what is at work."""
 
-    def __init__(self, folder: Path, agenda: Agenda, sizes: Mapping[str, int]) -> None:
+    def __init__(self, folder: Path, agenda: Agenda, sizes: Callable[[], Mapping[str, int]]) -> None:
         self.sizes = sizes
         self.path, self.agenda, self.before = folder / "clock.json", agenda, agenda.spent_seconds
-        self.start, self.saved = time.monotonic(), time.monotonic()
+        self.start, self.saved = time.monotonic(), -math.inf
 
     def tick(self, *, now: bool = False) -> None:
         time_now = time.monotonic()
         self.agenda.spent_seconds = self.before + time_now - self.start
         due = time_now - self.saved >= 5.0
         if due and not now:
-            disk.check(self.path.parent, disk.at_work(self.agenda.plan, self.sizes, self.agenda.concurrency))
+            plan, sizes = self.agenda.plan, self.sizes()
+            keep = disk.to_keep(plan, sizes, self.agenda.tables.rows) if math.isinf(self.saved) else 0
+            disk.check(self.path.parent, keep + disk.at_work(plan, sizes, self.agenda.concurrency))
         if due or now:
             store.write_json(self.path, {"seconds": round(self.agenda.spent_seconds, 1)})
             self.saved = time_now

@@ -191,7 +191,8 @@ class WithoutRay:
     killed_after: int | None = None
     fit: Fit = stand_in
 
-    def execute(self, agenda: Agenda, display: Any, **_: Any) -> None:
+    def execute(self, agenda: Agenda, display: Any, on_tick: Callable[[], None], **_: Any) -> None:
+        on_tick()
         player = World(agenda.folder, agenda.plan, self.trained)
         player.work(agenda, events=self.killed_after, fit=self.fit, ended=display.ended)
         if agenda.fatal:

@@ -354,6 +354,7 @@ def test_a_folder_may_be_moved(world: Any, study_tree: Tree, rows_of: Any, kille
         ({"replicate": {"seeds": 4}}, "+6 new  =12 kept  -0 retired", 6 * 2),
         ({"replicate": {"seeds": 1}}, "+0 new  =9 kept  -3 retired", 0),
         ({"baselines": {}}, "+0 new  =8 kept  -4 retired", 0),
+        ({"baselines": {"bn": {"model.norm": "bn"}, "gn": {"model.norm": "gn"}}}, "+4 new  =12 kept  -0 retired", 4 * 2),
         ({"max_failed": 1.0, "budget": {"hours": 5}}, "+0 new  =12 kept  -0 retired", 0),
     ],
 )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import json
 import random
+import shutil
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +94,73 @@ def test_killed_inside_writes_it_equals_an_undisturbed_run(crash: Any, undisturb
     assert crash.repeated(tmp_path, len(moments)) == []
     assert crash.equal(undisturbed, results) == []
     assert crash.sound(results, search_trials=3, seeds=1, arms=2) == []
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_is_met_by_a_worker(crash: Any, undisturbed: Path, tmp_path: Path) -> None:
+    """Its trial is trained again from its first epoch, which the terminal says; no other epoch is, and the study ends as it should."""
+    space = crash.write_study(tmp_path, STUDY)
+    results = tmp_path / "results" / "crash"
+    process = crash.start(space, *ONE)
+    wait_for(lambda: checkpoint_at_work(results) is not None, process)
+    crash.kill_tree(process)
+    checkpoint = checkpoint_at_work(results)
+    assert checkpoint is not None
+    content = checkpoint.read_bytes()[:-1000]
+    checkpoint.write_bytes(content)
+    before = crash.begun(tmp_path)
+    assert crash.run(space, *ONE) == 0, (tmp_path / "output.txt").read_text()
+    aside = checkpoint.with_name("checkpoint.pt.damaged-1")
+    assert aside.read_bytes() == content
+    assert f"damaged: set aside as {aside}; the trial was repeated" in " ".join((tmp_path / "output.txt").read_text().split())
+    again = {name for name, epochs in crash.begun(tmp_path).items() if len(set(epochs)) < len(epochs) and name in before}
+    assert again == {checkpoint.parent.name}
+    assert crash.equal(undisturbed, results) == []
+
+
+def checkpoint_at_work(results: Path) -> Path | None:
+    """The checkpoint of a trial that trains, if one is there."""
+    for path in results.glob("trials/*/checkpoint.pt"):
+        state = json.loads((path.parent / "state.json").read_text())
+        if state["state"] == "running":
+            return path
+    return None
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 MB, half of which a study keeps in reserve."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", str(folder)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("leave", [0, 20_000])
+def test_a_disk_that_fills_during_a_study(crash: Any, undisturbed: Path, small: Path, leave: int) -> None:
+    """It ends with 3 and says why; repeated on the full disk it does not start; with room it ends as it should."""
+    space = crash.write_study(small, STUDY)
+    results = small / "results" / "crash"
+    process = crash.start(space, *ONE)
+    wait_for(lambda: len(crash.histories(results)) >= 2, process)
+    ballast = small / "ballast"
+    with contextlib.suppress(OSError), open(ballast, "ab", buffering=0) as file:
+        while (room := shutil.disk_usage(small).free - leave) > 0:
+            file.write(b"\0" * room)
+    assert process.wait(120) == 3
+    assert crash.run(space, *ONE) == 3
+    ballast.unlink()
+    states = {row["state"] for row in crash.table(results, "trials.csv")}
+    assert states <= {"completed", "pruned", "diverged", "failed", "interrupted", "running"}
+    assert crash.run(space, *ONE) == 0
+    output = " ".join((small / "output.txt").read_text().split())
+    assert "make room and repeat the command" in output
+    assert "Traceback" not in output
+    assert crash.equal(undisturbed, results) == []
 
 
 def test_a_signal_stops_cleanly_and_a_second_run_is_refused(crash: Any, undisturbed: Path, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_the_estimate_is_what_a_replicate_leaves(plan_of: Callable[[Tree], Plan]
     job = real_job(plan, tmp_path)
     assert trial.run(job, lambda row: None)["state"] == "completed"
     left = sum(path.stat().st_size for path in Path(job["folder"]).iterdir())
-    sizes = disk.weights(plan)
+    sizes = disk.weights(plan)()
     searches = {(arm.name, "search", number): {} for arm in plan.arms for number in range(2)}
     others = {(arm.name, "replicate", number): {} for arm in plan.arms for number in range(2)}
     del others[("full", "replicate", 0)]
@@ -115,7 +115,7 @@ import json, pathlib, sys
 from study import disk, request
 if __name__ == "__main__":
     plan = request.from_file(pathlib.Path("search_spaces/ei_ablation.yaml")).plan()
-    print(json.dumps([disk.weights(plan), "torch" in sys.modules]))
+    print(json.dumps([disk.weights(plan)(), "torch" in sys.modules]))
 """
 
 
@@ -127,4 +127,4 @@ def test_the_driver_does_not_keep_torch_for_the_estimate(tmp_path: Path) -> None
     assert not loaded
     import torch  # noqa: F401 - where it is loaded already, nothing is started for it
 
-    assert elsewhere == disk.weights(from_file(ROOT / "search_spaces" / "ei_ablation.yaml").plan())
+    assert elsewhere == disk.weights(from_file(ROOT / "search_spaces" / "ei_ablation.yaml").plan())()
