@@ -1,10 +1,11 @@
 """How many trials at once, with how many threads each: one machine, the same work, divided differently.
 
-    python -m benchmarks.concurrency [--configs FILE ... --cpus 2 --steps 40 --rounds 7 --json]
+    python -m benchmarks.concurrency [--configs FILE ... --cpus 2 --seconds 4 --rounds 7 --json]
 
 Each way of dividing N CPUs has its own processes, which stay: N trials with one thread, one trial with N threads, and 2 N trials with
 one thread. They take turns; in a turn each of its processes trains so many steps of the config's network, on random images of its
-dataset's shape. ``trials`` steps are done when the last process is done, so a turn's pace is trials x steps / seconds.
+dataset's shape, as one process with N threads does in the given seconds. ``trials`` steps are done when the last process is done, so a
+turn's pace is trials x steps / seconds.
 
 pace        steps a second of the whole machine, over that of one trial with N threads in the same round: median [quartiles]
 CPU         CPU seconds per step, over the same: what a step takes of a machine that is full. It holds on a busy machine, too
@@ -58,17 +59,18 @@ def turn(trials: list[Trial], steps: int) -> tuple[float, float]:
     return done / (time.perf_counter() - start), cpu / done
 
 
-def measure(config: str, cpus: int, steps: int, rounds: int) -> dict[str, dict[str, Any]]:
+def measure(config: str, cpus: int, seconds: float, rounds: int) -> dict[str, dict[str, Any]]:
     ways = {f"1 x {cpus}": [Trial(config, cpus)], f"{cpus} x 1": [Trial(config, 1) for _ in range(cpus)]}
     ways[f"{2 * cpus} x 1"] = [*ways[f"{cpus} x 1"], *(Trial(config, 1) for _ in range(cpus))]
+    reference = f"1 x {cpus}"
     try:
         for trials in ways.values():
-            turn(trials, 5)  # kernels and buffers are there
+            turn(trials, 2)  # kernels and buffers are there
+        steps = max(2, round(seconds * turn(ways[reference], 3)[0]))
         seen = [{name: turn(trials, steps) for name, trials in ways.items()} for _ in range(rounds)]
     finally:
         for trial in {id(trial): trial for trials in ways.values() for trial in trials}.values():
             trial.end()
-    reference = f"1 x {cpus}"
     return {
         name: {
             "steps_per_second": statistics.median(row[name][0] for row in seen),
@@ -121,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--configs", nargs="+", default=CONFIGS)
     parser.add_argument("--cpus", type=int, default=os.cpu_count())
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -130,7 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.worker:
         worker(options.worker, options.threads)
         return
-    report = {config: measure(config, options.cpus, options.steps, options.rounds) for config in options.configs}
+    report = {config: measure(config, options.cpus, options.seconds, options.rounds) for config in options.configs}
     print(json.dumps(report) if options.json else table(report))
 
 

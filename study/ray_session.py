@@ -83,15 +83,24 @@ def _start(temporary: Path) -> None:
 def _join(address: str) -> None:
     import ray
 
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal() and "/" not in host:  # Ray itself would try for more than a minute
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10.0).close()
+        except (OSError, OverflowError) as error:
+            raise _no_cluster(address, str(error)) from None
     variables = {name: value for name, value in os.environ.items() if name in WORKER_SETTINGS or name.startswith("EISNN_")}
     try:
         ray.init(address=address, runtime_env={"env_vars": variables}, **QUIET)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        text = " ".join(str(error).split())[:300]
-        raise ConfigError(
-            f"--address {address}: no Ray cluster can be joined there: {text}; "
-            "start one with 'ray start --head', and set the same RAY_AUTH_MODE and token for it and for this command (docs/clusters.md)"
-        ) from None
+        raise _no_cluster(address, " ".join(str(error).split())[:300]) from None
+
+
+def _no_cluster(address: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"--address {address}: no Ray cluster can be joined there: {why}; "
+        "start one with 'ray start --head', and set the same RAY_AUTH_MODE and token for it and for this command (docs/clusters.md)"
+    )
 
 
 def check_head() -> None:

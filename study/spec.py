@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
-from eisnn.config import Count, Fraction, Positive, Section, Value
+from eisnn.config import Count, Fraction, Positive, Section, TrialConfig, Value
 from eisnn.sections import word_or_reference
 from eisnn.yaml_file import ConfigError, explain, parse_yaml, read_yaml, scalar, set_keys
 from study.parameter import Parameter
@@ -260,6 +260,12 @@ def parse_spec(text: str, where: str, sets: Mapping[str, Any] | None = None) -> 
 def make_spec(tree: dict[str, Any], where: str, sets: Mapping[str, Any] | None = None) -> StudySpec:
     for key, value in (sets or {}).items():
         set_key(tree, key, value)
+    for key in tree:
+        if key in TrialConfig.model_fields and key != "seed":
+            raise ConfigError(
+                f"{where}: {key}: is a key of training configs; to set it in all trials write overrides: {{{key}.KEY: VALUE}}, "
+                f"or on the command line --set overrides.{key}.KEY=VALUE"
+            )
     try:
         spec = StudySpec.model_validate(tree)
     except ValidationError as error:

@@ -126,6 +126,7 @@ def test_much_input_is_answered(space: Path, kind: str, capsys: pytest.CaptureFi
     ("edit", "key"),
     [
         ("name: ../up", "name"),
+        ("train: {epochs: 3}", "overrides: {train.KEY: VALUE}"),
         ("name: /etc/study", "name"),
         ("name: a\\b", "name"),
         ("name: .hidden", "name"),

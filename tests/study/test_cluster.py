@@ -206,7 +206,6 @@ def test_nodes_die_and_join_and_the_head_is_replaced(nodes: Nodes, tmp_path: Pat
     assert "Traceback" not in output.read_text()
 
 
-@pytest.mark.slow
 def test_an_address_where_nothing_answers_is_refused(tmp_path: Path) -> None:
     space = crash.write_study(tmp_path, STUDY)
     assert crash.run(space, "--address", f"127.0.0.1:{free_port()}") == 2
