@@ -36,9 +36,9 @@ replicate: {seeds: 1}
 """
 # What may be added per 100 trials once the first fifth has passed. The driver's: 500 MB after 10,000 trials, where it starts with 250.
 BOUNDS = {
-    "driver PSS MB": 2.5,
-    "worker PSS MB": 1.0,
-    "Ray PSS MB": 2.5,
+    "driver MB": 2.5,
+    "worker MB": 1.0,
+    "Ray MB": 2.5,
     "driver files": 1.0,
     "worker files": 1.0,
     "temporary MB": 1.0,
@@ -46,8 +46,8 @@ BOUNDS = {
 }
 
 
-def memory_mb(pid: int, kind: str = "Pss") -> float:
-    """Proportional set size: pages shared by k processes count 1/k in each. Pss_Shmem: those of the object store."""
+def memory_mb(pid: int, kind: str = "Pss_Anon") -> float:
+    """A process's own memory: what others who map the same libraries do does not change it. Pss_Shmem: pages of the object store."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith(f"{kind}:"):
@@ -75,10 +75,10 @@ def sample(driver: int, temporary: Path, results: Path) -> dict[str, float]:
     others = [pid for pid, _ in below if pid not in workers]
     return {
         "trials": sum(1 for _ in (results / "trials").glob("*/state.json")),
-        "driver PSS MB": memory_mb(driver),
-        "worker PSS MB": max(map(memory_mb, workers), default=0.0),
+        "driver MB": memory_mb(driver),
+        "worker MB": max(map(memory_mb, workers), default=0.0),
         "workers": len(workers),
-        "Ray PSS MB": sum(map(memory_mb, others)),
+        "Ray MB": sum(map(memory_mb, others)),
         "driver files": files(driver),
         "worker files": max(map(files, workers), default=0),
         "temporary MB": folder_mb(temporary),

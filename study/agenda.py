@@ -219,7 +219,7 @@ class Agenda:
             self.record(other, state)
             self.choose(self.plan.by_name[other.arm])
         self.choose(self.plan.by_name[job.arm])
-        self.ended_here.append(dict(state))
+        self.ended_here.append({name: state.get(name) for name in ("state", "cause", "reason", "tail")})
         self.fatal = self.fatal or senseless(self.ended_here, self.plan.spec.max_failed)
         return state
 

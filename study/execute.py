@@ -244,6 +244,12 @@ def _callback(shell: _Shell) -> Any:
         def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
             shell.guard(shell.tick)
 
+        def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+            trial.metric_analysis.clear()  # means of the last epochs, of which Tune would keep 30 kB for every trial
+            trial.metric_n_steps.clear()
+
+        on_trial_error = on_trial_complete
+
     return Tick()
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from eisnn.kernels import build
 from eisnn.yaml_file import ConfigError
 from study import store
 from study.limits import RayLost, Stopped
@@ -54,6 +55,7 @@ def session(resources: Resources, address: str | None) -> Iterator[Path]:
     if not address:
         os.environ.update(LOCAL_SETTINGS)
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # never in a file: Ray's own is readable by everyone
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(build.cache() / "inductor"))  # importing torch makes it, else in /tmp
     import ray
 
     temporary, lock = store.temporary_folder()
