@@ -84,7 +84,8 @@ def _run(
 
     address = None if address == "local" else address  # a Ray of our own in spite of RAY_ADDRESS
     code, folder = run(request, fresh=fresh, max_concurrent=max_concurrent, address=address)
-    return _report(folder) or code if code in (0, 3) else code
+    reported = _report(folder) if code in (0, 3) else 0
+    return code or reported
 
 
 def _report(folder: Path) -> int:
@@ -100,7 +101,7 @@ def _report(folder: Path) -> int:
         print(path)
     except Exception as error:
         print(f"the report could not be made: {type(error).__name__}: {error}; try: python -m reports {folder}", file=sys.stderr)
-        return 1
+        return 3 if getattr(error, "errno", None) == errno.ENOSPC else 1
     return 0
 
 

@@ -6,11 +6,14 @@ Since they repeat after six arms and vanish in grey print, an arm also keeps its
 
 from __future__ import annotations
 
+import errno
 import html
 import io
 import math
 import multiprocessing
+import os
 import re
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -194,14 +197,24 @@ def saved_beside(pictures: Sequence[Picture], folder: Path, formats: Sequence[st
         save(pictures, folder, formats)
         yield
     else:
-        child = multiprocessing.get_context("fork").Process(target=save, args=(pictures, folder, formats))
+        child = multiprocessing.get_context("fork").Process(target=_save_or_say, args=(pictures, folder, formats))
         child.start()
         try:
             yield
         finally:
             child.join()
+        if child.exitcode and child.exitcode != 1 and child.exitcode in errno.errorcode:
+            raise OSError(child.exitcode, os.strerror(child.exitcode), str(folder))
         if child.exitcode:
             raise RuntimeError(f"writing the figures to {folder} failed (exit code {child.exitcode}); the reason is printed above")
+
+
+def _save_or_say(pictures: Sequence[Picture], folder: Path, formats: Sequence[str]) -> None:
+    """`save`; the operating system's refusal, such as a full disk, becomes the exit code, and is the parent's to tell."""
+    try:
+        save(pictures, folder, formats)
+    except OSError as error:
+        sys.exit(error.errno or 1)
 
 
 def svg(picture: Picture) -> str:

@@ -70,8 +70,10 @@ def used_up(plan: Plan, tables: Tables, spent_seconds: float, at_once: int, *, r
     return None
 
 
-def full(error: BaseException) -> Stopped | None:
-    """A full disk, as Python or SQLite says it, is not our fault."""
-    if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error):
-        return Stopped(f"the disk is full ({error}); make room and repeat the command")
+def full(error: BaseException | None) -> Stopped | None:
+    """A full disk is not our fault, whether Python says it, SQLite, or Optuna of one of these."""
+    while error is not None:
+        if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error):
+            return Stopped(f"the disk is full ({error}); make room and repeat the command")
+        error = error.__cause__
     return None

@@ -17,7 +17,7 @@ from study import disk, environment, loggers, own_code, store
 from study.agenda import Agenda
 from study.display import Display, progress
 from study.execute import execute
-from study.limits import RayLost, Stopped
+from study.limits import RayLost, Stopped, full
 from study.optuna_parts import close_phantoms, open_storage, quiet
 from study.plan import Plan, incomparable, plan_record
 from study.recover import recover
@@ -148,8 +148,10 @@ def _work(plan: Plan, folder: Path, agenda: Agenda, max_concurrent: int | None, 
         except ConfigError:
             raise  # there is no such cluster
         except Exception as error:
-            logging.getLogger("study").exception("our fault")
             interrupt(agenda)
+            if (ended := full(error)) is not None:
+                return _stopped(ended, folder)
+            logging.getLogger("study").exception("our fault")
             print(f"our fault: {type(error).__name__}: {error}; the traceback is in {folder / 'log.txt'}", file=sys.stderr)
             return OUR_FAULT
         finally:

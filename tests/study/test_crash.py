@@ -136,7 +136,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
     if done.returncode:
         pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # Ray's helpers hold its output for a while
 
 
 @pytest.mark.slow
@@ -151,13 +151,11 @@ def test_a_disk_that_fills_during_a_study(crash: Any, undisturbed: Path, small: 
     with contextlib.suppress(OSError), open(ballast, "ab", buffering=0) as file:
         while (room := shutil.disk_usage(small).free - leave) > 0:
             file.write(b"\0" * room)
-    assert process.wait(120) == 3
-    assert crash.run(space, *ONE) == 3
+    codes = [process.wait(120), crash.run(space, *ONE)]
     ballast.unlink()
-    states = {row["state"] for row in crash.table(results, "trials.csv")}
-    assert states <= {"completed", "pruned", "diverged", "failed", "interrupted", "running"}
-    assert crash.run(space, *ONE) == 0
+    codes.append(crash.run(space, *ONE))
     output = " ".join((small / "output.txt").read_text().split())
+    assert codes == [3, 3, 0], output
     assert "make room and repeat the command" in output
     assert "Traceback" not in output
     assert crash.equal(undisturbed, results) == []

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from eisnn.config import resolved, trial_id
 from study import disk, store, trial
-from study.limits import Stopped
+from study.limits import Stopped, full
+from study.optuna_parts import open_storage
 from study.plan import Plan
 from study.request import from_file
 
@@ -67,7 +69,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
     if done.returncode:
         pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # a database may still be open
 
 
 def fill(folder: Path, leave: int) -> Path:
@@ -103,6 +105,16 @@ def test_a_disk_that_fills_up(
     assert again["state"] == "completed"
     clocks = ("seconds", "seconds_per_epoch", "peak_memory_mb")
     assert {k: v for k, v in again["metrics"].items() if k not in clocks} == {k: v for k, v in undisturbed.items() if k not in clocks}
+
+
+def test_a_full_disk_is_known_in_optunas_words(small: Path) -> None:
+    storage, _ = open_storage(small)
+    study = optuna.create_study(storage=storage, study_name="full")
+    fill(small, 0)
+    with pytest.raises(optuna.exceptions.StorageInternalError) as raised:
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2000)  # until the database's free pages are used up
+    assert str(full(raised.value)).startswith("the disk is full (")
+    assert full(ValueError("else")) is None
 
 
 def test_a_full_disk_has_no_room(tmp_path: Path) -> None:
