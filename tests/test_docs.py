@@ -78,7 +78,8 @@ def run(command: str, folder: Path, more: list[str], code: int = 0) -> str:
     words = [sys.executable if word == "python" else str(ROOT / word) if word == "run_study.py" else word for word in words] + more
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "PYTHONPATH": str(ROOT), "COLUMNS": "130", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=1700, check=False, env=environment)
-    assert done.returncode == code, f"{command}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
+    returned = done.returncode if done.returncode >= 0 else 128 - done.returncode  # as a shell says that a signal ended it
+    assert returned == code, f"{command}: exit code {returned}\n{done.stdout}{done.stderr}"
     return done.stdout
 
 

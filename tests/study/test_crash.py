@@ -157,7 +157,7 @@ def test_a_disk_that_fills_during_a_study(crash: Any, undisturbed: Path, small: 
     output = " ".join((small / "output.txt").read_text().split())
     assert codes == [3, 3, 0], output
     assert "make room and repeat the command" in output
-    assert "Traceback" not in output
+    assert "Traceback" not in output, output
     assert crash.equal(undisturbed, results) == []
 
 
@@ -174,7 +174,7 @@ def test_a_signal_stops_cleanly_and_a_second_run_is_refused(crash: Any, undistur
     assert process.wait(120) == 130
     output = (tmp_path / "output.txt").read_text()
     assert f"go on with: python run_study.py --resume {results}" in output
-    assert "Traceback" not in output
+    assert "Traceback" not in output, output
     wait = time.monotonic() + 10
     while alive := [pid for pid in below if Path(f"/proc/{pid}").exists()]:
         assert time.monotonic() < wait, [Path(f"/proc/{pid}/cmdline").read_text() for pid in alive]
