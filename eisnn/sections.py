@@ -272,7 +272,7 @@ class TrainConfig(Section):
     schedule: Literal["cosine", "constant"] = "cosine"
     """After the warm-up: to 0, or as it is."""
     precision: Literal["float32", "bf16", "float64"] = "float32"
-    """bf16: linear maps and convolutions alone; currents stay float32."""
+    """bf16: linear maps and convolutions alone; currents stay float32. As accurate at small learning rates only: benchmarks/README.md."""
     compile: Switch = False
     """torch.compile."""
     stop_at_chance: Switch = False
