@@ -232,8 +232,16 @@ def _unequal(agenda: Agenda) -> str:
     return "; the searches are not equally long (" + ", ".join(f"{name} {count}" for name, count in counts.items()) + " trials)"
 
 
+class _Log(logging.FileHandler):
+    """``log.txt``; where the disk is full, what is lost is not complained of in the terminal line by line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
 def _log_to(path: Path) -> logging.Handler:
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _Log(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
     quiet(handler)
     for name in ("ray", "study"):
@@ -245,4 +253,5 @@ def _log_to(path: Path) -> logging.Handler:
 def _stop_logging(handler: logging.Handler) -> None:
     for name in ("ray", "study", "optuna", "py.warnings", "alembic"):
         logging.getLogger(name).removeHandler(handler)
-    handler.close()
+    with contextlib.suppress(OSError):
+        handler.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import optuna
 import pytest
 
 from eisnn.config import resolved, trial_id
-from study import disk, store, trial
+from study import disk, session, store, trial
 from study.limits import Stopped, full
 from study.optuna_parts import open_storage
 from study.plan import Plan
@@ -115,6 +116,16 @@ def test_a_full_disk_is_known_in_optunas_words(small: Path) -> None:
         study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2000)  # until the database's free pages are used up
     assert str(full(raised.value)).startswith("the disk is full (")
     assert full(ValueError("else")) is None
+
+
+def test_a_log_that_cannot_be_written_is_not_complained_of(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    handler = session._log_to(small / "log.txt")
+    fill(small, 0)
+    for _ in range(2000):
+        logging.getLogger("study").error("what a full disk has no room for")
+    session._stop_logging(handler)
+    assert store.free_bytes(small) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_full_disk_has_no_room(tmp_path: Path) -> None:
