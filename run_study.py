@@ -74,7 +74,8 @@ def _run(
         from study.dry_run import dry_run as show
 
         plan = request.plan()
-        print(show(plan, request.folder or request.results / plan.spec.name))
+        for text in show(plan, request.folder or request.results / plan.spec.name):
+            print(text, flush=True)
         return 0
     if reproduce is not None:
         from study.reproduce import reproduce as again

@@ -3,7 +3,8 @@
     python -m benchmarks.study [--trials 100 --json]
 
 help              seconds of `run_study.py --help`
-plan              seconds of `--dry-run` of a study of 10,000 trials; plan MB: the driver's peak resident memory in it
+plan              seconds until `--dry-run` of a study of 10,000 trials has shown the plan; all of it, with the disk that it needs
+                  and what the design can show: dry run; dry run MB: the driver's peak resident memory
 first trial       seconds from the command until a worker has begun the first trial
 first epoch       seconds from the command until the first trial's first epoch is on disk
 trial             seconds from one trial's beginning to the next's, less the seconds of its epochs: reused workers, one trial at a time
@@ -64,14 +65,17 @@ def peak_mb(pid: int) -> float:
     return 0.0
 
 
-def watched(command: list[str], look: Callable[[float], Any] = lambda now: None) -> tuple[float, float]:
-    """Seconds of a command, and its own peak resident memory in MB; ``look`` is called with the seconds since its start meanwhile."""
+Look = Callable[[float, int], Any]  # seconds since a command's start, bytes that it has written to the terminal
+
+
+def watched(command: list[str], look: Look = lambda now, written: None) -> tuple[float, float]:
+    """Seconds of a command, and its own peak resident memory in MB; ``look`` is called meanwhile."""
     with tempfile.TemporaryFile() as output:
         start, peak = time.perf_counter(), 0.0
         process = subprocess.Popen(command, cwd=HOME, stdout=output, stderr=output)
         while process.poll() is None:
             peak = max(peak, peak_mb(process.pid))
-            look(time.perf_counter() - start)
+            look(time.perf_counter() - start, os.fstat(output.fileno()).st_size)
             time.sleep(0.01)
         seconds = time.perf_counter() - start
         if process.returncode != 0:
@@ -86,12 +90,23 @@ def command_of(folder: Path, text: str, seeds: int) -> list[str]:
     return [*RUN, "--space", str(folder / "study.yaml"), "--results", str(folder)]
 
 
+def of_a_plan(folder: Path) -> tuple[float, float, float]:
+    shown: list[float] = []
+
+    def look(now: float, written: int) -> None:
+        if written and not shown:
+            shown.append(now)
+
+    seconds, peak = watched([*command_of(folder, LARGE, 100), "--dry-run"], look)
+    return shown[0], seconds, peak
+
+
 def of_a_study(folder: Path, trials: int) -> dict[str, float]:
     """A study of replicates that train for milliseconds, one at a time."""
     begun: dict[str, float] = {}
     first_epoch: list[float] = []
 
-    def look(now: float) -> None:
+    def look(now: float, written: int) -> None:
         for path in (folder / "harness" / "trials").glob("*/state.json"):
             begun.setdefault(path.parent.name, now)
         if begun and not first_epoch and any((folder / "harness" / "trials").glob("*/history.csv")):
@@ -157,7 +172,7 @@ def measure(trials: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         figures = {"help": watched([*RUN, "--help"])[0]}
-        figures["plan"], figures["plan MB"] = watched([*command_of(folder, LARGE, 100), "--dry-run"])
+        figures["plan"], figures["dry run"], figures["dry run MB"] = of_a_plan(folder)
         warm = folder / "warm"  # kernels, byte code, the page cache
         warm.mkdir()
         watched(command_of(warm, "", 1))

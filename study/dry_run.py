@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import statistics
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ from study import disk, estimate, own_code, store
 from study.plan import Arm, Plan
 
 
-def dry_run(plan: Plan, folder: Path) -> str:
-    """The text that is printed. ``folder``: the study's, whose trials so far tell what an epoch takes and how far seeds differ."""
+def dry_run(plan: Plan, folder: Path) -> Iterator[str]:
+    """The text that is printed, in pieces, for counting weights takes longer than the plan. ``folder``: the study's, whose trials so far
+    tell what an epoch takes and how far seeds differ."""
     sizes = disk.weights(plan)
     rows = _rows(plan, folder)
+    yield "\n".join([*_arms(plan), *own_code.notes(plan), "", *_trials(plan), *time_left(plan, rows)])
     shown = [*power(plan), *_spread(plan, rows)]
-    plans = [*_arms(plan), *own_code.notes(plan), "", *_trials(plan), *time_left(plan, rows)]
-    return "\n".join([*plans, disk.text(plan, folder, rows, sizes()), "", *shown])
+    yield "\n".join([disk.text(plan, folder, rows, sizes()), "", *shown])
 
 
 def _rows(plan: Plan, folder: Path) -> dict[tuple[str, str, int], dict[str, Any]]:

@@ -53,7 +53,7 @@ def test_says_what_it_asks_and_can_be_planned(path, tmp_path):
     arms = re.search(r"(\d+) arms", head)
     assert arms is None or int(arms[1]) == len(plan.arms)
     assert f"{len(plan.seeds)} " in head.split("Design")[1]
-    assert f"{len(plan.arms)} arms" in dry_run(plan, tmp_path)
+    assert f"{len(plan.arms)} arms" in next(dry_run(plan, tmp_path))
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.stem in QUESTIONS], ids=name)

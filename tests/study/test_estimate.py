@@ -99,7 +99,7 @@ def test_hours_are_kept_by_each_arms_own_pace(verdict: Callable[..., str | None]
 
 
 def test_a_dry_run_without_a_measurement_says_so(plan: Plan, tmp_path: Path) -> None:
-    assert "time: no measurement yet" in dry_run.dry_run(plan, tmp_path / "nowhere")
+    assert "time: no measurement yet" in next(dry_run.dry_run(plan, tmp_path / "nowhere"))
 
 
 def test_a_dry_run_tells_pace_time_and_spread_from_the_folder(plan: Plan, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_dry_run_tells_pace_time_and_spread_from_the_folder(plan: Plan, tmp_pa
             extra = {"arm": arm, "kind": "replicate", "number": number, "seed": 1000 + number, "test/accuracy": accuracy}
             rows.append({**row(f"{arm}{number}"), **extra})
     store.write_text(tmp_path / "trials.csv", store.table_text(store.TRIAL_COLUMNS, rows))
-    text = dry_run.dry_run(plan, tmp_path)
+    text = "\n".join(dry_run.dry_run(plan, tmp_path))
     assert "an epoch takes (mean over so many trials): full 2 s (2), bn 10 s (1)" in text
     # left: full 1 x 1.5 epochs of 2 s, bn 2 x 2 epochs of 10 s
     assert f"left: {estimate.duration(estimate.BESIDE * 43)} with one trial at a time" in text
