@@ -171,7 +171,7 @@ def short_table(study: Study, results: Sequence[ArmResult], options: Options) ->
             cell = difference_cell(record, options)
             word = record.verdict if record and cell.significant else SHORT_VERDICTS[record.verdict.split()[0]] if record else ""
             used.add(word)
-            cells.append(Cell(f"{cell.text} {word}".strip()))
+            cells.append(Cell(f"{cell.text} {word}".strip(), significant=cell.significant))
         rows.append((*cells, Cell(all_states(result))))
     meanings = {
         "n.d.": "n.d.: not distinguishable with these seeds.",

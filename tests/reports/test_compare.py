@@ -5,6 +5,7 @@ from synthetic import arm, replicate, small_study, write_study
 
 from reports.collect import StudyError, read_study
 from reports.compare import comparison_family, main_table, options_for
+from reports.tables import main_table_text
 
 
 @pytest.fixture
@@ -52,6 +53,8 @@ def test_a_clear_difference_with_enough_seeds(tmp_path):
     results = main_table(study, options_for(study))
     assert [r.verdict for result in results for r in result.differences.values()] == ["better", "worse"]
     assert len(comparison_family(results, options_for(study))) == 1
+    shown = next(line for line in main_table_text(tmp_path / "s").splitlines() if line.startswith("bn "))
+    assert "−9.45] worse *" in shown  # its caption explains the asterisk
 
 
 def test_only_shared_seeds_pair(tmp_path):
