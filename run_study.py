@@ -43,7 +43,7 @@ def _main(space: Path | None, resume: Path | None, schema: bool, **options: Any)
     if (space is None) == (resume is None):
         print("give one of --space STUDY.yaml and --resume results/STUDY; see --help", file=sys.stderr)
         return 2
-    from study.store import StoreError
+    from study.store import StoreError, is_full
 
     try:
         return _run(space, resume, **options)
@@ -54,7 +54,7 @@ def _main(space: Path | None, resume: Path | None, schema: bool, **options: Any)
         impossible = error.errno in NO_PLACE
         advice = "; no study can be kept there: give another --results or --name" if impossible else ""
         print(f"{error.filename or 'error'}: {error.strerror or error}{advice}", file=sys.stderr)
-        return 2 if impossible else 3 if error.errno == errno.ENOSPC else 1
+        return 2 if impossible else 3 if is_full(error) else 1
 
 
 def _run(
@@ -101,8 +101,10 @@ def _report(folder: Path) -> int:
         print(main_table_text(folder))
         print(path)
     except Exception as error:
+        from study.store import is_full
+
         print(f"the report could not be made: {type(error).__name__}: {error}; try: python -m reports {folder}", file=sys.stderr)
-        return 3 if getattr(error, "errno", None) == errno.ENOSPC else 1
+        return 3 if is_full(error) else 1
     return 0
 
 

@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.crash import ROOT, descendants, kill_tree
+from benchmarks.crash import ROOT, descendants, kill_tree, memory_mb
 
 TRIAL = """
 model: {arch: MLP, layers: 2, T: 2, width: 0.1}
@@ -46,13 +46,9 @@ BOUNDS = {
 }
 
 
-def memory_mb(pid: int, kind: str = "Pss_Anon") -> float:
-    """A process's own memory: what others who map the same libraries do does not change it. Pss_Shmem: pages of the object store."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith(f"{kind}:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
+def own_mb(pid: int) -> float:
+    """A process's own memory: what others who map the same libraries do does not change it."""
+    return memory_mb(pid, "Pss_Anon")
 
 
 def files(pid: int) -> int:
@@ -75,10 +71,10 @@ def sample(driver: int, temporary: Path, results: Path) -> dict[str, float]:
     others = [pid for pid, _ in below if pid not in workers]
     return {
         "trials": sum(1 for _ in (results / "trials").glob("*/state.json")),
-        "driver MB": memory_mb(driver),
-        "worker MB": max(map(memory_mb, workers), default=0.0),
+        "driver MB": own_mb(driver),
+        "worker MB": max(map(own_mb, workers), default=0.0),
         "workers": len(workers),
-        "Ray MB": sum(map(memory_mb, others)),
+        "Ray MB": sum(map(own_mb, others)),
         "driver files": files(driver),
         "worker files": max(map(files, workers), default=0),
         "temporary MB": folder_mb(temporary),

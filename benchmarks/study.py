@@ -20,7 +20,6 @@ import kernels    seconds to load them afterwards
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
 import itertools
 import json
@@ -33,6 +32,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from benchmarks.crash import memory_mb
 
 HOME = Path(__file__).parent.parent
 RUN = [sys.executable, "run_study.py"]
@@ -56,15 +57,6 @@ train: {epochs: 1, batch_size: 50, learning_rate: 0.01, warmup_epochs: 0}
 """
 
 
-def peak_mb(pid: int) -> float:
-    """The largest resident size of a process so far."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
-
-
 Look = Callable[[float, int], Any]  # seconds since a command's start, bytes that it has written to the terminal
 
 
@@ -74,7 +66,7 @@ def watched(command: list[str], look: Look = lambda now, written: None) -> tuple
         start, peak = time.perf_counter(), 0.0
         process = subprocess.Popen(command, cwd=HOME, stdout=output, stderr=output)
         while process.poll() is None:
-            peak = max(peak, peak_mb(process.pid))
+            peak = max(peak, memory_mb(process.pid, "VmHWM", "status"))
             look(time.perf_counter() - start, os.fstat(output.fileno()).st_size)
             time.sleep(0.01)
         seconds = time.perf_counter() - start

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +26,7 @@ from eisnn.energy import count_operations
 from eisnn.errors import CheckpointError
 from eisnn.evaluation import chance_check, check_alive, evaluate
 from eisnn.initialization import initialize
-from eisnn.kernels.build import cache
+from eisnn.kernels.build import share_compiled
 from eisnn.memory import MemoryMeter
 from eisnn.models import build_model, with_shapes
 from eisnn.optimize import ProjectedSGD, build_optimizer, learning_rate
@@ -102,8 +101,8 @@ class Run:
 
 
 def compiled(model: torch.nn.Module) -> Callable[[Tensor], Tensor]:
-    """torch.compile, whose results other workers and later runs find where the kernels lie, instead of in a temporary folder."""
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache() / "inductor"))
+    """torch.compile, whose results other workers and later runs find."""
+    share_compiled()
     return torch.compile(model)
 
 

@@ -185,6 +185,9 @@ def save(pictures: Sequence[Picture], folder: Path, formats: Sequence[str]) -> N
                 FigureCanvasPdf(settle(picture.figure, "white", 72)).print_pdf(path, metadata={"CreationDate": None})
 
 
+TOLD = frozenset(errno.errorcode) - {1}  # what an exit code can tell; 1 is that of any other exception
+
+
 @contextmanager
 def saved_beside(pictures: Sequence[Picture], folder: Path, formats: Sequence[str]) -> Iterator[None]:
     """`save` in a forked process while the block runs, since drawing is most of a report's time.
@@ -203,7 +206,7 @@ def saved_beside(pictures: Sequence[Picture], folder: Path, formats: Sequence[st
             yield
         finally:
             child.join()
-        if child.exitcode and child.exitcode != 1 and child.exitcode in errno.errorcode:
+        if child.exitcode in TOLD:
             raise OSError(child.exitcode, os.strerror(child.exitcode), str(folder))
         if child.exitcode:
             raise RuntimeError(f"writing the figures to {folder} failed (exit code {child.exitcode}); the reason is printed above")
@@ -214,7 +217,9 @@ def _save_or_say(pictures: Sequence[Picture], folder: Path, formats: Sequence[st
     try:
         save(pictures, folder, formats)
     except OSError as error:
-        sys.exit(error.errno or 1)
+        if error.errno in TOLD:
+            sys.exit(error.errno)
+        raise
 
 
 def svg(picture: Picture) -> str:

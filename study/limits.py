@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study import estimate
+from study import estimate, store
 from study.plan import Plan
 from study.tables import Tables
 
@@ -70,10 +69,6 @@ def used_up(plan: Plan, tables: Tables, spent_seconds: float, at_once: int, *, r
     return None
 
 
-def full(error: BaseException | None) -> Stopped | None:
-    """A full disk is not our fault, whether Python says it, SQLite, or Optuna of one of these."""
-    while error is not None:
-        if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error):
-            return Stopped(f"the disk is full ({error}); make room and repeat the command")
-        error = error.__cause__
-    return None
+def full(error: BaseException) -> Stopped | None:
+    """A full disk is not our fault, whoever says it."""
+    return Stopped(f"the disk is full ({error}); make room and repeat the command") if store.is_full(error) else None

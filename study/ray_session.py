@@ -55,7 +55,7 @@ def session(resources: Resources, address: str | None) -> Iterator[Path]:
     if not address:
         os.environ.update(LOCAL_SETTINGS)
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # never in a file: Ray's own is readable by everyone
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(build.cache() / "inductor"))  # importing torch makes it, else in /tmp
+        build.share_compiled()  # importing torch makes a folder for it, else in /tmp
     import ray
 
     temporary, lock = store.temporary_folder()
@@ -88,7 +88,7 @@ def _join(address: str) -> None:
     host, colon, port = address.rpartition(":")
     if colon and port.isdecimal() and "/" not in host:  # Ray itself would try for more than a minute
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=10.0).close()
+            _knock(host, port, 10.0)
         except (OSError, OverflowError) as error:
             raise _no_cluster(address, str(error)) from None
     variables = {name: value for name, value in os.environ.items() if name in WORKER_SETTINGS or name.startswith("EISNN_")}
@@ -112,9 +112,14 @@ def check_head() -> None:
 
     host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=30.0).close()
+        _knock(host, port, 30.0)
     except OSError as error:
         raise RayLost(f"the head of Ray's cluster at {host}:{port} does not answer ({error})") from None
+
+
+def _knock(host: str, port: str, seconds: float) -> None:
+    """Raises OSError where nobody listens."""
+    socket.create_connection((host.strip("[]"), int(port)), timeout=seconds).close()
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import os
@@ -181,6 +182,16 @@ def move_aside(folder: Path) -> Path:
 
 def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, says that a disk or a quota is full: in Python's words, SQLite's, or torch's."""
+    while error is not None:
+        text = str(error).lower()
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in text or "no space left" in text:
+            return True
+        error = error.__cause__
+    return False
 
 
 # ---- one trial ----------------------------------------------------------------------------------------------------------

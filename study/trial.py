@@ -6,7 +6,6 @@ without one, and the next attempt goes on from the last checkpoint.
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 import resource
@@ -191,7 +190,7 @@ def cause_of(error: BaseException) -> tuple[str, str]:
         return "out_of_memory", "out_of_memory"
     if isinstance(error, DataError):
         return "failed", "data"
-    if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or "no space left" in text:
+    if store.is_full(error):
         return "failed", "disk_full"
     return "failed", "system" if isinstance(error, OSError | store.StoreError) else "error"
 

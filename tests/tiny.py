@@ -1,10 +1,15 @@
-"""A config and a study small enough to train in seconds, and the command line called in this process."""
+"""A config and a study small enough to train in seconds, the command line called in this process, and disks that are soon full."""
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from click.testing import CliRunner
 
@@ -31,6 +36,27 @@ def write(folder: Path, study: dict[str, Any], base: dict[str, Any] = BASE) -> P
     (folder / "base.yaml").write_text(yaml.safe_dump(base))
     (folder / "study.yaml").write_text(yaml.safe_dump(study))
     return folder / "study.yaml"
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """A file system of so many MB at ``folder``; the test is skipped where none can be mounted."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", str(folder)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # a database, or Ray's helpers, may hold a file for a while
+
+
+def fill(folder: Path, leave: int) -> Path:
+    """Takes all room but ``leave`` bytes, also where others write at the same time."""
+    path = folder / "ballast"
+    with contextlib.suppress(OSError), open(path, "ab", buffering=0) as file:
+        while (room := shutil.disk_usage(folder).free - leave) > 0:
+            file.write(b"\0" * room)
+    return path
 
 
 def command(*arguments: object) -> tuple[int, str]:

@@ -52,6 +52,11 @@ def cache() -> Path:
     return Path(os.environ.get("EISNN_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eisnn")
 
 
+def share_compiled() -> None:
+    """What torch.compile makes is to lie where the kernels do, instead of in a temporary folder, unless the user says otherwise."""
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache() / "inductor"))
+
+
 @functools.cache
 def load() -> str | None:
     """Makes torch.ops.eisnn available; returns None, or why the kernels cannot be had."""

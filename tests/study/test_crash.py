@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import random
-import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.tiny import fill, small_disk
 
 pytestmark = pytest.mark.timeout(900)  # whole studies, several times: minutes where the machine does other work
 
@@ -129,14 +128,8 @@ def checkpoint_at_work(results: Path) -> Path | None:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 MB, half of which a study keeps in reserve."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", str(folder)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # Ray's helpers hold its output for a while
+    with small_disk(tmp_path / "small", 64) as folder:  # a study keeps half of it in reserve
+        yield folder
 
 
 @pytest.mark.slow
@@ -147,10 +140,7 @@ def test_a_disk_that_fills_during_a_study(crash: Any, undisturbed: Path, small: 
     results = small / "results" / "crash"
     process = crash.start(space, *ONE)
     wait_for(lambda: len(crash.histories(results)) >= 2, process)
-    ballast = small / "ballast"
-    with contextlib.suppress(OSError), open(ballast, "ab", buffering=0) as file:
-        while (room := shutil.disk_usage(small).free - leave) > 0:
-            file.write(b"\0" * room)
+    ballast = fill(small, leave)
     codes = [process.wait(120), crash.run(space, *ONE)]
     ballast.unlink()
     codes.append(crash.run(space, *ONE))

@@ -20,6 +20,7 @@ from study.limits import Stopped, full
 from study.optuna_parts import open_storage
 from study.plan import Plan
 from study.request import from_file
+from tests.tiny import fill, small_disk
 
 Tree = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,22 +64,8 @@ def test_too_little_room_is_said_before_anything_starts(without_ray: Any, study_
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # a database may still be open
-
-
-def fill(folder: Path, leave: int) -> Path:
-    """Takes all room but ``leave`` bytes."""
-    path = folder / "ballast"
-    with open(path, "ab") as file:
-        file.write(b"\0" * max(0, store.free_bytes(folder) - leave))
-    return path
+    with small_disk(tmp_path / "small", 4) as folder:
+        yield folder
 
 
 @pytest.mark.parametrize(("moment", "leave"), [("first checkpoint", 40_000), ("later checkpoint", 0), ("log", 4096), ("nothing at all", 0)])
