@@ -36,14 +36,14 @@ def main(**options: Any) -> None:
 
 
 def _main(space: Path | None, resume: Path | None, schema: bool, **options: Any) -> int:
-    from eisnn.yaml_file import ConfigError
+    from eisnn.config.yaml_file import ConfigError
 
     if schema:
         return _print_schema()
     if (space is None) == (resume is None):
         print("give one of --space STUDY.yaml and --resume results/STUDY; see --help", file=sys.stderr)
         return 2
-    from study.store import StoreError, is_full
+    from study.store.folder import StoreError, is_full
 
     try:
         return _run(space, resume, **options)
@@ -62,7 +62,7 @@ def _run(
     fresh: bool, max_concurrent: int | None, address: str | None, smoke: bool, reproduce: str | None,
 ) -> int:  # fmt: skip
     from study.request import from_file, from_folder
-    from study.spec import parse_set
+    from study.spec.models import parse_set
 
     given = dict(parse_set(text) for text in sets)
     if space is not None:
@@ -94,14 +94,14 @@ def _report(folder: Path) -> int:
     if not (folder / "trials.csv").exists():
         return 0
     try:
-        from reports.page import write_report
-        from reports.tables import main_table_text
+        from reports.page.page import write_report
+        from reports.tables.table import main_table_text
 
         path = write_report(folder)
         print(main_table_text(folder))
         print(path)
     except Exception as error:
-        from study.store import is_full
+        from study.store.folder import is_full
 
         print(f"the report could not be made: {type(error).__name__}: {error}; try: python -m reports {folder}", file=sys.stderr)
         return 3 if is_full(error) else 1
@@ -111,8 +111,8 @@ def _report(folder: Path) -> int:
 def _print_schema() -> int:
     import json
 
-    from study.reference import schema
-    from study.spec import StudySpec
+    from study.spec.models import StudySpec
+    from study.spec.reference import schema
 
     print(json.dumps(schema(StudySpec), indent=1))
     return 0

@@ -16,10 +16,10 @@ import click
 import torch
 from scipy import stats
 
-from eisnn.allocator import keep_freed_memory
-from eisnn.config import make_config
+from eisnn.config.trial import make_config
 from eisnn.errors import Diverged
-from eisnn.training import fit
+from eisnn.training.allocator import keep_freed_memory
+from eisnn.training.fit import fit
 
 CHANCE = 0.1
 

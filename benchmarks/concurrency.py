@@ -86,10 +86,10 @@ def worker(config: str, threads: int) -> None:
     import torch
 
     from eisnn import build_model, build_optimizer, initialize, load_config
-    from eisnn.allocator import keep_freed_memory
-    from eisnn.data import SHAPES
-    from eisnn.models import with_shapes
-    from eisnn.training import training_step
+    from eisnn.data.loading import SHAPES
+    from eisnn.networks.network import with_shapes
+    from eisnn.training.allocator import keep_freed_memory
+    from eisnn.training.fit import training_step
 
     keep_freed_memory()
     torch.set_num_threads(threads)

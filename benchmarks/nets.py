@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eisnn import build_model, build_optimizer, initialize
-from eisnn.config import TrainConfig, TrialConfig, make_config
-from eisnn.models import MLP_TABLE, RESNET_TABLE, VGG_TABLE, Network
-from eisnn.training import training_step
+from eisnn.config.trial import TrainConfig, TrialConfig, make_config
+from eisnn.networks.network import MLP_TABLE, RESNET_TABLE, VGG_TABLE, Network
+from eisnn.training.fit import training_step
 
 Step = Callable[[], Any]
 RATIO = 4  # n_E / n_I

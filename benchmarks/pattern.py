@@ -23,10 +23,10 @@ from typing import Any
 import click
 import torch
 
-from eisnn.config import make_config
+from eisnn.config.trial import make_config
+from eisnn.config.yaml_file import set_path
 from eisnn.errors import Diverged
-from eisnn.training import fit
-from eisnn.yaml_file import set_path
+from eisnn.training.fit import fit
 
 BASE: dict[str, dict[str, Any]] = {
     "model": {"arch": "MLP", "layers": 12, "T": 4},

@@ -17,8 +17,8 @@ import torch
 from torch.autograd import profiler
 
 from benchmarks.nets import make_step, names
-from eisnn.allocator import keep_freed_memory
-from eisnn.transforms import augment
+from eisnn.data.transforms import augment
+from eisnn.training.allocator import keep_freed_memory
 
 # share: what the names of its operations hold
 SHARES = {

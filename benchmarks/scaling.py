@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.nets import make_step
 from benchmarks.step import CLOCKS, interleaved, summarise
-from eisnn.allocator import keep_freed_memory
+from eisnn.training.allocator import keep_freed_memory
 
 BASE: dict[str, Any] = {"arch": "VGG", "layers": 8, "batch": 32, "T": 4, "width": 0.25}
 SERIES: dict[str, list[Any]] = {

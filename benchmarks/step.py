@@ -19,9 +19,9 @@ from typing import Any
 import torch
 
 from benchmarks.nets import Step, make_step, names
-from eisnn.allocator import keep_freed_memory
-from eisnn.kernels import build
-from eisnn.memory import MemoryMeter
+from eisnn.kernels.cpu import build
+from eisnn.training.allocator import keep_freed_memory
+from eisnn.training.memory import MemoryMeter
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 

@@ -122,9 +122,9 @@ def of_a_checkpoint(folder: Path, rounds: int = 30) -> dict[str, float]:
 
     from benchmarks.nets import config_of
     from eisnn import build_model, build_optimizer
-    from eisnn.checkpoint import save_checkpoint
-    from eisnn.config import TrainConfig
-    from study.trial import _History
+    from eisnn.checkpoints.checkpoint import save_checkpoint
+    from eisnn.config.trial import TrainConfig
+    from study.worker.trial import _History
 
     torch.set_num_threads(1)
     model = build_model(config_of("VGG", 8, width=0.25))
@@ -151,7 +151,7 @@ def of_a_checkpoint(folder: Path, rounds: int = 30) -> dict[str, float]:
 
 
 def of_the_kernels(folder: Path) -> dict[str, float]:
-    load = "import time, torch; from eisnn.kernels import build; t = time.time(); assert build.load() is None; print(time.time() - t)"
+    load = "import time, torch; from eisnn.kernels.cpu import build; t = time.time(); assert build.load() is None; print(time.time() - t)"
     environment = {**os.environ, "EISNN_CACHE": str(folder)}
     command = [sys.executable, "-c", load]
     return {

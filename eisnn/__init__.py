@@ -9,19 +9,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
-    "EIProp": "circuit",
-    "integrate": "circuit",
-    "lif": "neurons",
-    "build_model": "models",
-    "initialize": "initialization",
-    "build_optimizer": "optimize",
-    "load_authors_state_dict": "authors",
-    "fit": "training",
-    "load_config": "config",
+    "Block": "networks.network",
+    "CircuitLayer": "layers.circuit",
+    "EIProp": "layers.circuit",
+    "Source": "data.images",
     "TrialConfig": "config",
+    "build_model": "networks.network",
+    "build_optimizer": "training.optimizers",
+    "fit": "training.fit",
+    "initialize": "networks.initialization",
+    "integrate": "layers.circuit",
+    "lif": "layers.neurons",
+    "load_authors_state_dict": "checkpoints.authors",
+    "load_config": "config",
+    "make_config": "config",
+    "training_step": "training.fit",
 }
 __all__ = [
+    "Block",
+    "CircuitLayer",
     "EIProp",
+    "Source",
     "TrialConfig",
     "build_model",
     "build_optimizer",
@@ -31,17 +39,20 @@ __all__ = [
     "lif",
     "load_authors_state_dict",
     "load_config",
+    "make_config",
+    "training_step",
 ]
 
 if TYPE_CHECKING:
-    from eisnn.authors import load_authors_state_dict
-    from eisnn.circuit import EIProp, integrate
-    from eisnn.config import TrialConfig, load_config
-    from eisnn.initialization import initialize
-    from eisnn.models import build_model
-    from eisnn.neurons import lif
-    from eisnn.optimize import build_optimizer
-    from eisnn.training import fit
+    from eisnn.checkpoints.authors import load_authors_state_dict
+    from eisnn.config import TrialConfig, load_config, make_config
+    from eisnn.data.images import Source
+    from eisnn.layers.circuit import CircuitLayer, EIProp, integrate
+    from eisnn.layers.neurons import lif
+    from eisnn.networks.initialization import initialize
+    from eisnn.networks.network import Block, build_model
+    from eisnn.training.fit import fit, training_step
+    from eisnn.training.optimizers import build_optimizer
 
 
 def __getattr__(name: str) -> Any:

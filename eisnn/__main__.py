@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from eisnn.config import ConfigError, TrialConfig, load_config, resolved, trial_id
+from eisnn.config.trial import ConfigError, TrialConfig, load_config, resolved, trial_id
 from eisnn.errors import CheckpointError, DataError, Diverged
 
 
@@ -33,8 +33,8 @@ def command(
         raise ConfigError("give one of --scratch CONFIG, --resume CHECKPOINT, --evaluate CHECKPOINT")
     import torch
 
-    from eisnn.allocator import keep_freed_memory
-    from eisnn.user_code import look_in
+    from eisnn.config.user_code import look_in
+    from eisnn.training.allocator import keep_freed_memory
 
     look_in([Path(), *(Path(given).parent for given in (scratch, config) if given)])
     keep_freed_memory()
@@ -57,10 +57,10 @@ def train(config: TrialConfig, folder: Path, device: str, log: int) -> None:
     """Trains into ``folder`` (config.yaml, checkpoint.pt, and diagnostics where asked for), or goes on there, and prints each epoch."""
     import yaml
 
-    from eisnn.checkpoint import write_atomically
-    from eisnn.fused import path
-    from eisnn.training import fit, pick_device
-    from eisnn.user_code import notes
+    from eisnn.checkpoints.checkpoint import write_atomically
+    from eisnn.config.user_code import notes
+    from eisnn.kernels.fused import path
+    from eisnn.training.fit import fit, pick_device
 
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "config.yaml", yaml.safe_dump(resolved(config), sort_keys=False).encode())
@@ -100,10 +100,10 @@ def describe(config: TrialConfig) -> str:
 
 def measure(path: Path, config: str | None, device: str, export: str | None) -> None:
     """Prints the validation and test accuracy of saved weights, and exports them where asked."""
-    from eisnn.data import load, to_device
-    from eisnn.evaluation import evaluate
-    from eisnn.training import pick_device
-    from eisnn.weights import export_safetensors, load_network
+    from eisnn.checkpoints.weights import export_safetensors, load_network
+    from eisnn.data.loading import load, to_device
+    from eisnn.training.evaluation import evaluate
+    from eisnn.training.fit import pick_device
 
     place = pick_device(device)
     model = load_network(path, None if config is None else load_config(config)).to(place)

@@ -15,7 +15,7 @@ __all__ = ["load"]
 
 def load(paths: str | Path | Sequence[str | Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(trials, epochs) of one or several study folders, for a notebook: one row per trial; one per trial and epoch (join on ``id``)."""
-    from reports.collect import read_studies
+    from reports.analysis.collect import read_studies
 
     study = read_studies(paths)
     return study.trials, study.epochs

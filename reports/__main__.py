@@ -25,9 +25,9 @@ FORMATS = "html,csv,md,tex,parquet,png,pdf"
 @click.option("--interval", type=click.Choice(["t", "bootstrap"]), default="t", show_default=True, help="Kind of confidence interval.")
 def main(folders: tuple[Path, ...], formats: str, interval: str, **options: Any) -> None:
     """Write report/index.html, tables and figures into the study's folder, and print the main table."""
-    from reports.collect import StudyError
-    from reports.page import write_report
-    from reports.tables import main_table_text
+    from reports.analysis.collect import StudyError
+    from reports.page.page import write_report
+    from reports.tables.table import main_table_text
 
     wanted = [word for word in formats.replace(" ", "").split(",") if word]
     try:

@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from study import disk, estimate, own_code, store
-from study.plan import Arm, Plan
+from study import store
+from study.forecast import disk
+from study.forecast import time as estimate
+from study.plan.plan import Arm, Plan
+from study.spec import own_code
 
 
 def dry_run(plan: Plan, folder: Path) -> Iterator[str]:

@@ -9,12 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from eisnn.config import load_config, resolved
-from eisnn.yaml_file import ConfigError
-from study import environment, store
+from eisnn.config.trial import load_config, resolved
+from eisnn.config.yaml_file import ConfigError
+from study import store
+from study.execution.shares import Portion
 from study.request import Request
-from study.share import Portion
-from study.trial import run
+from study.worker import environment
+from study.worker.trial import run
 
 TIMED = ("seconds", "seconds_per_epoch", "peak_memory_mb")
 

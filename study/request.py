@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from eisnn.user_code import look_in
-from eisnn.yaml_file import ConfigError, parse_yaml, shipped
-from study import own_code, store
-from study.plan import Plan, make_plan
-from study.spec import make_spec
+from eisnn.config.user_code import look_in
+from eisnn.config.yaml_file import ConfigError, parse_yaml, shipped
+from study import store
+from study.plan.plan import Plan, make_plan
+from study.spec import own_code
+from study.spec.models import make_spec
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from eisnn.yaml_file import ConfigError
-from study import disk, environment, loggers, own_code, store
-from study.agenda import Agenda
-from study.display import Display, progress
-from study.execute import execute
-from study.limits import RayLost, Stopped, full
-from study.optuna_parts import close_phantoms, open_storage, quiet
-from study.plan import Plan, incomparable, plan_record
-from study.recover import recover
+from eisnn.config.yaml_file import ConfigError
+from study import store
+from study.agenda.agenda import Agenda
+from study.agenda.limits import RayLost, Stopped, full
+from study.agenda.recovery import recover
+from study.execution import loggers
+from study.execution.display import Display, progress
+from study.execution.execute import execute
+from study.forecast import disk
+from study.plan.plan import Plan, incomparable, plan_record
 from study.request import Request, digest_of, intact
-from study.search import ArmSearch
+from study.search.arm_search import ArmSearch
+from study.search.optuna_parts import close_phantoms, open_storage, quiet
+from study.spec import own_code
+from study.worker import environment
 
 DONE, OUR_FAULT, TRIALS_FAILED, INTERRUPTED = 0, 1, 3, 130
 RAY_STARTS = 3  # Ray itself may die so often in one run

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from eisnn.config import load_config, resolved
-from eisnn.data import SHAPES
-from eisnn.models import build_model
-from eisnn.yaml_file import read_yaml
+from eisnn.config.trial import load_config, resolved
+from eisnn.config.yaml_file import read_yaml
+from eisnn.data.loading import SHAPES
+from eisnn.networks.network import build_model
 
 FOLDER = Path(__file__).parent.parent / "configs"
 FILES = sorted(FOLDER.glob("*/*.yaml"))

@@ -17,12 +17,12 @@ from click.testing import CliRunner
 from torch import nn
 
 import run_study
-from eisnn import user_code
-from eisnn.config import load_config, make_config, resolved, trial_id
+from eisnn.checkpoints.weights import export_safetensors, load_network
+from eisnn.config import user_code
+from eisnn.config.trial import load_config, make_config, resolved, trial_id
 from eisnn.errors import CheckpointError
-from eisnn.models import build_model
-from eisnn.training import fit
-from eisnn.weights import export_safetensors, load_network
+from eisnn.networks.network import build_model
+from eisnn.training.fit import fit
 from study import store
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -109,7 +109,7 @@ def test_the_page_runs_as_a_study_with_ray(folder: Path, monkeypatch: pytest.Mon
 
 def test_ids_without_own_code_are_what_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ids of before users' code could be named."""
-    monkeypatch.setattr("eisnn.config.NUMERICS_VERSION", 1)
+    monkeypatch.setattr("eisnn.config.trial.NUMERICS_VERSION", 1)
     assert trial_id(make_config({})) == "864cc5bb6e52"
     assert trial_id(load_config(ROOT / "configs/BN-SNN/Digits-MLP8.yaml")) == "63e6644a80d6"
     assert not {"factory", "options"} & set(resolved(make_config({}))["model"])
@@ -183,7 +183,7 @@ def test_a_run_that_is_resumed_equals_one_that_was_not(folder: Path, tmp_path: P
 
 def test_circuits_of_ours_in_a_network_of_theirs_are_ours(tmp_path: Path) -> None:
     (tmp_path / "their_mix.py").write_text(
-        "from torch import nn\nfrom eisnn.models import Layers, Chain, repeat_over_time\n"
+        "from torch import nn\nfrom eisnn.networks.network import Layers, Chain, repeat_over_time\n"
         "class Mix(nn.Module):\n"
         "    def __init__(self, config, inputs, classes):\n"
         "        super().__init__()\n"
@@ -269,7 +269,7 @@ def test_each_mistake_is_said_before_anything_starts(tmp_path: Path, factory: st
         ("labels = labels.astype(np.int32)", "labels must be an int64 array [400] of classes from 0 on, given int32 [400]"),
         ("images = images[:, 0]", "or of events [N, T, C, H, W], given uint8 [400, 8, 8]"),
         ("test_fraction = 0.0", "give test_images and test_labels, or a test_fraction between 0 and 1"),
-        ("Source = dict", "must return an eisnn.datasets.Source, given dict"),
+        ("Source = dict", "must return an eisnn.data.images.Source, given dict"),
     ],
 )
 def test_a_dataset_that_is_none(folder: Path, change: str, message: str) -> None:

@@ -73,10 +73,10 @@ def watch_commits() -> None:
 
 
 class NoteEpochs:
-    """Puts a note in front of `eisnn.training.train_epoch` when that module is imported."""
+    """Puts a note in front of `eisnn.training.fit.train_epoch` when that module is imported."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != "eisnn.training":
+        if name != "eisnn.training.fit":
             return None
         sys.meta_path.remove(self)  # type: ignore[arg-type]
         spec = importlib.util.find_spec(name)

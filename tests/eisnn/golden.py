@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eisnn.circuit import CircuitLayer
-from eisnn.models import Network, Pool
+from eisnn.layers.circuit import CircuitLayer
+from eisnn.networks.network import Network, Pool
 
 REFERENCE = Path(__file__).parent.parent / "data" / "reference"
 
@@ -115,7 +115,7 @@ def authors_keys(model: Network) -> dict[str, list[int]]:
     """`keys` as a model_*.json has them, for any network: their names in their order, with shapes (checked on the stored cases)."""
     out: dict[str, list[int]] = {}
     if model.config.model.arch == "ResNet":
-        from eisnn.authors import resnet_prefixes
+        from eisnn.checkpoints.authors import resnet_prefixes
 
         for layer, *at in resnet_prefixes(model):
             out |= _layer_keys(layer, *at)

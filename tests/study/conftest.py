@@ -17,18 +17,19 @@ from typing import Any
 import optuna
 import pytest
 
-from eisnn.config import trial_id
+from eisnn.config.trial import trial_id
 from eisnn.errors import CheckpointError
-from study import store, trial
-from study.agenda import Agenda, Job
-from study.limits import Stopped
-from study.optuna_parts import close_phantoms, open_storage
-from study.plan import Plan, make_plan
-from study.recover import recover
+from study import store
+from study.agenda.agenda import Agenda, Job
+from study.agenda.limits import Stopped
+from study.agenda.recovery import recover
+from study.plan.plan import Plan, make_plan
 from study.request import Request, from_file
-from study.search import ArmSearch
+from study.search.arm_search import ArmSearch
+from study.search.optuna_parts import close_phantoms, open_storage
 from study.session import run
-from study.spec import make_spec
+from study.spec.models import make_spec
+from study.worker import trial
 from tests import tiny
 
 STUDY: dict[str, Any] = {

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import torch
 
-from eisnn.config import make_config, resolved, trial_id
-from study import store, trial
+from eisnn.config.trial import make_config, resolved, trial_id
+from study import store
+from study.worker import trial
 
 Tree = dict[str, Any]
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {

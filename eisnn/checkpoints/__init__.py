@@ -1,0 +1,1 @@
+"""Saved runs and weights: ours, the authors', safetensors."""

@@ -1,0 +1,144 @@
+"""Files that hold a network's weights: ours, the authors', safetensors. Reading one never executes code.
+
+.safetensors    tensors only; those of `export_safetensors` carry the resolved config as JSON in their metadata
+checkpoint.pt   of `eisnn.checkpoints.checkpoint`: weights under "model", the resolved config under "config"
+.pth, .pt       a torch.save of a state dict, at the top or under one of the keys in NESTED, with or without "module." prefixes
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from eisnn.checkpoints.authors import LoadReport, load_authors_state_dict, looks_like_the_authors
+from eisnn.checkpoints.checkpoint import write_atomically
+from eisnn.config.trial import TrialConfig, make_config, resolved
+from eisnn.data.loading import shape_of
+from eisnn.errors import CheckpointError
+from eisnn.networks.network import Network, as_trial_config, build_model, with_shapes
+
+NESTED = ("model", "state_dict", "model_state_dict", "net", "network", "weights")
+PREFIX = re.compile(r"^(module\.|_orig_mod\.)+")  # of DataParallel and torch.compile
+
+
+class Weights(NamedTuple):
+    """tensors: a state dict, on the CPU; config: of the run it is from, where the file says so."""
+
+    tensors: dict[str, Tensor]
+    config: TrialConfig | None
+
+
+def load_weights(path: str | Path) -> Weights:
+    """The state dict in a file, and its config if the file is ours.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, holds anything but tensors and plain values, or no state dict.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such file")
+    tensors, config = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    if not tensors:
+        raise CheckpointError(f"{path}: holds no tensors")
+    tensors = {PREFIX.sub("", name): value for name, value in tensors.items()}
+    return Weights(tensors, None if config is None else make_config(config, f"{path} (config)"))
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Any]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            config = (file.metadata() or {}).get("config")
+            return tensors, None if config is None else json.loads(config)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: is not a sound safetensors file ({_first_line(error)})") from error
+
+
+def _read_pickle(path: Path) -> tuple[dict[str, Tensor], Any]:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # torch's remarks on pickle protocols
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds on a damaged or foreign file; each means the same to the user
+        raise CheckpointError(
+            f"{path}: refused, as it is damaged or holds more than tensors and plain values, which could run code when read "
+            f"({_first_line(error)}). If you trust where it is from, save its state dict alone, best as .safetensors"
+        ) from error
+    config = content.get("config") if isinstance(content, Mapping) and str(content.get("format", "")).startswith("eisnn") else None
+    for _ in range(3):  # a state dict may be nested, as {"model": {"state_dict": ...}}
+        if _is_state_dict(content):
+            return dict(content), config
+        content = next((content[key] for key in NESTED if isinstance(content, Mapping) and key in content), None)
+    raise CheckpointError(f"{path}: no state dict found, neither at the top nor under {', '.join(NESTED)}")
+
+
+def _is_state_dict(content: Any) -> bool:
+    return isinstance(content, Mapping) and bool(content) and all(isinstance(value, Tensor) for value in content.values())
+
+
+def _first_line(error: Exception) -> str:
+    """What went wrong, without torch's advice to switch its safeguard off."""
+    text = str(error)
+    found = [line.strip() for line in text.splitlines() if "Unsupported" in line or "GLOBAL" in line]
+    return (found or text.strip().splitlines() or [type(error).__name__])[0].split(" Please")[0][:300]
+
+
+def put_weights(model: Network, tensors: Mapping[str, Tensor]) -> LoadReport:
+    """Sets the weights of ``model`` from a state dict of ours or of the authors', told apart by their names; strict.
+
+    Raises:
+        CheckpointError: they do not fit; the message lists what does not. The model is left as it was.
+    """
+    if looks_like_the_authors(tensors):
+        return load_authors_state_dict(model, tensors)
+    report = LoadReport(loaded={name: name for name in tensors})
+    own = model.state_dict()
+    report.missing = [name for name in own if name not in tensors]
+    report.unexpected = [name for name in tensors if name not in own]
+    report.wrong_shape = [
+        f"{name} {list(value.shape)}, but the network's is {list(own[name].shape)}"
+        for name, value in tensors.items()
+        if name in own and own[name].shape != value.shape
+    ]
+    if not report.fits:
+        raise CheckpointError(f"the weights do not fit this network; is its config the one they were trained with?\n{report}")
+    model.load_state_dict(tensors)
+    return report
+
+
+def load_network(path: str | Path, config: Any = None) -> Network:
+    """The network with the weights in a file; ``config`` (as `eisnn.build_model` takes it) is needed where the file brings none.
+
+    Raises:
+        CheckpointError: the file cannot be read, brings no config (or one that names code) and none is given, or does not fit it.
+    """
+    weights = load_weights(path)
+    if config is None and weights.config is not None and weights.config.code:
+        modules = ", ".join(weights.config.code)
+        raise CheckpointError(f"{path}: its config names code that is not ours ({modules}); if you trust it, give that config as well")
+    config = weights.config if config is None else config
+    if config is None:
+        raise CheckpointError(f"{path}: says nothing about its network; give the config of the network as well")
+    config = as_trial_config(config)
+    _, shape, classes = shape_of(config.data, T=config.model.T)
+    model = build_model(with_shapes(config, shape, classes))
+    try:
+        put_weights(model, weights.tensors)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    return model
+
+
+def export_safetensors(model: Network, path: str | Path) -> None:
+    """Writes the weights and buffers of ``model`` with its resolved config, for `load_weights` and anyone else's safetensors reader."""
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
+    metadata = {"format": "pt", "config": json.dumps(resolved(model.config), sort_keys=True)}
+    write_atomically(Path(path), save(tensors, metadata))

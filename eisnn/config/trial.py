@@ -1,0 +1,172 @@
+"""The complete description of one training run: frozen, validated, hashable.
+
+A `TrialConfig` is a tree of sections (``model``, ``circuit``, ``neuron``, ``data``, ``train``; see `eisnn.config.sections`) and a ``seed``.
+Its dotted paths, such as ``circuit.init.gain``, are what study files search and override.
+
+This module does not import torch: the study's driver reads configs without paying for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from eisnn.config.sections import (
+    CIRCUIT_NORMS,
+    SIZES,
+    CircuitConfig,
+    Count,
+    Counts,
+    DataConfig,
+    Fraction,
+    InitConfig,
+    ModelConfig,
+    NeuronConfig,
+    Positive,
+    PropConfig,
+    Section,
+    Switch,
+    TrainConfig,
+    Value,
+)
+from eisnn.config.user_code import UserCodeError, digests
+from eisnn.config.yaml_file import ConfigError, explain, read_yaml, shipped
+
+NUMERICS_VERSION = 2  # raised by any change that alters a trained number; part of every trial's id
+
+
+class TrialConfig(Section):
+    """One training run. ``circuit`` is None for networks without E-I circuits, whatever was given for it."""
+
+    model: ModelConfig = ModelConfig()
+    circuit: CircuitConfig | None = CircuitConfig()
+    neuron: NeuronConfig = NeuronConfig()
+    data: DataConfig = DataConfig()
+    train: TrainConfig = TrainConfig()
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Of everything that is random but the split. A study gives the seeds itself."""
+    code: dict[str, str] = Field(default_factory=dict)
+    """Written by the program: a digest of the source of each module of yours that the run uses."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _circuit_where_there_is_one(cls, values: Any) -> Any:
+        """An ablation that overrides ``model.norm`` keeps its base's ``circuit`` section: it is left out here."""
+        if not isinstance(values, Mapping):
+            return values
+        values = dict(values)
+        model = values.get("model", {})
+        if isinstance(model, Mapping):
+            norm = model.get("norm", "ei" if model.get("factory") is None else "none")
+        else:
+            norm = getattr(model, "norm", "ei")
+        if norm not in CIRCUIT_NORMS:
+            values["circuit"] = None
+        elif values.get("circuit") is None:
+            values["circuit"] = {}
+        if norm == "dann":
+            values["circuit"] = _dann(values["circuit"])
+        return values
+
+
+def _dann(circuit: Any) -> Any:
+    """DANN (Cornford et al. 2021) is our circuit with DANN's init and gradient corrections."""
+    tree = _as_dict(circuit)
+    for section, key in (("init", "scheme"), ("prop", "corrections")):
+        inside = _as_dict(tree.get(section, {})) if isinstance(tree, dict) else None
+        if isinstance(inside, dict):
+            tree[section] = {**inside, key: "dann"}
+    return tree
+
+
+def _as_dict(value: Any) -> Any:
+    """A section or mapping as a new dict; anything else as it is, for validation to refuse."""
+    if isinstance(value, Section):
+        return value.model_dump()
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def make_config(tree: Mapping[str, Any], where: str = "config") -> TrialConfig:
+    """Validates a tree of plain values.
+
+    Raises:
+        ConfigError: with one line per problem; ``where`` (usually the file) starts each. `UserCodeError` where a module that it names
+            is not there.
+    """
+    try:
+        config = TrialConfig.model_validate(tree)
+    except ValidationError as error:
+        raise explain(error, TrialConfig, where) from None
+    if config.code:
+        return config
+    try:
+        return config.model_copy(update={"code": digests(config.model_dump())})
+    except UserCodeError as error:
+        raise UserCodeError(f"{where}: {error}") from None
+
+
+def load_config(path: str | Path) -> TrialConfig:
+    """The config in a YAML file, complete by itself; one of ours, such as configs/EI-SNN/Digits-MLP8.yaml, is found in any folder.
+
+    Raises:
+        ConfigError: the file cannot be read or is not a valid config.
+    """
+    path = shipped(Path(path))
+    return make_config(read_yaml(path), str(path))
+
+
+def resolved(config: TrialConfig) -> dict[str, Any]:
+    """The config as plain values, every default written out; what ``config.yaml`` of a trial holds.
+
+    What concerns users' own code, and `train.stop_at_chance`, is there only where it is used: other configs hash to what they did before
+    it existed.
+    """
+    tree = config.model_dump(mode="json")
+    for section, key in ((tree["model"], "factory"), (tree["model"], "options"), (tree["train"], "stop_at_chance"), (tree, "code")):
+        if not section[key]:
+            del section[key]
+    return tree
+
+
+def trial_id(config: TrialConfig) -> str:
+    """Twelve hex digits that name this run: the hash of the resolved config and the version of the numerics.
+
+    Where the data lie does not count: the same config is the same trial on any machine.
+    """
+    tree = resolved(config)
+    del tree["data"]["root"]
+    text = json.dumps({"numerics": NUMERICS_VERSION, "config": tree}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+__all__ = [
+    "CIRCUIT_NORMS",
+    "NUMERICS_VERSION",
+    "SIZES",
+    "CircuitConfig",
+    "ConfigError",
+    "Count",
+    "Counts",
+    "DataConfig",
+    "Fraction",
+    "InitConfig",
+    "ModelConfig",
+    "NeuronConfig",
+    "Positive",
+    "PropConfig",
+    "Section",
+    "Switch",
+    "TrainConfig",
+    "TrialConfig",
+    "UserCodeError",
+    "Value",
+    "load_config",
+    "make_config",
+    "resolved",
+    "trial_id",
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Datasets as tensors: readers, splits, transforms, and the cache of decoded files."""

@@ -1,0 +1,1 @@
+"""What goes on inside a network: scalars per layer, distributions, operation counts."""

@@ -1,0 +1,210 @@
+"""What goes on inside a network while it learns: per layer and epoch, on one fixed batch, as tidy rows.
+
+    rate, silent_fraction, saturated_fraction     mean firing rate; cells (channel, position) that never fire; that fire in > 95 % of steps
+    I_int_mean, I_int_std, P_above_threshold      of the current that drives the cells; how often it alone exceeds the threshold
+    ei_ratio_current                              sum I_sub / sum I_ee; 1 is balanced
+    balance_correlation                           Pearson's r of I_ee and I_sub per channel over steps, images, positions; mean of channels
+    I_div_min_positive, _q01, _q50, _q99          of divisive inhibition before it is stabilised
+    I_div_zero_fraction                           entries that the stabiliser takes for zero
+    clamped_fraction/<W>                          weights at exactly 0, where Dale's law is kept by projection
+    bimodality/<tensor>                           (skewness^2 + 1) / kurtosis; over 5/9 (a uniform distribution) suggests two modes
+    grad_norm/<parameter>                         2-norm of the gradient of the batch's loss
+
+A quantity that does not exist (no inhibition, no variance, not finite) has no row. Baselines have those rows that make sense.
+The network is observed in evaluation mode, gradients are taken without touching the optimiser's: training does not notice.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from eisnn.diagnostics.observe import Layer, circuit_input, current, parameters, sample, watch
+from eisnn.layers.circuit import ZERO_TOLERANCE, ZERO_TOLERANCE_DEFAULT, CircuitLayer, inhibit, per_cell
+from eisnn.networks.network import Network
+
+SHAPE_SAMPLE = 2**15  # entries of a tensor that its quantiles and bimodality are taken from
+HEADER = ("epoch", "layer", "quantity", "value")
+
+
+class Row(NamedTuple):
+    epoch: int
+    layer: str
+    quantity: str
+    value: float
+
+
+def probe_size(train_images: int) -> int:
+    """How many images to probe with: 1 in 100, so that a measurement stays under 5 % of an epoch; from 16 to 128."""
+    return max(16, min(128, train_images // 100))
+
+
+class Probe:
+    """Measures ``model`` on one fixed batch.
+
+    Args:
+        x: as ``model`` takes it, [B, C, H, W] or events [B, T, C, H, W], on its device.
+        y: labels [B] for the loss whose gradients are measured; None leaves them out.
+    """
+
+    def __init__(self, model: Network, x: Tensor, y: Tensor | None = None) -> None:
+        self.model = model
+        self.x = x.to(next(model.parameters()).dtype)
+        self.y = y
+
+    def measure(self, epoch: int, more: Mapping[tuple[str, str], float] = {}) -> list[Row]:
+        """The rows of one epoch, with ``more``: (layer, quantity) -> number. The device is waited for once."""
+        found: dict[tuple[str, str], Tensor] = {}
+
+        def see(layer: Layer, x: Tensor, shared: bool, out: Tensor) -> None:
+            for quantity, value in layer_quantities(layer, x, shared, out).items():
+                found[layer.name, quantity] = value
+
+        with torch.set_grad_enabled(self.y is not None), watch(self.model, see):
+            logits = self.model(self.x)
+            if self.y is not None:
+                found |= gradient_norms(self.model, F.cross_entropy(logits, self.y))
+        found |= weight_quantities(self.model)
+        values = torch.stack([value.detach().double() for value in found.values()]).tolist()
+        numbers = dict(zip(found, values, strict=True)) | dict(more)
+        rows = [Row(epoch, *key, value) for key, value in numbers.items() if math.isfinite(value)]
+        order = {name: index for index, name in enumerate(dict.fromkeys(layer for layer, _ in numbers))}
+        return sorted(rows, key=lambda row: order[row.layer])
+
+
+def layer_quantities(layer: Layer, x: Tensor, shared: bool, out: Tensor) -> dict[str, Tensor]:
+    """All that is read from a layer's activity; scalars on the device. Arguments as `eisnn.diagnostics.observe.watch` gives them."""
+    found: dict[str, Tensor] = {}
+    I_int = out
+    if layer.circuit is not None:
+        I_ee, s_I = circuit_input(layer.circuit, x, shared)
+        found |= circuit_quantities(layer.circuit, I_ee, s_I)
+        I_int = layer.circuit.integrate(I_ee, s_I)
+    elif layer.cells is not None:
+        I_int = current(layer, x, shared)
+    if layer.cells is not None:
+        rates = out.mean(0)  # of each cell, over steps and images
+        found |= {"rate": rates.mean(), "silent_fraction": mean(rates == 0), "saturated_fraction": mean(rates > 0.95)}
+        found["P_above_threshold"] = mean(I_int > layer.cells.config.threshold)
+    found["I_int_std"], found["I_int_mean"] = torch.std_mean(I_int)
+    found["bimodality/I_int"] = bimodality(sample(I_int, SHAPE_SAMPLE))
+    return found
+
+
+def circuit_quantities(circuit: CircuitLayer, I_ee: Tensor, s_I: Tensor) -> dict[str, Tensor]:
+    """Of the currents of one circuit: I_ee [N, n_E, ...], s_I [N, n_I, ...]."""
+    found = {"bimodality/I_ee": bimodality(sample(I_ee, SHAPE_SAMPLE))}
+    W_EI = circuit.weight("W_EI")
+    if circuit.config.subtractive:
+        I_sub = inhibit(W_EI, s_I)
+        found["ei_ratio_current"] = I_sub.sum() / I_ee.sum()
+        found["balance_correlation"] = correlation(I_ee, I_sub)
+    if circuit.config.divisive and not circuit.output_layer:
+        found |= divisive_quantities(inhibit(W_EI, per_cell(circuit.weight("g_I"), s_I) * s_I))
+    return found
+
+
+def divisive_quantities(I_div: Tensor) -> dict[str, Tensor]:
+    """Of I_div [N, n_E, ...]. Zero is what `eisnn.layers.circuit.stabilise` takes for zero."""
+    tolerance = ZERO_TOLERANCE.get(I_div.dtype, ZERO_TOLERANCE_DEFAULT)
+    zero = I_div.abs() <= I_div.amax(tuple(range(1, I_div.dim())), keepdim=True).clamp_min(0) * tolerance
+    low, median, high = torch.quantile(sample(I_div, SHAPE_SAMPLE), torch.tensor([0.01, 0.5, 0.99], dtype=I_div.dtype, device=I_div.device))
+    return {
+        "I_div_min_positive": torch.where(zero | (I_div < 0), torch.inf, I_div).amin(),
+        "I_div_q01": low,
+        "I_div_q50": median,
+        "I_div_q99": high,
+        "I_div_zero_fraction": mean(zero),
+    }
+
+
+def weight_quantities(model: Network) -> dict[tuple[str, str], Tensor]:
+    """Bimodality of the weights (effective ones, matrices and kernels only), and how many of them projection holds at 0."""
+    found: dict[tuple[str, str], Tensor] = {}
+    circuits = {circuit.name: circuit for circuit in model.circuits()}
+    with torch.no_grad():
+        for layer, kind, raw in parameters(model):
+            circuit = circuits.get(layer)
+            weight = circuit.weight(kind) if circuit is not None and hasattr(circuit, kind) else raw
+            if weight.dim() > 1:
+                found[layer, f"bimodality/{kind}"] = bimodality(sample(weight, SHAPE_SAMPLE))
+            if circuit is not None and circuit.config.dale == "project" and hasattr(circuit, kind) and kind not in circuit.SIGNED:
+                found[layer, f"clamped_fraction/{kind}"] = mean(weight == 0)
+    return found
+
+
+def gradient_norms(model: Network, loss: Tensor) -> dict[tuple[str, str], Tensor]:
+    """2-norm of d loss / d parameter for every trainable parameter; ``.grad`` is neither read nor written."""
+    named = [(layer, kind, parameter) for layer, kind, parameter in parameters(model) if parameter.requires_grad]
+    gradients = torch.autograd.grad(loss, [parameter for _, _, parameter in named], allow_unused=True)
+    norms = zip(named, gradients, strict=True)
+    return {(layer, f"grad_norm/{kind}"): gradient.norm() for (layer, kind, _), gradient in norms if gradient is not None}
+
+
+def mean(mask: Tensor) -> Tensor:
+    """The fraction of True."""
+    return mask.sum() / mask.numel()
+
+
+def bimodality(x: Tensor) -> Tensor:
+    """(skewness^2 + 1) / kurtosis of x [n], from population moments; NaN for a constant. Normal 1/3, uniform 5/9, two points 1."""
+    x = x.double()
+    centre = x.mean()
+    x = x - centre
+    squares = x * x
+    variance, third, fourth = squares.mean(), (squares * x).mean(), (squares * squares).mean()
+    coefficient = (third.square() / variance.pow(3) + 1) / (fourth / variance.square())
+    return torch.where(variance > 1e-20 * centre.square(), coefficient, torch.nan)  # below that, rounding of the mean
+
+
+def correlation(a: Tensor, b: Tensor) -> Tensor:
+    """Pearson's r of a and b [N, C, ...] over all but the channel axis, mean of the channels where both vary; NaN if none do."""
+    dims = (0, *range(2, a.dim()))
+    a, b = a - a.mean(dims, keepdim=True), b - b.mean(dims, keepdim=True)
+    return ((a * b).sum(dims) / (a.square().sum(dims) * b.square().sum(dims)).sqrt()).nanmean()
+
+
+def append_rows(path: str | Path, rows: Iterable[Row]) -> None:
+    """Adds one epoch's rows to the CSV at ``path``. Rows of that epoch or later, as a killed run leaves them, are replaced.
+
+    Call it before the epoch's checkpoint is written: then no epoch can be missing from the file.
+    """
+    path, rows = Path(path), list(rows)
+    if not rows:
+        return
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    kept = _rows_before(path, rows[0].epoch)
+    if kept is not None:
+        writer.writerows([HEADER, *kept])
+    writer.writerows((row.epoch, row.layer, row.quantity, f"{row.value:.9g}") for row in rows)
+    if kept is None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text.getvalue())
+        return
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text.getvalue(), encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _rows_before(path: Path, epoch: int) -> list[list[str]] | None:
+    """None if the file ends, whole, with an earlier epoch; else its whole rows of earlier epochs."""
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4096))
+        last = file.read().decode("utf-8", "replace").rsplit("\n", 2)[-2:]
+    if len(last) == 2 and last[1] == "" and last[0].split(",")[0].isdigit() and int(last[0].split(",")[0]) < epoch:
+        return None
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        lines = [line for line in file if line.endswith("\n")]
+    return [row for row in csv.reader(lines) if len(row) == len(HEADER) and row[0].isdigit() and int(row[0]) < epoch]

@@ -1,0 +1,1 @@
+"""The C++ backend: sources and how they are built, once per machine."""

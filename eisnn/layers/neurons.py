@@ -1,0 +1,160 @@
+"""Leaky integrate-and-fire cells over T time steps, with surrogate gradients.
+
+    v_t = (1 - 1/tau) u_{t-1} + I_t          membrane potential before the reset, u_0 = 0 (no input decay)
+    s_t = [v_t >= threshold]                 spike
+    u_t = v_t - threshold s_t  (soft reset)  or  v_t (1 - s_t)  (hard reset)
+
+The spike's derivative is a surrogate ds/dv = h(v - threshold). With ``detach_reset`` the reset path carries no gradient through s.
+Source: Liu, Ding, Yu, ICLR 2026, section 2; surrogates as in Fang et al. 2023 (sigmoid, atan) and Bellec et al. 2018 (triangle).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eisnn.config.trial import NeuronConfig
+
+DEFAULT_ALPHA = {"sigmoid": 4.0, "atan": 2.0, "triangle": 1.0}
+
+
+def surrogate_gradient(x: Tensor, surrogate: str, alpha: float) -> Tensor:
+    """h(x), the derivative that stands in for that of the step function; x = v - threshold, any shape.
+
+    sigmoid: alpha q (1 - q), q = sigmoid(alpha x);  atan: (alpha / 2) / (1 + (pi alpha x / 2)^2);  triangle: alpha max(0, 1 - alpha |x|)
+    """
+    if surrogate == "sigmoid":
+        q = torch.sigmoid(alpha * x)
+        return alpha * q * (1 - q)
+    if surrogate == "atan":
+        return (alpha / 2) / (1 + (math.pi / 2 * alpha * x) ** 2)
+    if surrogate == "triangle":
+        return alpha * torch.relu(1 - alpha * x.abs())
+    raise ValueError(f"surrogate must be one of {sorted(DEFAULT_ALPHA)}, given {surrogate!r}")
+
+
+class _LIF(torch.autograd.Function):
+    """Forward keeps v_t only; backward runs the recursion dL/dv_t = ds_t h_t + (du_t/dv_t) decay dL/dv_{t+1} by hand.
+
+    ``shared`` says that the current is the same at every step ([...] instead of [T, ...]), as of a static image.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, current: Tensor, decay: Tensor, T: int, shared: bool, threshold: float, surrogate: tuple[str, float],
+        soft: bool, detach_reset: bool,
+    ) -> Tensor:  # fmt: skip
+        v = torch.empty((T, *(current.shape if shared else current.shape[1:])), dtype=current.dtype, device=current.device)
+        spikes = torch.empty_like(v)
+        u: Tensor | None = None
+        for t in range(T):
+            step = current if shared else current[t]
+            v[t] = step if u is None else torch.addcmul(step, u, decay)
+            spikes[t] = v[t] >= threshold
+            u = v[t] - threshold * spikes[t] if soft else v[t] * (1 - spikes[t])
+        ctx.save_for_backward(v, spikes, decay)
+        ctx.options = (shared, threshold, surrogate, soft, detach_reset)
+        return spikes
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (upstream,) = grads
+        v, spikes, decay = ctx.saved_tensors
+        shared, threshold, surrogate, soft, detach_reset = ctx.options
+        out = torch.zeros_like(v[0]) if shared else torch.empty_like(v)
+        grad_decay = torch.zeros((), dtype=v.dtype, device=v.device)
+        after: Tensor | None = None  # dL/dv_{t+1}
+        for t in reversed(range(v.shape[0])):
+            h = surrogate_gradient(v[t] - threshold, *surrogate)
+            grad = upstream[t] * h
+            if after is not None:
+                du_dv = torch.ones((), dtype=v.dtype, device=v.device) if soft else 1 - spikes[t]
+                if not detach_reset:
+                    du_dv = du_dv - (threshold * h if soft else v[t] * h)
+                grad = grad + decay * du_dv * after
+                if ctx.needs_input_grad[1]:
+                    u = v[t] - threshold * spikes[t] if soft else v[t] * (1 - spikes[t])
+                    grad_decay = grad_decay + (after * u).sum()
+            if shared:
+                out += grad
+            else:
+                out[t] = grad
+            after = grad
+        return out, grad_decay if ctx.needs_input_grad[1] else None, None, None, None, None, None, None
+
+
+def lif(
+    current: Tensor,
+    *,
+    tau: float | Tensor = 2.0,
+    threshold: float = 1.0,
+    surrogate: str = "sigmoid",
+    alpha: float | None = None,
+    reset: str = "soft",
+    detach_reset: bool = True,
+    shared_over: int | None = None,
+) -> Tensor:
+    """Spikes of LIF cells driven by ``current`` (equations above).
+
+    Args:
+        current: [T, ...], any float type; or [...] with ``shared_over=T``: the same current at each of T steps.
+        tau: membrane time constant in time steps, >= 1; a tensor (scalar) may be learned.
+        threshold: firing threshold, in units of the current.
+        surrogate, alpha: see `surrogate_gradient`; alpha None takes the surrogate's default (4, 2, 1).
+        reset: "soft" (subtract the threshold) or "hard" (to zero).
+        detach_reset: no gradient through the spike in the reset.
+
+    Returns:
+        spikes [T, ...], zeros and ones in the type of ``current``.
+    """
+    if surrogate not in DEFAULT_ALPHA:
+        raise ValueError(f"surrogate must be one of {sorted(DEFAULT_ALPHA)}, given {surrogate!r}")
+    if reset not in ("soft", "hard"):
+        raise ValueError(f"reset must be 'soft' or 'hard', given {reset!r}")
+    decay = 1 - 1 / torch.as_tensor(tau, dtype=current.dtype, device=current.device)
+    steps = shared_over if shared_over is not None else current.shape[0]
+    shape = (surrogate, DEFAULT_ALPHA[surrogate] if alpha is None else alpha)
+    return _LIF.apply(current, decay, steps, shared_over is not None, threshold, shape, reset == "soft", detach_reset)
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Currents that a map computed in half precision, widened: what follows them stays in float32."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+class LIF(nn.Module):
+    """The cells of one layer: merged [T*B, ...] currents in, merged spikes out. Holds tau where it is learned.
+
+    A learned tau is kept as log(tau - 1), so that it stays above 1.
+    """
+
+    def __init__(self, config: NeuronConfig, T: int) -> None:
+        super().__init__()
+        self.config = config
+        self.T = T
+        if config.learnable_tau:
+            self.log_tau = nn.Parameter(torch.tensor(math.log(max(config.tau - 1, 1e-3))))
+
+    @property
+    def tau(self) -> float | Tensor:
+        return 1 + self.log_tau.exp() if self.config.learnable_tau else self.config.tau
+
+    def forward(self, current: Tensor, shared: bool = False) -> Tensor:
+        """[T*B, ...] -> [T*B, ...]; with ``shared``, [B, ...] -> [T*B, ...]: the same current at every step."""
+        c = self.config
+        current = at_least_float32(current)
+        shape = current.shape if shared else (self.T, current.shape[0] // self.T, *current.shape[1:])
+        spikes = lif(
+            current if shared else current.view(shape),
+            tau=self.tau,
+            threshold=c.threshold,
+            surrogate=c.surrogate,
+            alpha=c.alpha,
+            reset=c.reset,
+            detach_reset=c.detach_reset,
+            shared_over=self.T if shared else None,
+        )
+        return spikes.flatten(0, 1)

@@ -1,0 +1,193 @@
+"""The baselines: a linear or convolutional map followed by a normalisation, in place of an E-I circuit.
+
+Every one is applied to the currents x [T*B, C, ...] of a layer, time outermost, before the LIF cells. With mu_c, var_c the mean and
+(biased) variance of channel c over time, batch and positions, eps = 1e-5, learnable gamma_c (1) and beta_c (0):
+
+    bn       y = gamma (x - mu) / sqrt(var + eps) + beta                 over T, B, positions together (Ioffe & Szegedy 2015)
+    tdbn     y = gamma (alpha theta (x - mu) / sqrt(var + eps)) + beta   theta: firing threshold; alpha = 1, as SEW blocks add spikes,
+                                                                         not currents (Zheng et al. 2021). With theta = 1 it is bn.
+    tebn     y_t = p_t bn(x)_t                                           p_t learnable, one per time step, 1 at first (Duan et al. 2022)
+    bntt     y_t = gamma_t (x_t - mu_t) / sqrt(var_t + eps)              own statistics and gamma at each step, no beta
+                                                                         (Kim & Panda 2021)
+    gn       y = gamma (x - m) / sqrt(v + eps) + beta                    m, v of one sample (t, b) over the channels of a group and all
+                                                                         positions (Wu & He 2018); 1 group is LayerNorm over C, H, W
+    rmsnorm  y = gamma x / sqrt(mean_c(x^2) + eps)                       of one sample at one position over its channels
+                                                                         (Zhang & Sennrich 2019)
+    sws      y = W' x + b,  W' = gamma k (W - mean) / sqrt(N Var + 1e-4) weights standardised per output cell over its N inputs (unbiased
+             variance), nothing measured on activity. gamma learnable; k = 1 / sqrt(0.1234) = 2.8467 makes up for the variance of spikes,
+             1 in the first layer, which sees images (Brock et al. 2021; OTTT, Xiao et al. 2022; IS-SNN). Its residual branches are
+             multiplied by a learnable scalar that starts at 0 (SkipInit, De & Smith 2020).
+    none     y = W x + b                                                 the control
+
+Running statistics (momentum 0.1, unbiased variance) take the place of mu and var in evaluation mode. The first layer of a static image
+computes its current once for all T steps: its statistics are the same, but "unbiased" then means n / (n - 1) with n = B x positions
+instead of T x B x positions, a relative difference below 1 / n.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from eisnn.config.trial import ModelConfig
+
+SPIKE_GAIN = 0.1234**-0.5  # 2.8467, the constant of OTTT and IS-SNN
+TIME_DEPENDENT = ("tebn", "bntt")
+WITHOUT_OWN_BIAS = ("none", "sws")  # here the map has the bias
+
+
+class TimeScaledNorm(nn.Module):
+    """tebn: batch normalisation, then a learnable factor per time step."""
+
+    def __init__(self, norm: nn.Module, T: int) -> None:
+        super().__init__()
+        self.norm = norm
+        self.step_weight = nn.Parameter(torch.ones(T))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(x).unflatten(0, (len(self.step_weight), -1))
+        return (y * self.step_weight.view(-1, *[1] * (y.dim() - 1))).flatten(0, 1)
+
+
+class PerStepNorm(nn.Module):
+    """bntt: the T steps side by side as channels of one batch normalisation."""
+
+    def __init__(self, channels: int, T: int, spatial: bool) -> None:
+        super().__init__()
+        self.T = T
+        self.norm = nn.BatchNorm2d(T * channels) if spatial else nn.BatchNorm1d(T * channels)
+        self.norm.register_parameter("bias", None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        steps = x.unflatten(0, (self.T, -1)).transpose(0, 1)  # [B, T, C, ...]
+        return self.norm(steps.flatten(1, 2)).unflatten(1, (self.T, -1)).transpose(0, 1).flatten(0, 1)
+
+
+class ThresholdNorm(nn.Module):
+    """tdbn: a batch normalisation to variance theta^2 instead of 1."""
+
+    def __init__(self, channels: int, threshold: float, spatial: bool) -> None:
+        super().__init__()
+        self.threshold = threshold
+        self.norm = (nn.BatchNorm2d if spatial else nn.BatchNorm1d)(channels, affine=False)
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        shape = (-1, *[1] * (x.dim() - 2))
+        return self.weight.view(shape) * (self.threshold * self.norm(x)) + self.bias.view(shape)
+
+
+class RMSNorm(nn.Module):
+    """rmsnorm over the channels (dimension 1)."""
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + self.eps) * self.weight.view(-1, *[1] * (x.dim() - 2))
+
+
+def standardized(weight: Tensor, gain: Tensor, factor: float) -> Tensor:
+    """sws: [n, ...] -> each row with mean 0, norm ``gain x factor``, up to eps."""
+    rows = weight.flatten(1)
+    variance, mean = torch.var_mean(rows, 1, keepdim=True)
+    rows = (rows - mean) * torch.rsqrt(variance * rows.shape[1] + 1e-4)
+    return (rows * (factor * gain)[:, None]).view_as(weight)
+
+
+class StandardizedLinear(nn.Linear):
+    """sws of a fully connected layer."""
+
+    def __init__(self, inputs: int, outputs: int, factor: float) -> None:
+        super().__init__(inputs, outputs)
+        self.factor = factor
+        self.gain = nn.Parameter(torch.ones(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, standardized(self.weight, self.gain, self.factor), self.bias)
+
+
+class StandardizedConv2d(nn.Conv2d):
+    """sws of a convolution."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, padding: int, factor: float) -> None:
+        super().__init__(inputs, outputs, kernel, stride, padding)
+        self.factor = factor
+        self.gain = nn.Parameter(torch.ones(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = standardized(self.weight, self.gain, self.factor)
+        return F.conv2d(x, weight, self.bias, self.stride, self.padding)
+
+
+class SkipGain(nn.Module):
+    """SkipInit: a learnable scalar, 0 at first, on the branch of a residual block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.gain * x
+
+
+def make_norm(config: ModelConfig, channels: int, threshold: float, spatial: bool) -> nn.Module:
+    """The normalisation named by ``model.norm`` for currents of ``channels`` cells; equations in the module's docstring."""
+    batch_norm = nn.BatchNorm2d if spatial else nn.BatchNorm1d
+    if config.norm == "bn":
+        return batch_norm(channels)
+    if config.norm == "tdbn":
+        return ThresholdNorm(channels, threshold, spatial)
+    if config.norm == "tebn":
+        return TimeScaledNorm(batch_norm(channels), config.T)
+    if config.norm == "bntt":
+        return PerStepNorm(channels, config.T, spatial)
+    if config.norm == "gn":
+        groups = config.groups or 1
+        if channels % groups:
+            raise ValueError(f"model.groups: a layer of {channels} cells cannot be divided into {groups} groups")
+        return nn.GroupNorm(groups, channels)
+    if config.norm == "rmsnorm":
+        return RMSNorm(channels)
+    if config.norm in WITHOUT_OWN_BIAS:
+        return nn.Identity()
+    raise ValueError(f"model.norm: {config.norm!r} is not a baseline")
+
+
+def make_map(
+    norm: str, inputs: int, outputs: int, kernel: int | None, stride: int, padding: int, first: bool
+) -> nn.Linear | nn.Conv2d:  # fmt: skip
+    """W x (+ b where the normalisation has no beta of its own), weights standardised for sws."""
+    factor = 1.0 if first else SPIKE_GAIN
+    if kernel is None:
+        return StandardizedLinear(inputs, outputs, factor) if norm == "sws" else nn.Linear(inputs, outputs, bias=norm in WITHOUT_OWN_BIAS)
+    if norm == "sws":
+        return StandardizedConv2d(inputs, outputs, kernel, stride, padding, factor)
+    return nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=norm in WITHOUT_OWN_BIAS)
+
+
+def residual_scale(config: ModelConfig) -> nn.Module | None:
+    """What the branch of a residual block is multiplied by, for normalisations that ask for it."""
+    return SkipGain() if config.norm == "sws" else None
+
+
+class NormalizedLayer(nn.Module):
+    """map, then norm."""
+
+    def __init__(
+        self, inputs: int, outputs: int, *, config: ModelConfig, threshold: float, first: bool = False, kernel: int | None = None,
+        stride: int = 1, padding: int = 0, name: str = "",
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.name = name
+        self.needs_time = config.norm in TIME_DEPENDENT  # whether the current of a static image differs between time steps
+        self.map = make_map(config.norm, inputs, outputs, kernel, stride, padding, first)
+        self.norm = make_norm(config, outputs, threshold, spatial=kernel is not None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs, ...] -> current [N, outputs, ...]."""
+        return self.norm(self.map(x))

@@ -1,0 +1,1 @@
+"""Networks of layers, their families, and how their weights start."""

@@ -1,0 +1,67 @@
+"""How much memory a trial takes: a rehearsal of its first steps, and the peak that is read from the device."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+
+import torch
+
+from eisnn.config.trial import TrialConfig
+from eisnn.data.loading import Dataset, Split, load, to_device
+from eisnn.networks.initialization import initialize
+from eisnn.seeding import derive
+from eisnn.training.evaluation import BATCH, evaluate
+from eisnn.training.fit import Run, first_batch, observer, pick_device, train_epoch
+from eisnn.training.memory import MemoryMeter, total_mb
+
+STEPS = 3  # the optimiser's buffers exist from the second on
+
+
+@dataclass(frozen=True)
+class Reading:
+    """MB. ``outside``: the part of the peak that is not torch's allocator's (CUDA's context and libraries)."""
+
+    peak: float
+    outside: float
+    total: float
+
+
+def rehearse(config: TrialConfig, device: str = "auto", diagnose: str = "off") -> Reading:
+    """Initialises, trains STEPS batches, keeps the best weights, evaluates a batch and takes diagnostics as `eisnn.fit` would,
+    with the images on the device; returns the peak memory of it. Meant for a process, and a GPU, of its own.
+
+    Raises:
+        torch.OutOfMemoryError, MemoryError: the device is too small.
+        DataError, Diverged: as `eisnn.fit`.
+    """
+    place = pick_device(device)
+    memory = MemoryMeter(place)
+    data = load(config.data, T=config.model.T)
+    train, validation = to_device(data.train, place), to_device(data.validation, place)
+    _run(config, data, train, validation, diagnose, place)
+    if place.type != "cuda":
+        peak = memory.peak_mb()
+        return Reading(peak, 0.0, total_mb(place))
+    torch.cuda.synchronize(place)
+    free, total = torch.cuda.mem_get_info(place)
+    outside = total - free - torch.cuda.memory_reserved(place)  # other users of the GPU count too: it is not ours to give away
+    return Reading((torch.cuda.max_memory_reserved(place) + outside) / 2**20, outside / 2**20, total / 2**20)
+
+
+def _run(config: TrialConfig, data: Dataset, train: Split, validation: Split, diagnose: str, place: torch.device) -> None:
+    run = Run(config, data, place, keep_best=True)
+    initialize(run.model, first_batch(run, train), seed=derive(config.seed, "initialize"))
+    with tempfile.TemporaryDirectory() as folder:
+        observer(run, train, diagnose, folder)(0)
+    train_epoch(run, first(train, STEPS * config.train.batch_size))
+    kept = {name: value.clone() for name, value in run.model.state_dict().items()}
+    evaluate(run.model, first(validation, BATCH), dtype=run.dtype)
+    del kept
+
+
+def first(split: Split, count: int) -> Split:
+    """The split's first images; no copy is made."""
+    labels = split.labels[:count]
+    rows = torch.arange(len(labels), device=split.stored.device) if split.rows is None else split.rows[:count]
+    return replace(split, labels=labels, rows=rows)

@@ -1,0 +1,1 @@
+"""A study's folder as pure records: comparisons, ablations, searches, statistics."""

@@ -1,0 +1,159 @@
+"""What each factor contributes: by taking it away, by adding it alone, averaged over all combinations, and as a Shapley value.
+
+All functions are pure: ``y`` maps the set of factors PRESENT to that network's value per seed, a Series indexed by seed. An effect is
+"value with the factor minus value without", in the metric's unit, seed by seed; its interval is over seeds. A combination that has
+no value (all its replicates diverged) leaves every effect that needs it without a number.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from reports.analysis import statistics
+from reports.analysis.collect import Study
+from reports.analysis.compare import Options, by_seed
+
+Cells = Mapping[frozenset[str], pd.Series]
+
+TAKEN, ADDED, MAIN, SHAPLEY = "taken away from the whole", "added alone", "average over all combinations", "Shapley value"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """``n`` seeds that have every value the effect needs."""
+
+    factors: tuple[str, ...]
+    kind: str
+    n: int = 0
+    mean: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+
+def cells(study: Study, options: Options) -> tuple[tuple[str, ...], dict[frozenset[str], pd.Series]]:
+    """(factors in the plan's order, value per seed of every executed combination of factors present)."""
+    factors = tuple(study.plan.get("factors", {}))
+    values = by_seed(study, options.column)
+    found = {}
+    for arm in study.arms:
+        if arm["role"] in ("reference", "ablation") and arm["factors"] is not None and set(arm["factors"]) <= set(factors):
+            found[frozenset(factors) - frozenset(arm["factors"])] = values[arm["name"]].dropna()
+    return factors, found
+
+
+def effect(factors: Sequence[str], kind: str, parts: Sequence[tuple[float, pd.Series]], options: Options) -> Effect:
+    """The effect that is the weighted sum of cells, over the seeds that all of them have."""
+    series = [weight * values for weight, values in parts]
+    per_seed = pd.concat(series, axis=1, join="inner").sum(axis=1).to_numpy().round(12)
+    if not per_seed.size:
+        return Effect(tuple(factors), kind)
+    low, high = statistics.interval(per_seed, options.confidence, options.method)
+    return Effect(tuple(factors), kind, per_seed.size, float(per_seed.mean()), low, high)
+
+
+def taken_away(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
+    """The whole network minus the one without the factor."""
+    whole = frozenset(factors)
+    return [effect([f], TAKEN, [(1.0, y[whole]), (-1.0, y[whole - {f}])], options) for f in factors if y.keys() >= {whole, whole - {f}}]
+
+
+def added_alone(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
+    """The network with this factor only minus the one with none."""
+    bare = frozenset[str]()
+    return [effect([f], ADDED, [(1.0, y[bare | {f}]), (-1.0, y[bare])], options) for f in factors if y.keys() >= {bare, bare | {f}}]
+
+
+def is_factorial(factors: Sequence[str], y: Cells) -> bool:
+    return len(factors) > 1 and all(frozenset(present) in y for present in subsets(factors))
+
+
+def subsets(factors: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    return itertools.chain.from_iterable(itertools.combinations(factors, size) for size in range(len(factors) + 1))
+
+
+def main_effects(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
+    """With minus without the factor, the mean over the 2^(k-1) combinations of the others."""
+    effects = []
+    for f in factors:
+        weight = 2.0 ** (1 - len(factors))
+        parts = [(weight * (1 if f in present else -1), y[frozenset(present)]) for present in subsets(factors)]
+        effects.append(effect([f], MAIN, parts, options))
+    return effects
+
+
+def interactions(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
+    """By how much the presence of one factor changes the effect of the other: the mean over the others of (ab - a - b + none)."""
+    effects = []
+    for f, g in itertools.combinations(factors, 2):
+        weight = 2.0 ** (2 - len(factors))
+        parts = [(weight * (1 if (f in present) == (g in present) else -1), y[frozenset(present)]) for present in subsets(factors)]
+        effects.append(effect([f, g], "interaction", parts, options))
+    return effects
+
+
+def shapley_values(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
+    """Shapley (1953): the factor's contribution averaged over all orders of adding the factors. They sum to whole minus bare."""
+    k, effects = len(factors), []
+    for f in factors:
+        parts = []
+        for present in subsets([g for g in factors if g != f]):
+            weight = math.factorial(len(present)) * math.factorial(k - len(present) - 1) / math.factorial(k)
+            parts += [(weight, y[frozenset({*present, f})]), (-weight, y[frozenset(present)])]
+        effects.append(effect([f], SHAPLEY, parts, options))
+    return effects
+
+
+def path(factors: Sequence[str], y: Cells, options: Options) -> list[tuple[str, pd.Series]]:
+    """The executed ablation path (Fawcett & Hoos 2016): from the whole, always take away the factor that costs most.
+
+    [(factor taken away, value per seed after it)], the whole first under "". It goes on as long as a combination was executed and
+    has a value; nothing is trained for it.
+    """
+    present = frozenset(factors)
+    if present not in y or y[present].empty:
+        return []
+    sign, steps = 1.0 if options.higher_is_better else -1.0, [("", y[present])]
+    while True:
+        next_ones = {f: y[present - {f}] for f in factors if f in present and present - {f} in y and len(y[present - {f}])}
+        if not next_ones:
+            return steps
+        factor = min(next_ones, key=lambda f: sign * float(next_ones[f].mean()))
+        present = present - {factor}
+        steps.append((factor, next_ones[factor]))
+
+
+def all_effects(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
+    """Every single-factor effect that the executed combinations allow."""
+    effects = taken_away(factors, y, options) + added_alone(factors, y, options)
+    if len(factors) == 1:
+        return [record for record in effects if record.kind == TAKEN]  # with one factor, all kinds are the same
+    if is_factorial(factors, y):
+        effects += main_effects(factors, y, options) + shapley_values(factors, y, options)
+    return effects
+
+
+def missing_cells(factors: Sequence[str], y: Cells) -> list[str]:
+    """Executed combinations without any value, in words."""
+    names = []
+    for present in y:
+        if y[present].empty:
+            away = [f for f in factors if f not in present]
+            names.append(f"without {', '.join(away)}" if away else "the whole")
+    return names
+
+
+def interaction_matrix(factors: Sequence[str], effects: Sequence[Effect], singles: Sequence[Effect]) -> pd.DataFrame:
+    """[k x k]: interactions off the diagonal (symmetric), main effects on it; NaN where there is no number."""
+    matrix = pd.DataFrame(np.nan, index=list(factors), columns=list(factors))
+    for record in effects:
+        f, g = record.factors
+        matrix.loc[f, g] = matrix.loc[g, f] = record.mean
+    for record in singles:
+        matrix.loc[record.factors[0], record.factors[0]] = record.mean
+    return matrix

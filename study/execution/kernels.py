@@ -1,0 +1,37 @@
+"""The C++ kernels, built once before any worker wants them, by a process beside the driver, which need not load torch for it."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+from eisnn.kernels.cpu import build
+
+
+@contextlib.contextmanager
+def built(note: Callable[[str], None]) -> Iterator[Callable[[], str]]:
+    """Starts the build where something is missing (``note`` is told), and yields what waits for it and says which path layers take."""
+    if build.refused() is not None or build.library().exists():
+        yield lambda: _words(build.refused())
+        return
+    note(build.BUILDING)
+    process = subprocess.Popen(
+        [sys.executable, build.__file__], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+    def wait() -> str:
+        reason = process.communicate()[0].strip()
+        return _words(reason or (f"their build ended with {process.returncode}" if process.returncode else None))
+
+    try:
+        yield wait
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+
+
+def _words(reason: str | None) -> str:
+    return "C++ kernels" if reason is None else f"plain path ({reason})"

@@ -1,0 +1,110 @@
+"""How much room a study needs on its disk, estimated from its plan: before it starts, and while it runs.
+
+A checkpoint holds the weights and their momentum, a replicate's also the best weights. It is kept for replicates only; a search
+trial's lasts while it trains. A file that is replaced is there twice for a moment.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from eisnn.config.trial import TrialConfig
+from study import store
+from study.agenda.limits import Stopped
+from study.plan.plan import Plan
+
+Rows = Mapping[tuple[str, str, int], Mapping[str, Any]]
+
+MB = 2**20
+RESERVE = 32 * MB  # for the report, the database's journal, and what else the machine writes
+A_TRIAL = 20_000  # bytes: config, state, its row in the tables and in the database
+AN_EPOCH = 400  # bytes: its line in the trial's history and in the study's table, its row in the database
+DIAGNOSED = {"off": 0, "scalars": 300, "distributions": 4_000}  # bytes for each layer and epoch of a replicate
+UNKNOWN = 40 * MB  # weights that cannot be counted beforehand: ten million in float32
+COPIES = {"search": 2, "replicate": 3}  # of the weights, in a checkpoint
+
+
+def weights(plan: Plan) -> Callable[[], dict[str, int]]:
+    """Begins to count the bytes of one copy of each arm's weights, at the base config's sizes; what is returned waits for them.
+
+    Counting needs torch, some 500 MB that the driver would hold for the whole study: where it is not loaded already, a process that
+    ends does it, beside what else a study's start takes.
+    """
+    configs = {arm.name: arm.config({}, 0) for arm in plan.arms}
+    if "torch" in sys.modules:
+        return lambda: _count(configs)
+    process = ProcessPoolExecutor(1, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    counted = process.submit(_count, configs)
+    process.shutdown(wait=False)
+    return counted.result
+
+
+def _count(configs: Mapping[str, TrialConfig]) -> dict[str, int]:
+    return {name: _bytes(config) for name, config in configs.items()}
+
+
+def _bytes(config: TrialConfig) -> int:
+    import torch
+
+    from eisnn.data.loading import shape_of
+    from eisnn.networks.network import build_model, with_shapes
+
+    try:
+        _, shape, classes = shape_of(config.data, T=config.model.T)
+        with torch.device("meta"):
+            state = build_model(with_shapes(config, shape, classes)).state_dict()
+    except Exception:  # a network or dataset of the user's may not bear this; the trial itself will say what is wrong with it
+        return UNKNOWN
+    return sum(value.numel() for value in state.values()) * (8 if config.train.precision == "float64" else 4)
+
+
+def at_work(plan: Plan, sizes: Mapping[str, int], at_once: int) -> int:
+    """Bytes that so many trials' checkpoints take while they train and replace them."""
+    largest = max(sizes[arm.name] * COPIES["replicate" if plan.seeds else "search"] for arm in plan.arms)
+    return 2 * at_once * largest
+
+
+def to_keep(plan: Plan, sizes: Mapping[str, int], rows: Rows) -> int:
+    """Bytes that the trials of the plan that nobody has begun will leave behind."""
+    begun = Counter(key[:2] for key in rows)
+    total = 0
+    for arm in plan.arms:
+        config, epochs = arm.config({}, 0), plan.epochs(arm)
+        searches = max(0, plan.search_trials(arm) - begun[(arm.name, "search")])
+        replicates = max(0, len(plan.seeds) - begun[(arm.name, "replicate")])
+        diagnosed = DIAGNOSED.get(plan.spec.diagnostics, DIAGNOSED["scalars"]) * config.model.layers * epochs
+        total += (searches + replicates) * (A_TRIAL + AN_EPOCH * epochs)
+        total += replicates * (COPIES["replicate"] * sizes[arm.name] + diagnosed)
+    return total
+
+
+def text(plan: Plan, folder: Path, rows: Rows, sizes: Mapping[str, int]) -> str:
+    """A line for the dry run."""
+    keep, work = to_keep(plan, sizes, rows), at_work(plan, sizes, 1)
+    place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    left = len(plan.arms) * len(plan.seeds) - sum(kind == "replicate" for _, kind, _ in rows)
+    return (
+        f"disk: about {size(keep)} more to keep (checkpoints of {max(0, left)} replicates), {size(work)} for each trial at work, "
+        f"{size(RESERVE)} in reserve; {size(store.free_bytes(place))} are free"
+    )
+
+
+def check(folder: Path, needed: int) -> None:
+    """Raises Stopped where the disk has less room than ``needed`` bytes and the reserve."""
+    free = store.free_bytes(folder)
+    if free < needed + RESERVE:
+        raise Stopped(
+            f"{folder}: {size(free)} are free on this disk, and the study needs about {size(needed + RESERVE)} "
+            f"({size(RESERVE)} of them in reserve); make room and repeat the command"
+        )
+
+
+def size(number: float) -> str:
+    return f"{number / MB:.1f} MB" if number < 1000 * MB else f"{number / MB / 1024:.1f} GB"

@@ -1,0 +1,101 @@
+"""What is left of a study in epochs and seconds, from what each arm's trials have taken so far. Pure: rows in, numbers out.
+
+A row is one of `Tables.rows`. Every figure is per arm: a ResNet and the MLP beside it do not share a mean.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from study.plan.plan import Arm, Plan
+
+Rows = Mapping[tuple[str, str, int], Mapping[str, Any]]
+
+BESIDE = 1.1  # an allowance for a trial's time beside its epochs: reading data, diagnostics, the test set
+OPEN = ("running", "interrupted")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What an epoch of an arm takes. ``trials``: how many were measured; 0 where the slowest other arm stands in."""
+
+    seconds: float
+    trials: int
+
+
+def paces(plan: Plan, rows: Rows) -> dict[str, Pace] | None:
+    """Each arm's mean seconds per epoch over its trials; None before any trial has measured one."""
+    known: dict[str, list[float]] = {}
+    for (arm, _, _), row in rows.items():
+        if row.get("seconds_per_epoch"):
+            known.setdefault(arm, []).append(float(row["seconds_per_epoch"]))
+    measured = {arm: Pace(sum(values) / len(values), len(values)) for arm, values in known.items()}
+    if not measured:
+        return None
+    slowest = Pace(max(pace.seconds for pace in measured.values()), 0)
+    return {arm.name: measured.get(arm.name, slowest) for arm in plan.arms}
+
+
+def epochs_of_search(plan: Plan, arm: Arm, rows: Rows) -> float:
+    """How long a further search trial probably runs: the mean over the arm's ended ones, which pruning cuts short; else its full length."""
+    ended = [row["epochs"] or 0 for key, row in rows.items() if key[:2] == (arm.name, "search") and row["state"] not in OPEN]
+    return sum(ended) / len(ended) if ended else float(plan.epochs(arm))
+
+
+@dataclass(frozen=True)
+class Work:
+    """Trials of one arm that are still to be trained: how many, and how many epochs each."""
+
+    arm: str
+    trials: int
+    epochs: float
+
+
+def running(plan: Plan, rows: Rows) -> list[Work]:
+    """What running and interrupted trials still need at most."""
+    return [
+        Work(arm, 1, max(0, plan.epochs(plan.by_name[arm]) - (row.get("epochs") or 0)))
+        for (arm, _, _), row in rows.items()
+        if row["state"] in OPEN
+    ]
+
+
+def replicates(plan: Plan, rows: Rows, without: Collection[str] = ()) -> list[Work]:
+    """The replicates that nobody has begun. ``without``: arms that have no configuration to replicate."""
+    begun = Counter(arm for arm, kind, _ in rows if kind == "replicate")
+    left = [(arm, len(plan.seeds) - begun[arm.name]) for arm in plan.arms if arm.name not in without]
+    return [Work(arm.name, trials, plan.epochs(arm)) for arm, trials in left if trials > 0]
+
+
+def searches(plan: Plan, rows: Rows, ended: Collection[str]) -> list[Work]:
+    """The search trials that nobody has begun, of arms whose search has not ended."""
+    begun = Counter(arm for arm, kind, _ in rows if kind == "search")
+    left = [(arm, plan.search_trials(arm) - begun[arm.name]) for arm in plan.arms if arm.name not in ended]
+    return [Work(arm.name, trials, epochs_of_search(plan, arm, rows)) for arm, trials in left if trials > 0]
+
+
+def seconds(work: Iterable[Work], pace: Mapping[str, Pace], at_once: int) -> float:
+    """How long the work takes with ``at_once`` trials at a time: an equal share for each, but never less than its longest trial."""
+    each = [(item.trials, item.epochs * pace[item.arm].seconds * BESIDE) for item in work]
+    return max(sum(trials * time for trials, time in each) / at_once, max((time for _, time in each), default=0.0))
+
+
+def seconds_left(plan: Plan, rows: Rows, chosen: Mapping[str, Any], at_once: int) -> float | None:
+    """For the whole study; None before there is a measurement. ``chosen``: arms whose search has ended -> their configuration."""
+    pace = paces(plan, rows)
+    if pace is None:
+        return None
+    without = [arm for arm, proposal in chosen.items() if proposal is None]
+    work = [*running(plan, rows), *replicates(plan, rows, without), *searches(plan, rows, chosen)]
+    return seconds(work, pace, at_once)
+
+
+def duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 6000:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,1 @@
+"""Arms, trials and their ids, and what differs from what is stored."""

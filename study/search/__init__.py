@@ -1,0 +1,1 @@
+"""What a search tries next, and whether to stop a trial early: Optuna's storage, samplers and pruners."""

@@ -1,0 +1,1 @@
+"""The study file: its models, its checks, its reader and its generated reference."""

@@ -1,0 +1,161 @@
+"""What must hold in a study file beyond the types of its values; needs the file alone, no config and no network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from eisnn.config.trial import TrialConfig
+from eisnn.config.yaml_file import known_fields, suggestion
+
+if TYPE_CHECKING:
+    from study.spec.models import Parameter, StudySpec
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+NAME_RULE = "must be letters, digits, '_', '-' or '.', start with a letter or digit, and have at most 64 characters"
+MAX_ARMS = 256
+MAX_TRIALS = 100_000
+
+
+def problems(spec: StudySpec) -> Iterator[str]:
+    yield from _names(spec)
+    yield from _paths(spec)
+    yield from _conditions(spec)
+    yield from _search(spec)
+    yield from _sizes(spec)
+
+
+def _names(spec: StudySpec) -> Iterator[str]:
+    keyed = [("name", spec.name), ("ablation.reference", spec.ablation.reference)]
+    keyed += [(f"ablation.factors.{name}", name) for name in spec.ablation.factors]
+    keyed += [(f"baselines.{name}", name) for name in spec.baselines]
+    for key, name in keyed:
+        if not NAME.fullmatch(name) or name.endswith("."):
+            yield f"{key}: {NAME_RULE}, given {name[:80]!r}"
+    for name in dict.fromkeys(name for name in spec.loggers if spec.loggers.count(name) > 1):
+        yield f"loggers: must name each logger once, given {name} twice"
+    for name, overrides in spec.ablation.factors.items():
+        if not overrides:
+            yield f"ablation.factors.{name}: needs the override that takes the factor away, given nothing"
+    if spec.ablation.reference in spec.baselines:
+        yield f"baselines.{spec.ablation.reference}: is the reference's name too; rename one of them"
+
+
+def path_problem(dotted: str) -> str | None:
+    """Why ``dotted`` is not the path of a value in a training config; None if it is."""
+    parts = dotted.split(".")
+    for depth, part in enumerate(parts):
+        if parts[:depth] == ["model", "options"] and depth == len(parts) - 1 and part.isidentifier():
+            return None  # of the user's network or layer, which alone knows them
+        known = known_fields(TrialConfig, tuple(parts[:depth]))
+        if not known:
+            return f"no such path in a training config: {'.'.join(parts[:depth])} is a single value"
+        if part not in known:
+            return "no such path in a training config" + suggestion(part, known)
+    if parts[0] == "code":
+        return "is written by the program; name your code in model.factory, model.norm or data.name"
+    if dotted == "model.options":
+        return "is a whole section of a training config; name a value in it, as model.options.depth"
+    inside = known_fields(TrialConfig, tuple(parts))
+    if inside:
+        return f"is a whole section of a training config; name a value in it: {', '.join(sorted(inside))}"
+    return None
+
+
+def _paths(spec: StudySpec) -> Iterator[str]:
+    keyed = [("parameters", path) for path in spec.parameters] + [("overrides", path) for path in spec.overrides]
+    keyed += [(f"ablation.factors.{name}", path) for name, paths in spec.ablation.factors.items() for path in paths]
+    keyed += [(f"baselines.{name}", path) for name, paths in spec.baselines.items() for path in paths if path != "base"]
+    for key, path in keyed:
+        problem = path_problem(path)
+        if problem:
+            yield f"{key}.{path}: {problem}"
+        elif path == "seed":
+            yield f"{key}.{path}: the study gives the seeds; set search.seed or replicate.first_seed"
+        elif path.startswith("data.") and path != "data.augment" and key != "overrides":
+            yield f"{key}.{path}: every arm must see the same data and split, or they cannot be compared; set it in the base config"
+    for name, paths in spec.baselines.items():
+        if "base" in paths and not isinstance(paths["base"], str):
+            yield f"baselines.{name}.base: must be the path of a config file, given {paths['base']!r}"
+
+
+def _conditions(spec: StudySpec) -> Iterator[str]:
+    for path, parameter in spec.parameters.items():
+        for other, wanted in parameter.when.items():
+            key = f"parameters.{path}.when.{other}"
+            if other not in spec.parameters:
+                yield f"{key}: must name a parameter{suggestion(other, spec.parameters)}"
+            elif not spec.parameters[other].can_be(wanted):
+                yield f"{key}: must be a value that {other} can take ({_range(spec.parameters[other])}), given {wanted!r}"
+    if any(path in _needs(spec, path) for path in spec.parameters):
+        circle = next(path for path in spec.parameters if path in _needs(spec, path))
+        yield f"parameters.{circle}.when: depends on itself; conditions must not form a circle"
+
+
+def _needs(spec: StudySpec, path: str) -> set[str]:
+    """Every parameter that decides, directly or not, whether ``path`` is searched."""
+    found: set[str] = set()
+    waiting = list(spec.parameters[path].when)
+    while waiting:
+        other = waiting.pop()
+        if other in spec.parameters and other not in found:
+            found.add(other)
+            waiting += spec.parameters[other].when
+    return found
+
+
+def _range(parameter: Parameter) -> str:
+    if parameter.choices is not None:
+        return "one of " + ", ".join(map(repr, parameter.choices))
+    return f"{parameter.low:g} to {parameter.high:g}"
+
+
+def _search(spec: StudySpec) -> Iterator[str]:
+    search = spec.search
+    if search is None:
+        if spec.parameters and spec.tune != "none":
+            yield "search: is required when there are parameters, such as {trials: 20}; or give tune: none"
+        return
+    if not spec.parameters and spec.tune != "none":
+        yield "parameters: a search needs at least one parameter; or give tune: none"
+    for index, point in enumerate(search.points):
+        for path, value in point.items():
+            key = f"search.points.{index}.{path}"
+            if path not in spec.parameters:
+                yield f"{key}: must name a parameter{suggestion(path, spec.parameters)}"
+            elif not spec.parameters[path].can_be(value):
+                yield f"{key}: must be {_range(spec.parameters[path])}, given {value!r}"
+    if spec.second_objective is not None:
+        if search.pruner.type != "none":
+            yield f"search.pruner.type: must be none with a second_objective, given {search.pruner.type}"
+        if search.diverged == "worst":
+            yield "search.diverged: must be fail with a second_objective (a cost has no worst value), given worst"
+    if search.sampler == "grid":
+        for path, parameter in spec.parameters.items():
+            if parameter.type == "float" and parameter.step is None:
+                yield f"parameters.{path}: sampler grid needs a step or choices; give step, or another sampler"
+    seeds = spec.replicate
+    if spec.tuned and seeds.first_seed <= search.seed < seeds.first_seed + seeds.seeds:
+        yield (
+            f"replicate.first_seed: fresh seeds must not include the search's seed {search.seed}, "
+            f"given {seeds.first_seed} to {seeds.first_seed + seeds.seeds - 1}"
+        )
+
+
+def _sizes(spec: StudySpec) -> Iterator[str]:
+    factors = len(spec.ablation.factors)
+    arms = 1 + factors + len(spec.baselines)
+    if "add_one_in" in spec.ablation.design:
+        arms += factors + 1
+    if "factorial" in spec.ablation.design:
+        arms += 2**factors
+        if arms > MAX_ARMS:
+            yield (
+                f"ablation.design: factorial over {factors} factors is 2^{factors} = {2**factors:,} arms; "
+                f"at most {MAX_ARMS} are run; name fewer factors, or leave_one_out"
+            )
+            return
+    trials = arms * (spec.replicate.seeds + (spec.search.trials if spec.search and spec.tuned else 0))
+    if arms > MAX_ARMS or trials > MAX_TRIALS:
+        yield f"the study is {arms:,} arms and {trials:,} trials; at most {MAX_ARMS} and {MAX_TRIALS:,} are run"

@@ -1,0 +1,66 @@
+"""Users' own code in a study: tried once for every arm before anything starts, and named to the user when it is going to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from eisnn.config.trial import TrialConfig, resolved
+from eisnn.config.user_code import UserCodeError, find, is_reference
+from eisnn.config.user_code import notes as notes_of
+from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import DataError
+from study.plan.plan import Arm, Plan
+
+
+def check(plan: Plan, where: str) -> None:
+    """Builds each network of the user's once, shows it two images, and reads their dataset. Costs nothing where there is no such code.
+
+    Raises:
+        ConfigError: what is wrong with it, a line per problem.
+    """
+    lines: dict[str, None] = {}
+    seen: list[Any] = []
+    for arm in plan.arms:
+        for config in _configs(arm):
+            if config.code and (config.model, config.data) not in seen:
+                seen.append((config.model, config.data))
+                lines |= dict.fromkeys(_problem(config, f"{where}: arm {arm.name}"))
+    second = plan.spec.second_objective
+    if second is not None and second.name in ("macs", "acs", "energy_nj"):
+        for arm in plan.arms:
+            if any(config.model.own_layers for config in _configs(arm)):
+                lines[f"{where}: second_objective.name: {second.name} is not counted where layers are yours, as in arm {arm.name}"] = None
+    if is_reference(plan.spec.diagnostics):
+        try:
+            find(plan.spec.diagnostics, "diagnostics")
+        except UserCodeError as error:
+            lines[f"{where}: {error}"] = None
+    if lines:
+        raise ConfigError("\n".join(lines))
+
+
+def _configs(arm: Arm) -> Iterator[TrialConfig]:
+    """The arm's config, and one for each choice of a parameter that names code or is an option of it."""
+    names = [path for path in arm.space if path in ("model.factory", "model.norm") or path.startswith("model.options.")]
+    some = {path: arm.space[path].values()[0] for path in names}
+    yield arm.config(some, 0)
+    for path in names:
+        for value in arm.space[path].values()[1:]:
+            yield arm.config({**some, path: value}, 0)
+
+
+def _problem(config: TrialConfig, where: str) -> Iterator[str]:
+    from eisnn.networks.own import check as tried  # loads torch, which a study without such code does not pay for here
+
+    try:
+        tried(config)
+    except (UserCodeError, DataError) as error:
+        yield f"{where}: {error}"
+
+
+def notes(plan: Plan) -> list[str]:
+    """A line for each piece of code that is going to run."""
+    also = {"diagnostics": plan.spec.diagnostics} if is_reference(plan.spec.diagnostics) else {}
+    trees = [resolved(config) for arm in plan.arms for config in _configs(arm) if config.code]
+    return list(dict.fromkeys(note for tree in trees or [{"model": {}, "data": {}}] for note in notes_of(tree, also)))

@@ -1,0 +1,131 @@
+"""Writes the reference pages and JSON Schemas from the models: ``python -m study.spec.reference``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+import eisnn
+from eisnn.config.trial import TrialConfig
+from eisnn.config.yaml_file import model_in
+from study.spec.models import StudySpec
+
+DOCS = Path(eisnn.__file__).parent.parent / "docs"
+
+STUDY_HEAD = """# The study file
+
+Generated from `study/spec/models.py` by `python -m study.spec.reference`. Commented examples are in `search_spaces/`;
+options of a single run, whose dotted paths `parameters`, `overrides`, factors and baselines name, are in
+[config.md](config.md). Unknown keys, wrong types and impossible combinations are refused before anything starts, each
+with file, key and what to do. Every key can be overridden on the command line: `--set search.trials=4`.
+"""
+CONFIG_HEAD = """# The config of a single run
+
+Generated from `eisnn/config/sections.py` by `python -m study.spec.reference`. `configs/` has a complete file for
+every network of the paper. Every option can be named by its dotted path (`circuit.init.gain`) in a [study file](study_file.md).
+"""
+EDITOR = """
+Editors that know YAML's language server (VS Code, Neovim, ...) complete and check a file whose first line names its schema, by a path
+relative to the file, or a URL:
+
+```yaml
+# yaml-language-server: $schema={path}
+```
+"""
+
+
+def pages() -> dict[Path, str]:
+    """Path below docs/ -> content."""
+    study, config = schema(StudySpec), schema(TrialConfig)
+    return {
+        Path("study_file.md"): "\n".join([STUDY_HEAD + EDITOR.format(path="../docs/schema/study.schema.json"), *tables(StudySpec, study)])
+        + "\n",
+        Path("config.md"): "\n".join(
+            [CONFIG_HEAD + EDITOR.format(path="../../docs/schema/config.schema.json"), *tables(TrialConfig, config)]
+        ),
+        Path("schema/study.schema.json"): json.dumps(study, indent=1) + "\n",
+        Path("schema/config.schema.json"): json.dumps(config, indent=1) + "\n",
+    }
+
+
+def schema(model: type[BaseModel]) -> dict[str, Any]:
+    """JSON Schema (2020-12) of what a YAML file may hold."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
+
+
+def tables(model: type[BaseModel], whole: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Markdown: one table for the model's own options, then one for each section in it."""
+    sections = {name: inner for name, field in model.model_fields.items() if (inner := model_in(field.annotation)) is not None}
+    definition = whole["$defs"][model.__name__] if prefix else whole
+    yield f"\n## {prefix.rstrip('.') or 'Top level'}\n\n{_text(model.__doc__)}\n"
+    yield "| key | value | default | meaning |\n|---|---|---|---|"
+    for name, field in model.model_fields.items():
+        if name in sections:
+            link = _below(name, definition["properties"][name])
+            meaning = _text(field.description or sections[name].__doc__)
+            yield f"| `{name}` | [{prefix}{link}](#{re.sub('[^a-z0-9_-]', '', (prefix + link).lower())}) | | {meaning} |"
+        else:
+            default = "required" if field.is_required() else _word(field.get_default(call_default_factory=True))
+            yield f"| `{name}` | {kind(definition['properties'][name])} | {default} | {_text(field.description)} |"
+    for name, inner in sections.items():
+        yield from tables(inner, whole, f"{prefix}{_below(name, definition['properties'][name])}.")
+
+
+def _below(name: str, property: Mapping[str, Any]) -> str:
+    return f"{name}.<path>" if "additionalProperties" in property else name
+
+
+def kind(schema: Mapping[str, Any], several: bool = False) -> str:
+    """What a value may be, or ``several`` of them, in words."""
+    if "anyOf" in schema and isinstance(schema["anyOf"][0].get("type"), list):
+        return "plain values" if several else "a plain value, or a list of them"
+    if "anyOf" in schema:
+        return ", or ".join(dict.fromkeys(kind(option) for option in schema["anyOf"] if option.get("type") != "null"))
+    if "enum" in schema or "const" in schema:
+        words = [_word(word) for word in schema.get("enum", [schema.get("const")])]
+        return "true or false" if words[:2] == ["true", "false"] else " \\| ".join(words)
+    if "pattern" in schema:
+        return "`module:attribute`"
+    if schema.get("type") == "array":
+        inner = schema["prefixItems"][0] if "prefixItems" in schema else schema.get("items", {})
+        return f"a list of {kind(inner, True)}" + (f" ({len(schema['prefixItems'])})" if "prefixItems" in schema else "")
+    if schema.get("type") == "object":
+        return f"{'mappings' if several else 'a mapping'} to {kind(schema['additionalProperties'], True)}"
+    names = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
+    limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    bounds = [f"{sign} {_number(schema[limit])}" for limit, sign in limits.items() if limit in schema]
+    return " ".join([names.get(str(schema.get("type")), "a plain value"), ", ".join(bounds)]).strip()
+
+
+def _word(value: Any) -> str:
+    """A value as YAML has it; nothing for what is not given."""
+    if value is None or value in ({}, (), []):
+        return ""
+    if isinstance(value, tuple):
+        return ", ".join(map(_word, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def _text(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("``", "`").replace("|", "\\|")
+
+
+def main() -> None:
+    """Writes the files."""
+    for path, text in pages().items():
+        (DOCS / path).parent.mkdir(parents=True, exist_ok=True)
+        (DOCS / path).write_text(text, encoding="utf-8")
+        print(DOCS / path)
+
+
+if __name__ == "__main__":
+    main()

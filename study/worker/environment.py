@@ -1,0 +1,96 @@
+"""What a study ran on: commit and uncommitted changes, packages, hardware, command line."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import eisnn
+from eisnn.config.trial import NUMERICS_VERSION
+from eisnn.kernels.cpu import build
+from study import store
+
+PACKAGES = ("torch", "torchvision", "numpy", "ray", "optuna", "pandas", "scikit-learn", "scipy", "pydantic", "SQLAlchemy")
+MAX_DIFF = 200_000
+
+
+def describe() -> dict[str, Any]:
+    """The surroundings that can change a number, and the command line. ``key`` names them without command line and time."""
+    code = Path(eisnn.__file__).parent.parent
+    diff = _run("git", "-C", str(code), "diff", "HEAD", "--", "*.py", "*.cpp", "*.yaml")
+    surroundings = {
+        "commit": _run("git", "-C", str(code), "rev-parse", "HEAD").strip() or None,
+        "uncommitted_changes": diff[:MAX_DIFF],
+        "numerics": NUMERICS_VERSION,
+        "kernels": build.refused() or "on",
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "host": platform.node(),
+        "cpu": _cpu(),
+        "cpus": len(os.sched_getaffinity(0)),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "gpus": _run("nvidia-smi", "-L").splitlines() if shutil.which("nvidia-smi") else [],
+    }
+    key = hashlib.sha256(json.dumps(surroundings, sort_keys=True).encode()).hexdigest()[:8]
+    return {"key": key, "command": sys.argv, "time": store.now(), **surroundings}
+
+
+def record(folder: Path) -> str:
+    """Writes ``environment.json`` (earlier, different surroundings stay under ``earlier``); returns the present key."""
+    present = describe()
+    before = store.read_json(folder / "environment.json") or {}
+    earlier: Mapping[str, Any] = before.pop("earlier", {})
+    kept = {**earlier, before["key"]: before} if before.get("key") not in (None, present["key"]) else dict(earlier)
+    store.write_json(folder / "environment.json", {**present, "earlier": kept})
+    return str(present["key"])
+
+
+@functools.cache
+def code_key() -> str:
+    """Names the code that trains: eight digits over the sources of `eisnn` and `study`, wherever they lie. Read once per process, as
+    Python reads what it imports, and not before every trial."""
+    digest = hashlib.sha256()
+    for room in (Path(eisnn.__file__).parent, Path(__file__).parents[1]):
+        for path in sorted(path for ending in ("py", "cpp") for path in room.rglob(f"*.{ending}")):
+            digest.update(f"{room.name}/{path.relative_to(room)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def check_code(key: str | None) -> None:
+    """Raises OSError where this machine holds other code than the one that gave the order. ``key`` None: not to be checked."""
+    if key is not None and key != (here := code_key()):
+        where = f"{socket.gethostname()}:{Path(eisnn.__file__).parent.parent}"
+        raise OSError(f"{where} holds other code ({here}) than the machine of the command ({key}); update it, or share the folder")
+
+
+def _run(*command: str) -> str:
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False, errors="replace").stdout
+    return ""
+
+
+def _version(name: str) -> str | None:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(name)
+    return None
+
+
+def _cpu() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor()

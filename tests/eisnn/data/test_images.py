@@ -1,0 +1,205 @@
+"""CIFAR and TinyImageNet from small files in the original formats: right pixels, right labels, nothing foreign unpickled."""
+
+import hashlib
+import os
+import pickle
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from PIL import Image
+
+from eisnn.config.trial import DataConfig
+from eisnn.data import loading as data
+from eisnn.errors import DataError
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user-cache"))
+    monkeypatch.delenv("EISNN_DATA", raising=False)
+
+    def refuse(*args, **kwargs):
+        raise OSError("no network in tests")
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+
+
+def load(name, root, **options):
+    return data.load(DataConfig(name=name, root=str(root), **options), T=4)
+
+
+# --- CIFAR
+
+
+def batch(count, classes, seed, label):
+    random = np.random.default_rng(seed)
+    pixels = random.integers(0, 256, (count, 3072), dtype=np.uint8)
+    return {"data": pixels, label: [(seed + i) % classes for i in range(count)]}
+
+
+@pytest.fixture(params=["cifar10", "cifar100"])
+def cifar(request, tmp_path, monkeypatch):
+    """Files with as many images as needed; torchvision's table of checksums is that of these files."""
+    if request.param == "cifar10":
+        reader, count, classes, label = torchvision.datasets.CIFAR10, 40, 10, "labels"
+    else:
+        reader, count, classes, label = torchvision.datasets.CIFAR100, 1200, 100, "fine_labels"
+    folder = tmp_path / reader.base_folder
+    folder.mkdir()
+
+    def write(name, content):
+        (folder / name).write_bytes(pickle.dumps(content))
+        return [name, hashlib.md5((folder / name).read_bytes()).hexdigest()]
+
+    def write_all(table, seed):
+        return [write(name, batch(count, classes, seed + i, label)) for i, (name, _) in enumerate(table)]
+
+    monkeypatch.setattr(reader, "train_list", write_all(reader.train_list, 0))
+    monkeypatch.setattr(reader, "test_list", write_all(reader.test_list, 50))
+    key = reader.meta["key"]
+    name, checksum = write(reader.meta["filename"], {key: [str(i) for i in range(classes)]})
+    monkeypatch.setattr(reader, "meta", {"filename": name, "key": key, "md5": checksum})
+    return request.param, reader, tmp_path
+
+
+def test_cifar_is_read_as_torchvision_does(cifar):
+    name, reader, root = cifar
+    dataset = load(name, root)
+    for part, train in ((dataset.train, True), (dataset.test, False)):
+        expected = reader(root, train=train)
+        rows = range(len(expected)) if part.rows is None else part.rows.tolist()
+        assert torch.equal(part.images.permute(0, 2, 3, 1), torch.from_numpy(expected.data[rows]))
+        assert part.labels.tolist() == [expected.targets[i] for i in rows]
+    assert (dataset.classes, dataset.input_shape) == (10 if name == "cifar10" else 100, (3, 32, 32))
+    assert len(dataset.validation) * 9 == len(dataset.train)
+
+
+def test_cifar_is_found_when_the_root_is_its_own_folder(cifar):
+    name, reader, root = cifar
+    assert len(load(name, root / reader.base_folder).test) == (40 if name == "cifar10" else 1200)
+
+
+def test_a_foreign_pickle_is_named_and_never_executed(cifar):
+    name, reader, root = cifar
+    marker = root / "executed"
+
+    class Bomb:
+        def __reduce__(self):
+            return (os.mkdir, (str(marker),))
+
+    file = root / reader.base_folder / reader.test_list[0][0]
+    file.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(DataError, match=rf"{file} is truncated, corrupt or not the official file: its MD5 is .* It was not opened"):
+        load(name, root)
+    assert not marker.exists()
+
+
+def test_a_truncated_batch_is_named(cifar):
+    name, reader, root = cifar
+    file = root / reader.base_folder / reader.train_list[-1][0]
+    os.truncate(file, file.stat().st_size - 1)
+    with pytest.raises(DataError, match=f"{file} is truncated"):
+        load(name, root)
+
+
+def test_missing_cifar_says_where_and_how(tmp_path):
+    with pytest.raises(DataError) as error:
+        load("cifar10", tmp_path)
+    for part in (f"{tmp_path}/cifar-10-batches-py: no such folder", "cs.toronto.edu", "EISNN_DATA", "no network in tests"):
+        assert part in str(error.value)
+
+
+# --- TinyImageNet
+
+CLASSES = [f"n{10_000_000 + 7 * i}" for i in range(200)]
+
+
+def write_jpeg(file, seed):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    image = Image.fromarray(pixels).resize((64, 64), Image.Resampling.BICUBIC)
+    (image.convert("L") if seed % 10 == 3 else image).save(file)  # some of the real ones are grey, too
+
+
+@pytest.fixture(scope="module")
+def tiny_once(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "tiny-imagenet-200"
+    for label, wnid in enumerate(CLASSES):
+        for i in range(4):
+            write_jpeg(folder / "train" / wnid / "images" / f"{wnid}_{i}.JPEG", 1000 * label + i)
+    rows = []
+    for i, label in enumerate(np.random.default_rng(0).permutation(200)):
+        write_jpeg(folder / "val" / "images" / f"val_{i}.JPEG", 1_000_000 + i)
+        rows.append(f"val_{i}.JPEG\t{CLASSES[label]}\t0\t32\t44\t62\n")
+    (folder / "val" / "val_annotations.txt").write_text("".join(rows))
+    (folder / "wnids.txt").write_text("\n".join(reversed(CLASSES)) + "\n")  # in no order, as the real one
+    return folder.parent
+
+
+def test_tiny_imagenet_is_read_as_by_torchvision(tiny_once):
+    dataset = load("tiny_imagenet", tiny_once, validation_fraction=0.25)
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [600, 200, 200]
+    assert np.bincount(dataset.validation.labels).tolist() == [1] * 200
+    resize = torchvision.transforms.Compose([torchvision.transforms.Resize(32), torchvision.transforms.PILToTensor()])
+    reference = torchvision.datasets.ImageFolder(tiny_once / "tiny-imagenet-200" / "train", transform=resize)
+    for position in (0, 1, 599):
+        image, label = reference[int(dataset.train.rows[position])]
+        assert torch.equal(dataset.train.images[position], image)
+        assert dataset.train.labels[position] == label
+    seventh = resize(Image.open(tiny_once / "tiny-imagenet-200" / "val" / "images" / "val_7.JPEG").convert("RGB"))
+    assert torch.equal(dataset.test.images[7], seventh)
+    assert dataset.test.labels[7] == np.random.default_rng(0).permutation(200)[7]
+
+
+def test_tiny_imagenet_is_decoded_once(tiny_once, monkeypatch):
+    first = load("tiny_imagenet", tiny_once, validation_fraction=0.25)
+
+    def never(*args):
+        raise AssertionError("decoded twice")
+
+    monkeypatch.setattr("eisnn.data.images._small_image", never)
+    assert torch.equal(load("tiny_imagenet", tiny_once, validation_fraction=0.25).test.images, first.test.images)
+
+
+def altered(tiny_once, tmp_path):
+    """A copy of links, without the cache, of which single files may be replaced."""
+    for place, _, files in os.walk(tiny_once / "tiny-imagenet-200"):
+        copy = tmp_path / os.path.relpath(place, tiny_once)
+        copy.mkdir(parents=True)
+        for file in files:
+            os.symlink(os.path.join(place, file), copy / file)
+    return tmp_path / "tiny-imagenet-200"
+
+
+def test_a_truncated_jpeg_is_named(tiny_once, tmp_path):
+    folder = altered(tiny_once, tmp_path)
+    file = folder / "train" / CLASSES[0] / "images" / f"{CLASSES[0]}_1.JPEG"
+    content = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=f"{file} is missing, truncated or corrupt"):
+        load("tiny_imagenet", tmp_path)
+
+
+def test_a_missing_class_folder_is_named(tiny_once, tmp_path):
+    folder = altered(tiny_once, tmp_path)
+    os.rename(folder / "train" / CLASSES[5], folder / "train" / "elsewhere")
+    with pytest.raises(DataError, match=f"not complete: 1 folders have no .JPEG files, such as {folder}/train/{CLASSES[5]}/images"):
+        load("tiny_imagenet", folder)
+
+
+def test_an_unknown_class_in_the_annotations_is_named(tiny_once, tmp_path):
+    folder = altered(tiny_once, tmp_path)
+    table = folder / "val" / "val_annotations.txt"
+    lines = table.read_text().splitlines()
+    table.unlink()
+    table.write_text("\n".join([*lines[:2], lines[2].replace("n1", "x1"), *lines[3:]]))
+    with pytest.raises(DataError, match=r"val_annotations.txt, line 3: expected a file name, a tab and one of the classes"):
+        load("tiny_imagenet", folder)
+
+
+def test_missing_tiny_imagenet_says_where_and_how(tmp_path):
+    with pytest.raises(DataError, match=rf"(?s){tmp_path}/tiny-imagenet-200: no such folder.*cs231n.stanford.edu"):
+        load("tiny_imagenet", tmp_path)
