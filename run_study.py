@@ -13,21 +13,69 @@ from typing import Any
 import click
 
 # What a path that cannot be used raises; once trials run, errors are the study's to answer.
-NO_PLACE = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.EINVAL}
+NO_PLACE = {
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ELOOP,
+    errno.EINVAL,
+}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--space", type=click.Path(path_type=Path), help="The study file. The same command goes on with the study.")
-@click.option("--resume", type=click.Path(path_type=Path), help="A study's folder, such as results/ei_ablation: go on with it.")
-@click.option("--dry-run", is_flag=True, help="Say what would be trained, and what the design can show; train nothing.")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key of the study file, e.g. search.trials=4.")
+@click.option(
+    "--space",
+    type=click.Path(path_type=Path),
+    help="The study file. The same command goes on with the study.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    help="A study's folder, such as results/ei_ablation: go on with it.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what would be trained, and what the design can show; train nothing.",
+)
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a key of the study file, e.g. search.trials=4.",
+)
 @click.option("--name", help="Another name, and so another folder, for this study.")
-@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Where studies go.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Where studies go.",
+)
 @click.option("--fresh", is_flag=True, help="Move the study's old folder aside and start again.")
-@click.option("--max-concurrent", type=click.IntRange(min=1), help="At most so many trials at once; 1 is exactly repeatable.")
-@click.option("--address", envvar="RAY_ADDRESS", show_envvar=True, help="A Ray cluster: auto, or host:port; see docs/clusters.md.")
-@click.option("--smoke", is_flag=True, help="Two epochs, two search trials, two seeds, few images: does it work at all?")
-@click.option("--reproduce", metavar="ID", help="Train one trial of the study again, by its id, and compare.")
+@click.option(
+    "--max-concurrent",
+    type=click.IntRange(min=1),
+    help="At most so many trials at once; 1 is exactly repeatable.",
+)
+@click.option(
+    "--address",
+    envvar="RAY_ADDRESS",
+    show_envvar=True,
+    help="A Ray cluster: auto, or host:port; see docs/clusters.md.",
+)
+@click.option(
+    "--smoke",
+    is_flag=True,
+    help="Two epochs, two search trials, two seeds, few images: does it work at all?",
+)
+@click.option(
+    "--reproduce", metavar="ID", help="Train one trial of the study again, by its id, and compare."
+)
 @click.option("--schema", is_flag=True, help="Print the JSON schema of study files, for editors.")
 @click.version_option(package_name="eisnn-study")
 def main(**options: Any) -> None:
@@ -41,7 +89,9 @@ def _main(space: Path | None, resume: Path | None, schema: bool, **options: Any)
     if schema:
         return _print_schema()
     if (space is None) == (resume is None):
-        print("give one of --space STUDY.yaml and --resume results/STUDY; see --help", file=sys.stderr)
+        print(
+            "give one of --space STUDY.yaml and --resume results/STUDY; see --help", file=sys.stderr
+        )
         return 2
     from study.store.folder import StoreError, is_full
 
@@ -52,7 +102,9 @@ def _main(space: Path | None, resume: Path | None, schema: bool, **options: Any)
         return 2
     except OSError as error:
         impossible = error.errno in NO_PLACE
-        advice = "; no study can be kept there: give another --results or --name" if impossible else ""
+        advice = (
+            "; no study can be kept there: give another --results or --name" if impossible else ""
+        )
         print(f"{error.filename or 'error'}: {error.strerror or error}{advice}", file=sys.stderr)
         return 2 if impossible else 3 if is_full(error) else 1
 
@@ -103,7 +155,10 @@ def _report(folder: Path) -> int:
     except Exception as error:
         from study.store.folder import is_full
 
-        print(f"the report could not be made: {type(error).__name__}: {error}; try: python -m reports {folder}", file=sys.stderr)
+        print(
+            f"the report could not be made: {type(error).__name__}: {error}; try: python -m reports {folder}",
+            file=sys.stderr,
+        )
         return 3 if is_full(error) else 1
     return 0
 

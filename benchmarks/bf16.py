@@ -24,20 +24,40 @@ from eisnn.training.fit import fit
 CHANCE = 0.1
 
 
-def accuracy(net: str, rate: float, seed: int, precision: str, images: int, epochs: int) -> tuple[float, bool, float]:
+def accuracy(
+    net: str, rate: float, seed: int, precision: str, images: int, epochs: int
+) -> tuple[float, bool, float]:
     """Test accuracy with the last weights, whether the run came to its end, and seconds."""
     arch, layers = net.split("-")
     config = make_config(
         {
             "seed": seed,
-            "model": {"arch": arch, "layers": int(layers), "T": 4, "width": 0.25 if arch == "VGG" else 1.0},
-            "data": {"name": "fashion_mnist", "train_size": round(images / 0.9), "validation_fraction": 0.1},
-            "train": {"epochs": epochs, "learning_rate": rate, "weight_decay": 5e-4, "precision": precision},
+            "model": {
+                "arch": arch,
+                "layers": int(layers),
+                "T": 4,
+                "width": 0.25 if arch == "VGG" else 1.0,
+            },
+            "data": {
+                "name": "fashion_mnist",
+                "train_size": round(images / 0.9),
+                "validation_fraction": 0.1,
+            },
+            "train": {
+                "epochs": epochs,
+                "learning_rate": rate,
+                "weight_decay": 5e-4,
+                "precision": precision,
+            },
         }
     )
     start = time.process_time()
     try:
-        return fit(config, test=True, device="cpu")["test/accuracy"], True, time.process_time() - start
+        return (
+            fit(config, test=True, device="cpu")["test/accuracy"],
+            True,
+            time.process_time() - start,
+        )
     except Diverged:
         return CHANCE, False, time.process_time() - start
 
@@ -64,13 +84,22 @@ def main(net: str, rates: str, seeds: int, images: int, epochs: int) -> None:
             differences, ratios = [], []
             for seed in range(seeds):
                 (plain, whole, seconds), (half, ended, taken) = (
-                    accuracy(name, rate, seed, precision, images, epochs) for precision in ("float32", "bf16")
+                    accuracy(name, rate, seed, precision, images, epochs)
+                    for precision in ("float32", "bf16")
                 )
                 differences.append(100 * (half - plain))
                 ratios.append(taken / seconds)
-                marks = ("" if whole else " (float32 ended early)") + ("" if ended else " (bf16 ended early)")
-                print(f"{name} lr {rate:g} seed {seed}: {100 * plain:.1f} -> {100 * half:.1f} %{marks}", flush=True)
-            print(f"{name} lr {rate:g}: {interval(differences)}; bf16 takes {statistics.median(ratios):.2f} of the CPU time", flush=True)
+                marks = ("" if whole else " (float32 ended early)") + (
+                    "" if ended else " (bf16 ended early)"
+                )
+                print(
+                    f"{name} lr {rate:g} seed {seed}: {100 * plain:.1f} -> {100 * half:.1f} %{marks}",
+                    flush=True,
+                )
+            print(
+                f"{name} lr {rate:g}: {interval(differences)}; bf16 takes {statistics.median(ratios):.2f} of the CPU time",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

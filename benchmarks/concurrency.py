@@ -22,16 +22,34 @@ import sys
 import time
 from typing import Any
 
-CONFIGS = ("configs/EI-SNN/Digits-MLP8.yaml", "configs/EI-SNN/FashionMNIST-MLP4.yaml", "configs/EI-SNN/FashionMNIST-VGG8.yaml")
+CONFIGS = (
+    "configs/EI-SNN/Digits-MLP8.yaml",
+    "configs/EI-SNN/FashionMNIST-MLP4.yaml",
+    "configs/EI-SNN/FashionMNIST-VGG8.yaml",
+)
 
 
 class Trial:
     """A process that trains steps when told to."""
 
     def __init__(self, config: str, threads: int) -> None:
-        command = [sys.executable, "-m", "benchmarks.concurrency", "--worker", config, "--threads", str(threads)]
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.concurrency",
+            "--worker",
+            config,
+            "--threads",
+            str(threads),
+        ]
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": str(threads),
+            "MKL_NUM_THREADS": str(threads),
+        }
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
 
     def start(self, steps: int) -> None:
         assert self.process.stdin is not None
@@ -60,7 +78,10 @@ def turn(trials: list[Trial], steps: int) -> tuple[float, float]:
 
 
 def measure(config: str, cpus: int, seconds: float, rounds: int) -> dict[str, dict[str, Any]]:
-    ways = {f"1 x {cpus}": [Trial(config, cpus)], f"{cpus} x 1": [Trial(config, 1) for _ in range(cpus)]}
+    ways = {
+        f"1 x {cpus}": [Trial(config, cpus)],
+        f"{cpus} x 1": [Trial(config, 1) for _ in range(cpus)],
+    }
     ways[f"{2 * cpus} x 1"] = [*ways[f"{cpus} x 1"], *(Trial(config, 1) for _ in range(cpus))]
     reference = f"1 x {cpus}"
     try:
@@ -97,7 +118,10 @@ def worker(config: str, threads: int) -> None:
     shape, classes = SHAPES[given.data.name]
     model = build_model(with_shapes(given, shape, classes))
     torch.manual_seed(0)
-    x, y = torch.rand(given.train.batch_size, *shape), torch.randint(classes, (given.train.batch_size,))
+    x, y = (
+        torch.rand(given.train.batch_size, *shape),
+        torch.randint(classes, (given.train.batch_size,)),
+    )
     initialize(model, x, seed=0)
     optimizer = build_optimizer(model, given.train)
     for line in sys.stdin:
@@ -111,16 +135,28 @@ def table(report: dict[str, dict[str, dict[str, Any]]]) -> str:
     def ratio(values: list[float]) -> str:
         return f"{values[1]:.2f} [{values[0]:.2f}, {values[2]:.2f}]"
 
-    lines = ["| network | trials x threads | steps/s | pace | CPU ms/step | CPU |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| network | trials x threads | steps/s | pace | CPU ms/step | CPU |",
+        "|---|---|---|---|---|---|",
+    ]
     for config, ways in report.items():
         for name, row in ways.items():
-            cells = [config, name, f"{row['steps_per_second']:.1f}", ratio(row["pace"]), f"{row['cpu_ms_per_step']:.1f}", ratio(row["cpu"])]
+            cells = [
+                config,
+                name,
+                f"{row['steps_per_second']:.1f}",
+                ratio(row["pace"]),
+                f"{row['cpu_ms_per_step']:.1f}",
+                ratio(row["cpu"]),
+            ]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--configs", nargs="+", default=CONFIGS)
     parser.add_argument("--cpus", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=4.0)
@@ -132,7 +168,10 @@ def main(arguments: list[str] | None = None) -> None:
     if options.worker:
         worker(options.worker, options.threads)
         return
-    report = {config: measure(config, options.cpus, options.seconds, options.rounds) for config in options.configs}
+    report = {
+        config: measure(config, options.cpus, options.seconds, options.rounds)
+        for config in options.configs
+    }
     print(json.dumps(report) if options.json else table(report))
 
 

@@ -58,11 +58,27 @@ def write_study(folder: Path, study: str = STUDY) -> Path:
 
 def start(space: Path, *options: str, at: str = "") -> subprocess.Popen[bytes]:
     """The command, in a session of its own, its output beside the study file; ``at`` names a write to be killed at (crash_hooks)."""
-    environment = {**os.environ, "PYTHONPATH": f"{HOOKS}:{ROOT}", "PYTHONUNBUFFERED": "1", "CRASH_HOME": str(space.parent), "CRASH_AT": at}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{HOOKS}:{ROOT}",
+        "PYTHONUNBUFFERED": "1",
+        "CRASH_HOME": str(space.parent),
+        "CRASH_AT": at,
+    }
     (space.parent / "fired").unlink(missing_ok=True)
-    command = [sys.executable, str(ROOT / "run_study.py"), "--space", str(space), "--results", str(space.parent / "results"), *options]
+    command = [
+        sys.executable,
+        str(ROOT / "run_study.py"),
+        "--space",
+        str(space),
+        "--results",
+        str(space.parent / "results"),
+        *options,
+    ]
     with open(space.parent / "output.txt", "ab") as output:
-        return subprocess.Popen(command, stdout=output, stderr=output, env=environment, start_new_session=True)
+        return subprocess.Popen(
+            command, stdout=output, stderr=output, env=environment, start_new_session=True
+        )
 
 
 def run(space: Path, *options: str, timeout: float = 900.0) -> int:
@@ -86,8 +102,12 @@ def descendants(pid: int) -> list[tuple[int, str]]:
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 stat = (entry / "stat").read_text()
-                parents.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(int(entry.name))
-                commands[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                parents.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(
+                    int(entry.name)
+                )
+                commands[int(entry.name)] = (
+                    (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                )
     found, waiting = [], [pid]
     while waiting:
         for child in parents.get(waiting.pop(), ()):
@@ -101,8 +121,16 @@ def listening(pids: list[int]) -> set[str]:
     sockets = set()
     for pid in pids:
         with contextlib.suppress(OSError):
-            sockets |= {os.readlink(entry.path)[8:-1] for entry in os.scandir(f"/proc/{pid}/fd") if os.path.lexists(entry.path)}
-    lines = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+            sockets |= {
+                os.readlink(entry.path)[8:-1]
+                for entry in os.scandir(f"/proc/{pid}/fd")
+                if os.path.lexists(entry.path)
+            }
+    lines = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
     return {line[1].partition(":")[0] for line in lines if line[3] == "0A" and line[9] in sockets}
 
 
@@ -139,7 +167,9 @@ def kill_driver(process: subprocess.Popen[bytes]) -> list[int]:
 
 def kill_worker(process: subprocess.Popen[bytes]) -> bool:
     """One process that trains; False if there is none."""
-    workers = [pid for pid, command in descendants(process.pid) if command.startswith("ray::ImplicitFunc")]
+    workers = [
+        pid for pid, command in descendants(process.pid) if command.startswith("ray::ImplicitFunc")
+    ]
     if workers:
         kill(workers[0])
     return bool(workers)
@@ -151,7 +181,10 @@ def kill_worker(process: subprocess.Popen[bytes]) -> bool:
 def table(folder: Path, name: str) -> list[dict[str, str]]:
     """A table without the columns that clocks and memory meters fill."""
     with open(folder / name, newline="") as file:
-        return [{key: cell for key, cell in row.items() if key not in TIMING} for row in csv.DictReader(file)]
+        return [
+            {key: cell for key, cell in row.items() if key not in TIMING}
+            for row in csv.DictReader(file)
+        ]
 
 
 def equal(one: Path, other: Path) -> list[str]:
@@ -161,7 +194,9 @@ def equal(one: Path, other: Path) -> list[str]:
         first, second = table(one, name), table(other, name)
         if len(first) != len(second):
             differences.append(f"{name}: {len(first)} rows and {len(second)}")
-        differences += [f"{name}: {a} and {b}" for a, b in zip(first, second, strict=False) if a != b]
+        differences += [
+            f"{name}: {a} and {b}" for a, b in zip(first, second, strict=False) if a != b
+        ]
     return differences
 
 
@@ -170,12 +205,17 @@ def sound(folder: Path, *, search_trials: int = 5, seeds: int = 2, arms: int = 3
     rows = table(folder, "trials.csv")
     problems = []
     keys = [(row["arm"], row["kind"], row["number"]) for row in rows]
-    if len(set(keys)) != len(keys) or len({(row["arm"], row["kind"], row["id"]) for row in rows}) != len(rows):
+    if len(set(keys)) != len(keys) or len(
+        {(row["arm"], row["kind"], row["id"]) for row in rows}
+    ) != len(rows):
         problems.append("a trial is listed twice")
     if len(rows) != arms * (search_trials + seeds):
         problems.append(f"{len(rows)} trials instead of {arms * (search_trials + seeds)}")
     bad = [row for row in rows if row["state"] not in ("completed", "pruned", "diverged")]
-    problems += [f"{row['arm']} {row['kind']} {row['number']} is {row['state']}: {row['reason']}" for row in bad]
+    problems += [
+        f"{row['arm']} {row['kind']} {row['number']} is {row['state']}: {row['reason']}"
+        for row in bad
+    ]
     lines = table(folder, "epochs.csv")
     if len({(line["id"], line["epoch"]) for line in lines}) != len(lines):
         problems.append("an epoch is listed twice")
@@ -184,9 +224,14 @@ def sound(folder: Path, *, search_trials: int = 5, seeds: int = 2, arms: int = 3
 
 def agreement(one: Path, other: Path) -> tuple[list[str], int]:
     """The epochs of trials with the same id that differ between two studies, and how many there were to compare."""
-    first, second = ({(row["id"], row["epoch"]): row for row in table(folder, "epochs.csv")} for folder in (one, other))
+    first, second = (
+        {(row["id"], row["epoch"]): row for row in table(folder, "epochs.csv")}
+        for folder in (one, other)
+    )
     common = [key for key in first if key in second]
-    return [f"{key}: {first[key]} and {second[key]}" for key in common if first[key] != second[key]], len(common)
+    return [
+        f"{key}: {first[key]} and {second[key]}" for key in common if first[key] != second[key]
+    ], len(common)
 
 
 def histories(folder: Path) -> dict[str, list[str]]:
@@ -214,9 +259,17 @@ def again_of(home: Path) -> int:
 
 def repeated(home: Path, kills: int) -> list[str]:
     """What is wrong about that order: a step back, or more repetitions of one trial than kills."""
-    problems = [f"{name}: epochs begun in the order {epochs}" for name, epochs in begun(home).items() if epochs != sorted(epochs)]
+    problems = [
+        f"{name}: epochs begun in the order {epochs}"
+        for name, epochs in begun(home).items()
+        if epochs != sorted(epochs)
+    ]
     worst = max((len(epochs) - len(set(epochs)) for epochs in begun(home).values()), default=0)
-    return problems + ([f"{worst} epochs of one trial were trained twice by {kills} kills"] if worst > kills else [])
+    return problems + (
+        [f"{worst} epochs of one trial were trained twice by {kills} kills"]
+        if worst > kills
+        else []
+    )
 
 
 def retrained(before: dict[str, list[str]], folder: Path) -> list[str]:
@@ -227,7 +280,11 @@ def retrained(before: dict[str, list[str]], folder: Path) -> list[str]:
 
 # ---- the experiment -----------------------------------------------------------------------------------------------------
 
-KILLS: dict[str, Callable[[Any], Any]] = {"driver": kill_driver, "everything": kill_tree, "worker": kill_worker}
+KILLS: dict[str, Callable[[Any], Any]] = {
+    "driver": kill_driver,
+    "everything": kill_tree,
+    "worker": kill_worker,
+}
 
 
 def disturbed(space: Path, options: list[str], kills: int, rng: random.Random) -> list[str]:
@@ -261,7 +318,11 @@ def disturbed(space: Path, options: list[str], kills: int, rng: random.Random) -
 def _running(folder: Path) -> str:
     """What was going on, as the trials' folders say it."""
     states = [json.loads(path.read_text()) for path in (folder / "trials").glob("*/state.json")]
-    running = [f"{state['roles'][0]['arm']} {state['roles'][0]['kind']}" for state in states if state["state"] == "running"]
+    running = [
+        f"{state['roles'][0]['arm']} {state['roles'][0]['kind']}"
+        for state in states
+        if state["state"] == "running"
+    ]
     lines = sum(map(len, histories(folder).values()))
     return f"{lines} epochs on disk, {len(states) - len(running)} trials ended, running: {', '.join(running) or 'none'}"
 
@@ -275,7 +336,9 @@ WRITES = [  # FILE:MOMENT:N:VICTIM of crash_hooks; those of a study's first seco
 ]  # fmt: skip
 
 
-def disturbed_at_writes(space: Path, options: list[str], kills: int, rng: random.Random) -> list[str]:
+def disturbed_at_writes(
+    space: Path, options: list[str], kills: int, rng: random.Random
+) -> list[str]:
     """As `disturbed`, with the kills inside writes: takes the next of WRITES until the study ends or ``kills`` are done."""
     folder = space.parent / "results" / "crash"
     log: list[str] = []
@@ -293,10 +356,16 @@ def disturbed_at_writes(space: Path, options: list[str], kills: int, rng: random
         alone = at.endswith("self") and moment.endswith("worker")
         if not alone:
             process.wait(60)
-        journal = ", a journal was left" if not alone and (folder / "optuna.db-journal").exists() else ""
-        log.append(f"{time.monotonic() - began:7.1f} s  killed at {moment}{journal}; {_running(folder)}")
+        journal = (
+            ", a journal was left" if not alone and (folder / "optuna.db-journal").exists() else ""
+        )
+        log.append(
+            f"{time.monotonic() - began:7.1f} s  killed at {moment}{journal}; {_running(folder)}"
+        )
         print(log[-1], flush=True)
-        if alone:  # the study goes on; it is killed a little later, so that the next moment can be chosen
+        if (
+            alone
+        ):  # the study goes on; it is killed a little later, so that the next moment can be chosen
             log.append(
                 f"{time.monotonic() - began:7.1f} s  killed everything, {_wait_for_progress(process, folder, rng)}; {_running(folder)}"
             )
@@ -323,11 +392,15 @@ def _wait_for_progress(process: subprocess.Popen[bytes], folder: Path, rng: rand
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--concurrent", type=int, default=1)
-    parser.add_argument("--writes", action="store_true", help="kill inside writes, each kind of them once")
+    parser.add_argument(
+        "--writes", action="store_true", help="kill inside writes, each kind of them once"
+    )
     options = parser.parse_args()
     options.kills = len(WRITES) if options.writes else options.kills
     rng = random.Random(options.seed)
@@ -344,16 +417,26 @@ def main() -> None:
             kills = sum(" killed " in line for line in log)
             done += kills
             results = space.parent / "results" / "crash"
-            problems = [line for line in log if line.startswith("RETRAINED")] + sound(results) + repeated(space.parent, kills)
+            problems = (
+                [line for line in log if line.startswith("RETRAINED")]
+                + sound(results)
+                + repeated(space.parent, kills)
+            )
             different, compared = agreement(reference.parent / "results" / "crash", results)
-            problems += equal(reference.parent / "results" / "crash", results) if options.concurrent == 1 else different
+            problems += (
+                equal(reference.parent / "results" / "crash", results)
+                if options.concurrent == 1
+                else different
+            )
             failures += bool(problems)
             again = again_of(space.parent)
             print(f"round {rounds}: {log[-1]}; {kills} kills; epochs trained again: {again}; {compared} epochs compared with the "
                   f"undisturbed study; {'; '.join(problems[:5]) or 'nothing lost, doubled or different'}", flush=True)  # fmt: skip
             if problems:
                 print((space.parent / "output.txt").read_text()[-3000:], flush=True)
-        print(f"{done} kills in {rounds} studies; {failures} studies differ from the undisturbed one")
+        print(
+            f"{done} kills in {rounds} studies; {failures} studies differ from the undisturbed one"
+        )
         sys.exit(failures > 0)
 
 

@@ -48,7 +48,9 @@ class PlainResidual(nn.Module):
     def __init__(self, inputs: int, cells: int, stride: int) -> None:
         super().__init__()
         self.branch = nn.Sequential(Plain(inputs, cells, 3, stride), Plain(cells, cells, 3))
-        self.shortcut = Plain(inputs, cells, 1, stride) if stride != 1 or inputs != cells else nn.Identity()
+        self.shortcut = (
+            Plain(inputs, cells, 1, stride) if stride != 1 or inputs != cells else nn.Identity()
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.branch(x) + self.shortcut(x)
@@ -57,7 +59,9 @@ class PlainResidual(nn.Module):
 class Floor(nn.Module):
     """See the module's docstring."""
 
-    def __init__(self, arch: str, depth: int, T: int, shape: tuple[int, int, int], classes: int = 10) -> None:
+    def __init__(
+        self, arch: str, depth: int, T: int, shape: tuple[int, int, int], classes: int = 10
+    ) -> None:
         super().__init__()
         self.T = T
         layers: list[nn.Module] = []
@@ -81,7 +85,9 @@ class Floor(nn.Module):
         else:
             layers.append(Plain(channels, 64, 3))
             channels = 64
-            for stage, (cells, count) in enumerate(zip([64, 128, 256, 512], RESNET_TABLE[depth], strict=True)):
+            for stage, (cells, count) in enumerate(
+                zip([64, 128, 256, 512], RESNET_TABLE[depth], strict=True)
+            ):
                 for index in range(count):
                     layers.append(PlainResidual(channels, cells, 2 if stage and not index else 1))
                     channels = cells
@@ -104,12 +110,19 @@ class Spikingjelly(nn.Module):
 
         self.T = T
         self.cells = neuron.LIFNode(
-            tau=2.0, decay_input=False, v_reset=None, detach_reset=True, step_mode="m", surrogate_function=surrogate.Sigmoid(4.0)
+            tau=2.0,
+            decay_input=False,
+            v_reset=None,
+            detach_reset=True,
+            step_mode="m",
+            surrogate_function=surrogate.Sigmoid(4.0),
         )
 
     def forward(self, current: Tensor, shared: bool = False) -> Tensor:
         self.cells.reset()
-        steps = current.expand(self.T, *current.shape) if shared else current.unflatten(0, (self.T, -1))
+        steps = (
+            current.expand(self.T, *current.shape) if shared else current.unflatten(0, (self.T, -1))
+        )
         return self.cells(steps).flatten(0, 1)
 
 
@@ -128,7 +141,9 @@ class SnnTorch(nn.Module):
         potential = self.cells.reset_mem()
         spikes = []
         for t in range(self.T):
-            spike, potential = self.cells(current if shared else current.unflatten(0, (self.T, -1))[t], potential)
+            spike, potential = self.cells(
+                current if shared else current.unflatten(0, (self.T, -1))[t], potential
+            )
             spikes.append(spike)
         return torch.cat(spikes)
 
@@ -145,13 +160,30 @@ def plain(model: Network, neuron: type[nn.Module] | None = None) -> Network:
     return model
 
 
-def config_of(arch: str, layers: int, *, T: int = 4, norm: str = "ei", width: float = 1.0, size: int = 32) -> TrialConfig:
-    model = {"arch": arch, "layers": layers, "T": T, "norm": norm, "width": width, "input_shape": [3, size, size], "classes": 10}
+def config_of(
+    arch: str, layers: int, *, T: int = 4, norm: str = "ei", width: float = 1.0, size: int = 32
+) -> TrialConfig:
+    model = {
+        "arch": arch,
+        "layers": layers,
+        "T": T,
+        "norm": norm,
+        "width": width,
+        "input_shape": [3, size, size],
+        "classes": 10,
+    }
     return make_config({"model": model})
 
 
 def names() -> list[str]:
-    return ["ours", "readable", "floor", "bn", "bn readable", *(name for name in NEURONS if importlib.util.find_spec(name))]
+    return [
+        "ours",
+        "readable",
+        "floor",
+        "bn",
+        "bn readable",
+        *(name for name in NEURONS if importlib.util.find_spec(name)),
+    ]
 
 
 def make_step(name: str, arch: str, layers: int, batch: int, T: int = 4, **shape: Any) -> Step:
@@ -163,9 +195,13 @@ def make_step(name: str, arch: str, layers: int, batch: int, T: int = 4, **shape
     model: nn.Module
     if name == "floor":
         model = Floor(arch, layers, T, (3, size, size))
-        optimizer: torch.optim.Optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9, weight_decay=5e-4)
+        optimizer: torch.optim.Optimizer = torch.optim.SGD(
+            model.parameters(), lr=1e-4, momentum=0.9, weight_decay=5e-4
+        )
     else:
-        network = build_model(config_of(arch, layers, T=T, norm="bn" if name.startswith("bn") else "ei", **shape))
+        network = build_model(
+            config_of(arch, layers, T=T, norm="bn" if name.startswith("bn") else "ei", **shape)
+        )
         initialize(network, x, seed=0)
         if "readable" in name or name in NEURONS:
             network = plain(network, NEURONS.get(name))

@@ -30,7 +30,11 @@ from eisnn.training.fit import fit
 
 BASE: dict[str, dict[str, Any]] = {
     "model": {"arch": "MLP", "layers": 12, "T": 4},
-    "data": {"name": "fashion_mnist", "train_size": 11_111, "validation_fraction": 0.1},  # 10,000 to train on
+    "data": {
+        "name": "fashion_mnist",
+        "train_size": 11_111,
+        "validation_fraction": 0.1,
+    },  # 10,000 to train on
     "train": {"epochs": 5, "learning_rate": 0.01, "weight_decay": 5e-4},
 }
 
@@ -39,15 +43,25 @@ ARMS: dict[str, tuple[dict[str, Any], str, tuple[float, float]]] = {
     "everything": ({}, "75 %", (0.60, 0.85)),
     "no gradient scaling": ({"circuit.prop.grad_scale_exponent": 0.0}, "10 %", (0.0, 0.2)),
     "Kaiming weights": ({"circuit.init.scheme": "kaiming"}, "10 %", (0.0, 0.2)),
-    "epsilon 1e-6": ({"circuit.prop.stabiliser": "epsilon", "circuit.prop.epsilon": 1e-6}, "10.5 %", (0.0, 0.2)),
+    "epsilon 1e-6": (
+        {"circuit.prop.stabiliser": "epsilon", "circuit.prop.epsilon": 1e-6},
+        "10.5 %",
+        (0.0, 0.2),
+    ),
     "no stabiliser": ({"circuit.prop.stabiliser": "none"}, "NaN", (0.0, 0.2)),
-    "no straight-through": ({"circuit.prop.straight_through": False}, "as everything", (0.60, 0.85)),
+    "no straight-through": (
+        {"circuit.prop.straight_through": False},
+        "as everything",
+        (0.60, 0.85),
+    ),
 }
 
 
 def run_arm(overrides: dict[str, Any], seed: int) -> tuple[float | None, str]:
     """Test accuracy with the last weights and a remark, or None and why the run ended early."""
-    tree: dict[str, Any] = {section: dict(values) for section, values in BASE.items()} | {"seed": seed}
+    tree: dict[str, Any] = {section: dict(values) for section, values in BASE.items()} | {
+        "seed": seed
+    }
     for key, value in overrides.items():
         set_path(tree, key, value)
     try:
@@ -58,13 +72,24 @@ def run_arm(overrides: dict[str, Any], seed: int) -> tuple[float | None, str]:
 
 
 @click.command(help=__doc__.splitlines()[0])
-@click.option("--arm", "chosen", multiple=True, type=click.Choice(list(ARMS)), help="Run only this one (repeatable).")
+@click.option(
+    "--arm",
+    "chosen",
+    multiple=True,
+    type=click.Choice(list(ARMS)),
+    help="Run only this one (repeatable).",
+)
 @click.option("--seed", default=2025, show_default=True)
 @click.option("--threads", default=1, show_default=True)
 def main(chosen: tuple[str, ...], seed: int, threads: int) -> None:
     torch.set_num_threads(threads)
-    print(f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, {threads} thread(s), seed {seed}\n")
-    print("| arm | test accuracy | authors' code | agrees | seconds | remark |\n|---|---|---|---|---|---|", flush=True)
+    print(
+        f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, {threads} thread(s), seed {seed}\n"
+    )
+    print(
+        "| arm | test accuracy | authors' code | agrees | seconds | remark |\n|---|---|---|---|---|---|",
+        flush=True,
+    )
     agree = True
     for name in chosen or ARMS:
         overrides, expected, (low, high) = ARMS[name]
@@ -73,7 +98,10 @@ def main(chosen: tuple[str, ...], seed: int, threads: int) -> None:
         fits = low == 0.0 if accuracy is None else low <= accuracy <= high
         agree &= fits
         shown = "ended early" if accuracy is None else f"{100 * accuracy:.2f} %"
-        print(f"| {name} | {shown} | {expected} | {'yes' if fits else 'NO'} | {time.perf_counter() - start:.0f} | {remark} |", flush=True)
+        print(
+            f"| {name} | {shown} | {expected} | {'yes' if fits else 'NO'} | {time.perf_counter() - start:.0f} | {remark} |",
+            flush=True,
+        )
     sys.exit(0 if agree else 1)
 
 

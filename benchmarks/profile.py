@@ -26,7 +26,16 @@ SHARES = {
     "cells": ("_LIF", "LIFNode", "Leaky"),
     "optimiser": ("Optimizer.",),
     "data": ("augmentation",),
-    "maps": ("conv", "aten::mm", "aten::addmm", "aten::linear", "MmBackward", "AddmmBackward", "eisnn::map_both", "eisnn_map_both"),
+    "maps": (
+        "conv",
+        "aten::mm",
+        "aten::addmm",
+        "aten::linear",
+        "MmBackward",
+        "AddmmBackward",
+        "eisnn::map_both",
+        "eisnn_map_both",
+    ),
     "joining weights": ("aten::cat",),
 }
 
@@ -35,7 +44,10 @@ def share_of(event: Any) -> str:
     """That of the outermost event around this one that has one."""
     found = "the rest"
     while event is not None:
-        found = next((share for share, parts in SHARES.items() if any(part in event.name for part in parts)), found)
+        found = next(
+            (share for share, parts in SHARES.items() if any(part in event.name for part in parts)),
+            found,
+        )
         event = event.cpu_parent
     return found
 
@@ -56,7 +68,9 @@ def shares(step: Any, steps: int, batch: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--arch", default="VGG")
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--batch", type=int, default=64)
@@ -64,16 +78,27 @@ def main() -> None:
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--only", default="ours,readable,bn", help="variants, separated by commas; of: " + ", ".join(names()))
+    parser.add_argument(
+        "--only",
+        default="ours,readable,bn",
+        help="variants, separated by commas; of: " + ", ".join(names()),
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     keep_freed_memory()
     for name in options.only.split(","):
         shape = {} if name == "floor" else {"width": options.width}
-        spent = shares(make_step(name, options.arch, options.layers, options.batch, options.T, **shape), options.steps, options.batch)
+        spent = shares(
+            make_step(name, options.arch, options.layers, options.batch, options.T, **shape),
+            options.steps,
+            options.batch,
+        )
         total = sum(spent.values())
         parts = ", ".join(f"{share} {value / total:.0%}" for share, value in spent.items())
-        print(f"{name}, {options.arch}-{options.layers}, batch {options.batch}: {total:.1f} ms: {parts}", flush=True)
+        print(
+            f"{name}, {options.arch}-{options.layers}, batch {options.batch}: {total:.1f} ms: {parts}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

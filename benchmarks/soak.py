@@ -89,17 +89,28 @@ def watch(minutes: float, every: float) -> tuple[list[dict[str, float]], list[st
         (folder / "trial.yaml").write_text(TRIAL)
         (folder / "study.yaml").write_text(STUDY)
         (folder / "tmp").mkdir()
-        command = [sys.executable, str(ROOT / "run_study.py"), "--space", str(folder / "study.yaml"), "--results", str(folder / "results")]
+        command = [
+            sys.executable,
+            str(ROOT / "run_study.py"),
+            "--space",
+            str(folder / "study.yaml"),
+            "--results",
+            str(folder / "results"),
+        ]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder / "tmp")}
         with open(folder / "output.txt", "wb") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, start_new_session=True)
+            process = subprocess.Popen(
+                command, stdout=output, stderr=output, env=environment, start_new_session=True
+            )
         samples = []
         try:
             end = time.monotonic() + 60 * minutes
             while time.monotonic() < end:
                 time.sleep(every)
                 if process.poll() is not None:
-                    raise RuntimeError(f"the study ended with {process.returncode}:\n{(folder / 'output.txt').read_text()[-2000:]}")
+                    raise RuntimeError(
+                        f"the study ended with {process.returncode}:\n{(folder / 'output.txt').read_text()[-2000:]}"
+                    )
                 samples.append(sample(process.pid, folder / "tmp", folder / "results" / "soak"))
             started = [pid for pid, _ in descendants(process.pid)]
             process.send_signal(signal.SIGINT)
@@ -107,7 +118,9 @@ def watch(minutes: float, every: float) -> tuple[list[dict[str, float]], list[st
             time.sleep(5.0)
             left = [f"exit code {code}"] if code != 130 else []
             left += [f"process {pid}" for pid in started if Path(f"/proc/{pid}").exists()]
-            return samples, left + [f"temporary folder {path.name}" for path in (folder / "tmp").iterdir()]
+            return samples, left + [
+                f"temporary folder {path.name}" for path in (folder / "tmp").iterdir()
+            ]
         finally:
             kill_tree(process)
 
@@ -116,7 +129,9 @@ def slope(samples: list[dict[str, float]], name: str) -> float:
     """What is added per 100 trials: Theil and Sen's, the median over pairs of samples, which a single peak does not move."""
     points = [(one["trials"], one[name]) for one in samples]
     step = max(1, len(points) // 200)
-    pairs = [(a, b) for i, a in enumerate(points[::step]) for b in points[::step][i + 1 :] if b[0] > a[0]]
+    pairs = [
+        (a, b) for i, a in enumerate(points[::step]) for b in points[::step][i + 1 :] if b[0] > a[0]
+    ]
     return 100 * statistics.median((b[1] - a[1]) / (b[0] - a[0]) for a, b in pairs)
 
 
@@ -126,7 +141,9 @@ def draw(samples: list[dict[str, float]], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(len(BOUNDS), 1, figsize=(7, 1.6 * len(BOUNDS)), sharex=True, layout="constrained")
+    figure, axes = pyplot.subplots(
+        len(BOUNDS), 1, figsize=(7, 1.6 * len(BOUNDS)), sharex=True, layout="constrained"
+    )
     for axis, name in zip(axes, BOUNDS, strict=True):
         axis.plot([one["trials"] for one in samples], [one[name] for one in samples], lw=1)
         axis.set_ylabel(name, fontsize=7)
@@ -136,20 +153,34 @@ def draw(samples: list[dict[str, float]], path: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--every", type=float, default=2.0, help="seconds between samples")
     parser.add_argument("--png", type=Path)
     options = parser.parse_args(arguments)
     samples, left = watch(min(options.minutes, 20.0), options.every)
-    settled = [one for one in samples if one["trials"] >= samples[-1]["trials"] / 5 and one["workers"]]
-    print(f"{samples[-1]['trials']:.0f} trials in {options.minutes:g} minutes; per 100 trials after the first {settled[0]['trials']:.0f}:")
+    settled = [
+        one for one in samples if one["trials"] >= samples[-1]["trials"] / 5 and one["workers"]
+    ]
+    print(
+        f"{samples[-1]['trials']:.0f} trials in {options.minutes:g} minutes; per 100 trials after the first {settled[0]['trials']:.0f}:"
+    )
     shown = [settled[round(i * (len(settled) - 1) / 5)] for i in range(6)]
-    print(f"{'trials':18s}" + "".join(f"{one['trials']:9.0f}" for one in shown) + f"{'slope':>9s}{'bound':>8s}")
+    print(
+        f"{'trials':18s}"
+        + "".join(f"{one['trials']:9.0f}" for one in shown)
+        + f"{'slope':>9s}{'bound':>8s}"
+    )
     broken = left
     for name, bound in BOUNDS.items():
         grows = slope(settled, name)
-        print(f"{name:18s}" + "".join(f"{one[name]:9.1f}" for one in shown) + f"{grows:9.2f}{bound:8.2f}")
+        print(
+            f"{name:18s}"
+            + "".join(f"{one[name]:9.1f}" for one in shown)
+            + f"{grows:9.2f}{bound:8.2f}"
+        )
         if grows > bound:
             broken = [*broken, f"{name} grows by {grows:.2f} per 100 trials, over {bound}"]
     if options.png:

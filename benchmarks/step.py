@@ -26,7 +26,9 @@ from eisnn.training.memory import MemoryMeter
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
-def interleaved(steps: dict[str, Step], rounds: int, warm_up: int = 1, clock: str = "wall") -> dict[str, list[float]]:
+def interleaved(
+    steps: dict[str, Step], rounds: int, warm_up: int = 1, clock: str = "wall"
+) -> dict[str, list[float]]:
     """Seconds of each step in each round. On a busy machine the CPU time of one thread is steadier than the clock on the wall."""
     now = CLOCKS[clock]
     seconds: dict[str, list[float]] = {name: [] for name in steps}
@@ -39,19 +41,34 @@ def interleaved(steps: dict[str, Step], rounds: int, warm_up: int = 1, clock: st
     return seconds
 
 
-def summarise(seconds: dict[str, list[float]], reference: str = "floor") -> dict[str, dict[str, float]]:
+def summarise(
+    seconds: dict[str, list[float]], reference: str = "floor"
+) -> dict[str, dict[str, float]]:
     """Median milliseconds, and where the reference was measured, the median ratio to it."""
     rows = {}
     for name, own in seconds.items():
         rows[name] = {"ms": 1e3 * statistics.median(own)}
         if reference in seconds:
-            rows[name]["ratio"] = statistics.median(a / b for a, b in zip(own, seconds[reference], strict=True))
+            rows[name]["ratio"] = statistics.median(
+                a / b for a, b in zip(own, seconds[reference], strict=True)
+            )
     return rows
 
 
 def peak_memory(name: str, options: argparse.Namespace) -> float:
     """MB, from a fresh process."""
-    given = ["--arch", options.arch, "--layers", options.layers, "--batch", options.batch, "--T", options.T, "--threads", options.threads]
+    given = [
+        "--arch",
+        options.arch,
+        "--layers",
+        options.layers,
+        "--batch",
+        options.batch,
+        "--T",
+        options.T,
+        "--threads",
+        options.threads,
+    ]
     command = [sys.executable, "-m", "benchmarks.step", "--memory-of", name, *map(str, given)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
@@ -65,7 +82,9 @@ def memory_of(name: str, options: argparse.Namespace) -> float:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--arch", default="VGG")
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--batch", type=int, default=64)
@@ -84,7 +103,10 @@ def main(arguments: list[str] | None = None) -> None:
         return
     keep_freed_memory()
     chosen = options.only.split(",") if options.only else names()
-    steps = {name: make_step(name, options.arch, options.layers, options.batch, options.T) for name in chosen}
+    steps = {
+        name: make_step(name, options.arch, options.layers, options.batch, options.T)
+        for name in chosen
+    }
     rows = summarise(interleaved(steps, options.rounds, clock=options.clock))
     if not options.no_memory:
         for name in chosen:
@@ -97,11 +119,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def table(report: dict[str, Any]) -> str:
-    head = "{arch}-{layers}, batch {batch}, T {T}, {threads} threads, torch {torch}, kernels: {kernels}".format(**report)
+    head = "{arch}-{layers}, batch {batch}, T {T}, {threads} threads, torch {torch}, kernels: {kernels}".format(
+        **report
+    )
     lines = [head, "", "| step | ms | / floor | peak MB |", "|---|---|---|---|"]
     for name, row in report["rows"].items():
         ratio, peak = row.get("ratio"), row.get("peak_mb")
-        lines.append(f"| {name} | {row['ms']:.1f} | {'' if ratio is None else f'{ratio:.2f}'} | {'' if peak is None else f'{peak:.0f}'} |")
+        lines.append(
+            f"| {name} | {row['ms']:.1f} | {'' if ratio is None else f'{ratio:.2f}'} | {'' if peak is None else f'{peak:.0f}'} |"
+        )
     return "\n".join(lines)
 
 

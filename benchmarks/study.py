@@ -57,7 +57,9 @@ train: {epochs: 1, batch_size: 50, learning_rate: 0.01, warmup_epochs: 0}
 """
 
 
-Look = Callable[[float, int], Any]  # seconds since a command's start, bytes that it has written to the terminal
+Look = Callable[
+    [float, int], Any
+]  # seconds since a command's start, bytes that it has written to the terminal
 
 
 def watched(command: list[str], look: Look = lambda now, written: None) -> tuple[float, float]:
@@ -72,7 +74,9 @@ def watched(command: list[str], look: Look = lambda now, written: None) -> tuple
         seconds = time.perf_counter() - start
         if process.returncode != 0:
             output.seek(0)
-            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{output.read().decode()[-3000:]}")
+            raise RuntimeError(
+                f"{' '.join(command)} ended with {process.returncode}:\n{output.read().decode()[-3000:]}"
+            )
     return seconds, peak
 
 
@@ -109,7 +113,9 @@ def of_a_study(folder: Path, trials: int) -> dict[str, float]:
     assert [row["state"] for row in rows] == ["completed"] * trials, rows
     training = {row["id"]: float(row["seconds_per_epoch"]) * int(row["epochs"]) for row in rows}
     order = sorted(begun, key=lambda name: begun[name])
-    between = [begun[b] - begun[a] - training[a] for a, b in itertools.pairwise(order[1:])]  # the first one loads the data
+    between = [
+        begun[b] - begun[a] - training[a] for a, b in itertools.pairwise(order[1:])
+    ]  # the first one loads the data
     last = begun[order[-1]] + training[order[-1]] + statistics.median(between)
     return {
         "first trial": begun[order[0]], "first epoch": first_epoch[0], "trial": statistics.median(between), "end": total - last,
@@ -138,7 +144,15 @@ def of_a_checkpoint(folder: Path, rounds: int = 30) -> dict[str, float]:
         start = time.perf_counter()
         save_checkpoint(path, {"model": model.state_dict(), "optimizer": optimizer.state_dict()})
         saved = time.perf_counter()
-        history.add({"epoch": epoch, "train/loss": 1 / epoch, "val/accuracy": 0.5, "val/loss": 1.0, "seconds": 1.0})
+        history.add(
+            {
+                "epoch": epoch,
+                "train/loss": 1 / epoch,
+                "val/accuracy": 0.5,
+                "val/loss": 1.0,
+                "seconds": 1.0,
+            }
+        )
         reported = time.perf_counter()
         with open(folder / "raw", "wb") as file:
             file.write(bytes(path.stat().st_size))
@@ -147,7 +161,9 @@ def of_a_checkpoint(folder: Path, rounds: int = 30) -> dict[str, float]:
         times["raw write"].append(time.perf_counter() - reported)
         times["checkpoint"].append(saved - start)
         times["report"].append(reported - start)
-    return {name: 1e3 * statistics.median(taken) for name, taken in times.items()} | {"checkpoint MB": path.stat().st_size / 2**20}
+    return {name: 1e3 * statistics.median(taken) for name, taken in times.items()} | {
+        "checkpoint MB": path.stat().st_size / 2**20
+    }
 
 
 def of_the_kernels(folder: Path) -> dict[str, float]:
@@ -155,7 +171,11 @@ def of_the_kernels(folder: Path) -> dict[str, float]:
     environment = {**os.environ, "EISNN_CACHE": str(folder)}
     command = [sys.executable, "-c", load]
     return {
-        name: float(subprocess.run(command, cwd=HOME, env=environment, capture_output=True, text=True, check=True).stdout)
+        name: float(
+            subprocess.run(
+                command, cwd=HOME, env=environment, capture_output=True, text=True, check=True
+            ).stdout
+        )
         for name in ("first kernel", "import kernels")
     }
 
@@ -168,16 +188,24 @@ def measure(trials: int) -> dict[str, float]:
         warm = folder / "warm"  # kernels, byte code, the page cache
         warm.mkdir()
         watched(command_of(warm, "", 1))
-        return figures | of_a_study(folder, trials) | of_a_checkpoint(folder) | of_the_kernels(folder)
+        return (
+            figures | of_a_study(folder, trials) | of_a_checkpoint(folder) | of_the_kernels(folder)
+        )
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     figures = measure(options.trials)
-    print(json.dumps(figures) if options.json else "\n".join(f"{name:16s} {value:8.3g}" for name, value in figures.items()))
+    print(
+        json.dumps(figures)
+        if options.json
+        else "\n".join(f"{name:16s} {value:8.3g}" for name, value in figures.items())
+    )
 
 
 if __name__ == "__main__":

@@ -15,22 +15,51 @@ from eisnn.errors import CheckpointError, DataError, Diverged
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.option("--scratch", metavar="CONFIG", help="Train the network that a config file describes.")
-@click.option("--resume", metavar="CHECKPOINT", help="Go on with an interrupted run (its checkpoint.pt, or the folder that holds it).")
-@click.option("--evaluate", metavar="CHECKPOINT", help="Measure saved weights on the test set: ours, or the authors' .pth / .safetensors.")
-@click.option("--config", metavar="CONFIG", help="With --evaluate: the network and the data, for files that do not say.")
-@click.option("--export", metavar="FILE", help="With --evaluate: also write the weights as safetensors, their config inside.")
-@click.option("--output", metavar="FOLDER", help="Where a new run goes. Default: results/single/<config name>-<trial id>.")
+@click.option(
+    "--resume",
+    metavar="CHECKPOINT",
+    help="Go on with an interrupted run (its checkpoint.pt, or the folder that holds it).",
+)
+@click.option(
+    "--evaluate",
+    metavar="CHECKPOINT",
+    help="Measure saved weights on the test set: ours, or the authors' .pth / .safetensors.",
+)
+@click.option(
+    "--config",
+    metavar="CONFIG",
+    help="With --evaluate: the network and the data, for files that do not say.",
+)
+@click.option(
+    "--export",
+    metavar="FILE",
+    help="With --evaluate: also write the weights as safetensors, their config inside.",
+)
+@click.option(
+    "--output",
+    metavar="FOLDER",
+    help="Where a new run goes. Default: results/single/<config name>-<trial id>.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="In place of the config's seed.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto: a GPU if there is one.")
+@click.option(
+    "--device", default="auto", show_default=True, help="cpu, cuda, or auto: a GPU if there is one."
+)
 @click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: all cores.")
-@click.option("--log", type=click.IntRange(0, 2), default=0, help="1: diagnostics per layer and epoch; 2: also distributions.")
+@click.option(
+    "--log",
+    type=click.IntRange(0, 2),
+    default=0,
+    help="1: diagnostics per layer and epoch; 2: also distributions.",
+)
 def command(
     scratch: str | None, resume: str | None, evaluate: str | None, config: str | None, export: str | None, output: str | None,
     seed: int | None, device: str, threads: int | None, log: int,
 ) -> None:  # fmt: skip
     """Train one E-I spiking network (or a baseline), or measure a saved one."""
     if sum(option is not None for option in (scratch, resume, evaluate)) != 1:
-        raise ConfigError("give one of --scratch CONFIG, --resume CHECKPOINT, --evaluate CHECKPOINT")
+        raise ConfigError(
+            "give one of --scratch CONFIG, --resume CHECKPOINT, --evaluate CHECKPOINT"
+        )
     import torch
 
     from eisnn.config.user_code import look_in
@@ -49,7 +78,11 @@ def command(
         chosen = load_config(scratch)
         if seed is not None:
             chosen = chosen.model_copy(update={"seed": seed})
-        folder = Path(output) if output else Path("results/single") / f"{Path(scratch).stem}-{trial_id(chosen)}"
+        folder = (
+            Path(output)
+            if output
+            else Path("results/single") / f"{Path(scratch).stem}-{trial_id(chosen)}"
+        )
         train(chosen, folder, device, log)
 
 
@@ -63,7 +96,9 @@ def train(config: TrialConfig, folder: Path, device: str, log: int) -> None:
     from eisnn.training.fit import fit, pick_device
 
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "config.yaml", yaml.safe_dump(resolved(config), sort_keys=False).encode())
+    write_atomically(
+        folder / "config.yaml", yaml.safe_dump(resolved(config), sort_keys=False).encode()
+    )
     checkpoint = folder / "checkpoint.pt"
     for note in notes(resolved(config)):
         click.echo(note)
@@ -80,7 +115,13 @@ def train(config: TrialConfig, folder: Path, device: str, log: int) -> None:
         )
 
     final = fit(
-        config, report=report, resume_from=checkpoint, checkpoint_to=checkpoint, test=True, device=device, **log_options(log, folder)
+        config,
+        report=report,
+        resume_from=checkpoint,
+        checkpoint_to=checkpoint,
+        test=True,
+        device=device,
+        **log_options(log, folder),
     )
     click.echo(
         f"test accuracy {final['test/accuracy']:.2%} (last epoch), {final['test/accuracy_best']:.2%} (best validation epoch,"
@@ -89,7 +130,9 @@ def train(config: TrialConfig, folder: Path, device: str, log: int) -> None:
 
 
 def log_options(log: int, folder: Path) -> dict[str, Any]:
-    return {"diagnose": ("off", "scalars", "distributions")[log], "diagnose_to": folder} if log else {}
+    return (
+        {"diagnose": ("off", "scalars", "distributions")[log], "diagnose_to": folder} if log else {}
+    )
 
 
 def describe(config: TrialConfig) -> str:
@@ -111,7 +154,9 @@ def measure(path: Path, config: str | None, device: str, export: str | None) -> 
     for name, split in (("validation", data.validation), ("test", data.test)):
         outcome = evaluate(model, to_device(split, place), dtype=next(model.parameters()).dtype)
         rate = f" firing rate {outcome.mean_rate:.3f}," if outcome.rates else ""
-        click.echo(f"{name}: accuracy {outcome.accuracy:.2%}, loss {outcome.loss:.4f},{rate} n = {len(split)} images")
+        click.echo(
+            f"{name}: accuracy {outcome.accuracy:.2%}, loss {outcome.loss:.4f},{rate} n = {len(split)} images"
+        )
     if export is not None:
         export_safetensors(model, export)
         click.echo(f"weights and config written to {export}")

@@ -12,17 +12,55 @@ FORMATS = "html,csv,md,tex,parquet,png,pdf"
 
 
 @click.command()
-@click.argument("folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
-@click.option("--baseline", metavar="ARM", help="Compare every arm with this one too; the study file's by default.")
-@click.option("--reference", metavar="ARM", help="Compare every arm with this one; the study file's by default.")
-@click.option("--pair", "pairs", nargs=2, multiple=True, metavar="ARM ARM", help="Compare these two; instead of the study file's pairs.")
-@click.option("--formats", metavar="LIST", default=FORMATS, show_default=True, help="Which files to write, by commas.")
+@click.argument(
+    "folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "--baseline",
+    metavar="ARM",
+    help="Compare every arm with this one too; the study file's by default.",
+)
+@click.option(
+    "--reference",
+    metavar="ARM",
+    help="Compare every arm with this one; the study file's by default.",
+)
+@click.option(
+    "--pair",
+    "pairs",
+    nargs=2,
+    multiple=True,
+    metavar="ARM ARM",
+    help="Compare these two; instead of the study file's pairs.",
+)
+@click.option(
+    "--formats",
+    metavar="LIST",
+    default=FORMATS,
+    show_default=True,
+    help="Which files to write, by commas.",
+)
 @click.option("--metric", metavar="NAME", help="A column of trials.csv; test/accuracy by default.")
 @click.option(
-    "--at", type=click.Choice(["last", "best"]), default="last", show_default=True, help="Weights of the last or the best validation epoch."
+    "--at",
+    type=click.Choice(["last", "best"]),
+    default="last",
+    show_default=True,
+    help="Weights of the last or the best validation epoch.",
 )
-@click.option("--alpha", type=float, metavar="LEVEL", help="Level of the tests; 1 - alpha is the intervals' confidence.")
-@click.option("--interval", type=click.Choice(["t", "bootstrap"]), default="t", show_default=True, help="Kind of confidence interval.")
+@click.option(
+    "--alpha",
+    type=float,
+    metavar="LEVEL",
+    help="Level of the tests; 1 - alpha is the intervals' confidence.",
+)
+@click.option(
+    "--interval",
+    type=click.Choice(["t", "bootstrap"]),
+    default="t",
+    show_default=True,
+    help="Kind of confidence interval.",
+)
 def main(folders: tuple[Path, ...], formats: str, interval: str, **options: Any) -> None:
     """Write report/index.html, tables and figures into the study's folder, and print the main table."""
     from reports.analysis.collect import StudyError

@@ -21,7 +21,9 @@ def dry_run(plan: Plan, folder: Path) -> Iterator[str]:
     tell what an epoch takes and how far seeds differ."""
     sizes = disk.weights(plan)
     rows = _rows(plan, folder)
-    yield "\n".join([*_arms(plan), *own_code.notes(plan), "", *_trials(plan), *time_left(plan, rows)])
+    yield "\n".join(
+        [*_arms(plan), *own_code.notes(plan), "", *_trials(plan), *time_left(plan, rows)]
+    )
     shown = [*power(plan), *_spread(plan, rows)]
     yield "\n".join([disk.text(plan, folder, rows, sizes()), "", *shown])
 
@@ -30,14 +32,22 @@ def _rows(plan: Plan, folder: Path) -> dict[tuple[str, str, int], dict[str, Any]
     """``trials.csv`` of the arms that the plan has, with None for what is missing."""
     frame = store.trials_frame(folder).astype(object)
     records = frame.where(frame.notna(), None).to_dict("records")
-    return {(row["arm"], row["kind"], int(row["number"])): row for row in records if row["arm"] in plan.by_name}  # type: ignore[misc]
+    rows: dict[tuple[str, str, int], dict[str, Any]] = {}
+    for row in records:
+        if row["arm"] in plan.by_name:
+            rows[row["arm"], row["kind"], int(row["number"])] = {
+                str(key): value for key, value in row.items()
+            }
+    return rows
 
 
 def _arms(plan: Plan) -> list[str]:
     lines = [f"{plan.spec.name}: {len(plan.arms)} arms"]
     for arm in plan.arms:
         change = ", ".join(f"{path}: {value}" for path, value in arm.overrides.items())
-        lines.append(f"  {arm.name} ({arm.role}): {arm.base}" + (f" with {change}" if change else ""))
+        lines.append(
+            f"  {arm.name} ({arm.role}): {arm.base}" + (f" with {change}" if change else "")
+        )
         lines += [f"    {line}" for line in _space(plan, arm)]
     return lines
 
@@ -47,9 +57,14 @@ def _space(plan: Plan, arm: Arm) -> list[str]:
     if arm.tuned:
         lines.append(f"searches {', '.join(arm.space)}")
     elif plan.spec.tune == "reference" and plan.spec.tuned:
-        lines.append(f"takes the values chosen for {plan.reference.name} for {', '.join(arm.space) or 'nothing'}")
+        lines.append(
+            f"takes the values chosen for {plan.reference.name} for {', '.join(arm.space) or 'nothing'}"
+        )
     else:
-        lines.append("is not searched: " + ("it has no parameter to search" if plan.spec.tuned else "tune: none, or no search"))
+        lines.append(
+            "is not searched: "
+            + ("it has no parameter to search" if plan.spec.tuned else "tune: none, or no search")
+        )
     return lines + [f"without {path}: {why}" for path, why in arm.left_out.items()]
 
 
@@ -68,10 +83,16 @@ def _trials(plan: Plan) -> list[str]:
     ]
     counts = {search[arm.name] for arm in tuned}
     if len(counts) > 1:
-        lines.append(f"note: the grids differ in size ({', '.join(map(str, sorted(counts)))} points), and so do the searches")
+        lines.append(
+            f"note: the grids differ in size ({', '.join(map(str, sorted(counts)))} points), and so do the searches"
+        )
     budget = {name: limit for name, limit in plan.spec.budget if limit is not None}
     if budget:
-        lines.append("budget: " + ", ".join(f"{limit:g} {name}" for name, limit in budget.items()) + ", replicates first")
+        lines.append(
+            "budget: "
+            + ", ".join(f"{limit:g} {name}" for name, limit in budget.items())
+            + ", replicates first"
+        )
     return lines
 
 
@@ -80,14 +101,20 @@ def time_left(plan: Plan, rows: estimate.Rows) -> list[str]:
     pace = estimate.paces(plan, rows)
     if pace is None:
         return ["time: no measurement yet; the first trials give one, and this command then tells"]
-    known = ", ".join(f"{name} {item.seconds:.3g} s ({item.trials})" for name, item in pace.items() if item.trials)
+    known = ", ".join(
+        f"{name} {item.seconds:.3g} s ({item.trials})" for name, item in pace.items() if item.trials
+    )
     missing = [name for name, item in pace.items() if not item.trials]
     lines = ["an epoch takes (mean over so many trials): " + known]
     if missing:
         lines.append(f"  not measured, taken as the slowest: {', '.join(missing)}")
     at_once = max(1, int(len(os.sched_getaffinity(0)) / plan.spec.resources.cpu))
     one, many = (estimate.seconds_left(plan, rows, {}, number) or 0.0 for number in (1, at_once))
-    fits = f", {estimate.duration(many)} with {at_once} at once (the CPUs of this machine)" if at_once > 1 else ""
+    fits = (
+        f", {estimate.duration(many)} with {at_once} at once (the CPUs of this machine)"
+        if at_once > 1
+        else ""
+    )
     return [*lines, f"left: {estimate.duration(one)} with one trial at a time{fits}"]
 
 
@@ -98,17 +125,27 @@ def power(plan: Plan) -> list[str]:
     """The smallest p-value that the seeds can reach, and the difference that they would probably detect, for each family of tests."""
     seeds, pairs = len(plan.seeds), len(plan.spec.report.pairs)
     if seeds < 2:
-        return [f"{seeds} seed{'s' * (seeds != 1)}: no interval and no test; give replicate.seeds of at least 2"]
+        return [
+            f"{seeds} seed{'s' * (seeds != 1)}: no interval and no test; give replicate.seeds of at least 2"
+        ]
     both = f" and {plan.baseline.name}" if plan.baseline is not plan.reference else ""
     lines = _family(plan, _comparisons(plan), f"comparisons with {plan.reference.name}{both}")
     return lines + (_family(plan, pairs, "planned comparison" + "s" * (pairs > 1)) if pairs else [])
 
 
 def _family(plan: Plan, comparisons: int, what: str) -> list[str]:
-    seeds, alpha, strictest = len(plan.seeds), 1 - plan.spec.report.confidence, strictest_alpha(plan, comparisons)
+    seeds, alpha, strictest = (
+        len(plan.seeds),
+        1 - plan.spec.report.confidence,
+        strictest_alpha(plan, comparisons),
+    )
     smallest, detected = 2.0 ** (1 - seeds), detectable(seeds, strictest)
     needed = math.ceil(1 - math.log2(strictest))
-    enough = f"enough for {alpha:.3g}" if smallest <= strictest else f"a single difference needs {strictest:.3g} or less: {needed} seeds"
+    enough = (
+        f"enough for {alpha:.3g}"
+        if smallest <= strictest
+        else f"a single difference needs {strictest:.3g} or less: {needed} seeds"
+    )
     return [
         f"{seeds} paired seeds, {comparisons} {what} ({plan.spec.report.correction} correction):",
         f"  the smallest p of a test on ranks or signs is 2^(1 - {seeds}) = {smallest:.4g}; {enough}",
@@ -138,12 +175,22 @@ def _spread(plan: Plan, rows: estimate.Rows) -> list[str]:
         if kind == "replicate" and row.get("test/accuracy") is not None:
             accuracy[arm][row["seed"]] = 100 * float(row["test/accuracy"])
     for name, values in accuracy.items():
-        pairs = [value - accuracy[reference][seed] for seed, value in values.items() if seed in accuracy[reference]]
+        pairs = [
+            value - accuracy[reference][seed]
+            for seed, value in values.items()
+            if seed in accuracy[reference]
+        ]
         if name != reference and len(pairs) > 1 and len(plan.seeds) > 1:
             spread = statistics.stdev(pairs)
             found = detectable(len(plan.seeds), strictest_alpha(plan, _comparisons(plan))) * spread
-            lines.append(f"    {name}: {found:.2f} points, where differences have a spread of {spread:.2f} (n = {len(pairs)})")
-    return [f"  with the spread of the replicates so far, of a difference from {reference}:", *lines] if lines else []
+            lines.append(
+                f"    {name}: {found:.2f} points, where differences have a spread of {spread:.2f} (n = {len(pairs)})"
+            )
+    return (
+        [f"  with the spread of the replicates so far, of a difference from {reference}:", *lines]
+        if lines
+        else []
+    )
 
 
 def detectable(seeds: int, alpha: float, wanted: float = 0.8) -> float:

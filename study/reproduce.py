@@ -27,12 +27,18 @@ def reproduce(request: Request, identity: str) -> int:
     folder = store.trial_folder(study, identity)
     if not identity.isalnum() or not (folder / "config.yaml").exists():
         known = ", ".join(sorted(path.name for path in (study / "trials").glob("*"))[:8])
-        raise ConfigError(f"--reproduce {identity}: no such trial in {study}; its trials: {known or 'none'}, ...")
+        raise ConfigError(
+            f"--reproduce {identity}: no such trial in {study}; its trials: {known or 'none'}, ..."
+        )
     before, history = store.finished_state(folder, tested=False), store.read_history(folder)
     if before is None or history is None:
-        raise ConfigError(f"--reproduce {identity}: this trial has not ended; go on with the study first")
+        raise ConfigError(
+            f"--reproduce {identity}: this trial has not ended; go on with the study first"
+        )
     resources = plan.spec.resources
-    portion = Portion(resources.cpu, 0.0 if resources.gpu == "auto" else float(resources.gpu), resources.memory_gb)
+    portion = Portion(
+        resources.cpu, 0.0 if resources.gpu == "auto" else float(resources.gpu), resources.memory_gb
+    )
     with tempfile.TemporaryDirectory(prefix="eisnn-reproduce-") as temporary:
         job = {
             "id": identity, "folder": str(Path(temporary) / identity), "config": resolved(load_config(folder / "config.yaml")),
@@ -42,7 +48,9 @@ def reproduce(request: Request, identity: str) -> int:
         rows: list[Mapping[str, Any]] = []
         after = run(job, rows.append)
     differences = [*_surroundings(study, before), *_epochs(history, rows), *_metrics(before, after)]
-    print(f"{identity}: {before['state']} after {before['epochs']} epochs; again: {after['state']} after {after['epochs']}")
+    print(
+        f"{identity}: {before['state']} after {before['epochs']} epochs; again: {after['state']} after {after['epochs']}"
+    )
     different = [line for line in differences if not line.startswith("note")]
     print("\n".join(differences + ([] if different else ["every number is equal"])))
     return 3 if different else 0
@@ -51,24 +59,41 @@ def reproduce(request: Request, identity: str) -> int:
 def _surroundings(study: Path, state: Mapping[str, Any]) -> list[str]:
     """What is different about this machine and code, which may explain a difference."""
     recorded = store.read_json(study / "environment.json") or {}
-    then = recorded if recorded.get("key") == state.get("environment") else recorded.get("earlier", {}).get(state.get("environment"))
+    then = (
+        recorded
+        if recorded.get("key") == state.get("environment")
+        else recorded.get("earlier", {}).get(state.get("environment"))
+    )
     now = environment.describe()
     names = ("commit", "uncommitted_changes", "packages", "python", "cpu", "host")
-    return [f"note: {name} differs from when it was trained" for name in names if then and then.get(name) != now[name]]
+    return [
+        f"note: {name} differs from when it was trained"
+        for name in names
+        if then and then.get(name) != now[name]
+    ]
 
 
 def _epochs(before: list[dict[str, float]], after: list[Mapping[str, Any]]) -> list[str]:
     lines = []
     for old, new in zip(before, after, strict=False):
-        unequal = [name for name in old if name not in TIMED and not _equal(old[name], new.get(name))]
-        lines += [f"epoch {old['epoch']:g}: {name} was {old[name]!r}, is {new.get(name)!r}" for name in unequal]
+        unequal = [
+            name for name in old if name not in TIMED and not _equal(old[name], new.get(name))
+        ]
+        lines += [
+            f"epoch {old['epoch']:g}: {name} was {old[name]!r}, is {new.get(name)!r}"
+            for name in unequal
+        ]
     return lines
 
 
 def _metrics(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     if before["state"] == "pruned":
         return []  # it was stopped; the epochs that it had are compared
-    lines = [] if before["state"] == after["state"] else [f"state was {before['state']}, is {after['state']}: {after['reason']}"]
+    lines = (
+        []
+        if before["state"] == after["state"]
+        else [f"state was {before['state']}, is {after['state']}: {after['reason']}"]
+    )
     old, new = before["metrics"], after["metrics"]
     names = [name for name in old if name not in TIMED and not _equal(old[name], new.get(name))]
     return lines + [f"{name} was {old[name]!r}, is {new.get(name)!r}" for name in names]

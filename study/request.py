@@ -54,7 +54,9 @@ def from_file(path: Path, **options: Any) -> Request:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: must be UTF-8 text, but byte {error.start} is not") from None
     except OSError as error:
-        raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}; give the path of a study file") from None
+        raise ConfigError(
+            f"{path}: {(error.strerror or str(error)).lower()}; give the path of a study file"
+        ) from None
     return Request(text, str(path), folders=_folders(Path(), path.parent), **options)
 
 
@@ -62,7 +64,9 @@ def from_folder(folder: Path, sets: Mapping[str, Any]) -> Request:
     """``--resume``: everything that the earlier command said is in the folder."""
     command = store.read_json(folder / "command.json")
     if command is None or not (folder / "study.yaml").exists():
-        raise ConfigError(f"{folder}: is not a study's folder (study.yaml or command.json cannot be read); use --space instead")
+        raise ConfigError(
+            f"{folder}: is not a study's folder (study.yaml or command.json cannot be read); use --space instead"
+        )
     if not intact(folder):
         raise ConfigError(
             f"{folder / 'study.yaml'}: is not what the last run wrote: it was damaged, or edited; "

@@ -35,7 +35,13 @@ RAY_STARTS = 3  # Ray itself may die so often in one run
 # ---- a run --------------------------------------------------------------------------------------------------------------
 
 
-def run(request: Request, *, fresh: bool = False, max_concurrent: int | None = None, address: str | None = None) -> tuple[int, Path]:
+def run(
+    request: Request,
+    *,
+    fresh: bool = False,
+    max_concurrent: int | None = None,
+    address: str | None = None,
+) -> tuple[int, Path]:
     """Runs the study, or goes on with it; returns the exit code and the study's folder.
 
     Raises:
@@ -49,7 +55,9 @@ def run(request: Request, *, fresh: bool = False, max_concurrent: int | None = N
         print(f"the earlier study is now {store.move_aside(folder)}")
         lock.release()
     if not _is_ours(folder):
-        raise store.StoreError(f"{folder}: is not empty and not a study's folder; give another --name or --results")
+        raise store.StoreError(
+            f"{folder}: is not empty and not a study's folder; give another --name or --results"
+        )
     lock = store.lock_study(folder)
     try:
         return _locked(request, plan, folder, max_concurrent, address), folder
@@ -62,10 +70,14 @@ def _is_ours(folder: Path) -> bool:
     if folder.exists() and not folder.is_dir():
         return False
     names = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    return bool(names & {"plan.json", "owner.json"}) or all(name.startswith((".lock", ".owner.json.")) for name in names)
+    return bool(names & {"plan.json", "owner.json"}) or all(
+        name.startswith((".lock", ".owner.json.")) for name in names
+    )
 
 
-def _locked(request: Request, plan: Plan, folder: Path, max_concurrent: int | None, address: str | None) -> int:
+def _locked(
+    request: Request, plan: Plan, folder: Path, max_concurrent: int | None, address: str | None
+) -> int:
     record = plan_record(plan)
     for path in _unreadable(folder):
         print(f"damaged: set aside as {path}; it is written anew")
@@ -100,7 +112,10 @@ def _unreadable(folder: Path) -> list[Path]:
 def _write_inputs(request: Request, plan: Plan, folder: Path, record: dict[str, Any]) -> None:
     store.remove_leftovers(folder)
     (folder / "ending.json").unlink(missing_ok=True)
-    before, now = digest_of(folder / "study.yaml"), hashlib.sha256(request.text.encode()).hexdigest()
+    before, now = (
+        digest_of(folder / "study.yaml"),
+        hashlib.sha256(request.text.encode()).hexdigest(),
+    )
     command = {
         "sets": request.sets, "smoke": request.smoke, "name": request.name, "bases": plan.bases, "folders": plan.folders,
         "digests": [now, before],
@@ -114,7 +129,9 @@ def _agenda(plan: Plan, folder: Path, *, first: bool) -> Agenda:
     """The agenda over what the folder holds; what is damaged or different is said."""
     storage, aside = open_storage(folder)
     if aside is not None:
-        print(f"optuna.db could not be read: it is now {aside}, and is rebuilt from the trials' folders")
+        print(
+            f"optuna.db could not be read: it is now {aside}, and is rebuilt from the trials' folders"
+        )
     searches = {arm.name: ArmSearch(storage, plan, arm) for arm in plan.arms if arm.tuned}
     close_phantoms(storage, {search.optuna.study_name for search in searches.values()})
     clock = store.read_json(folder / "clock.json") or {}
@@ -127,7 +144,9 @@ def _agenda(plan: Plan, folder: Path, *, first: bool) -> Agenda:
     return agenda
 
 
-def _work(plan: Plan, folder: Path, agenda: Agenda, max_concurrent: int | None, address: str | None) -> int:
+def _work(
+    plan: Plan, folder: Path, agenda: Agenda, max_concurrent: int | None, address: str | None
+) -> int:
     if agenda.finished:
         store.clear_temporary()
         agenda.tables.write(now=True)
@@ -139,7 +158,14 @@ def _work(plan: Plan, folder: Path, agenda: Agenda, max_concurrent: int | None, 
         clock = _Clock(folder, agenda, sizes)
         try:
             with Display() as display:
-                execute(agenda, display, environment=key, max_concurrent=max_concurrent, address=address, on_tick=clock.tick)
+                execute(
+                    agenda,
+                    display,
+                    environment=key,
+                    max_concurrent=max_concurrent,
+                    address=address,
+                    on_tick=clock.tick,
+                )
             return _verdict(agenda)
         except RayLost as lost:
             interrupt(agenda)
@@ -156,7 +182,10 @@ def _work(plan: Plan, folder: Path, agenda: Agenda, max_concurrent: int | None, 
             if (ended := full(error)) is not None:
                 return _stopped(ended, folder)
             logging.getLogger("study").exception("our fault")
-            print(f"our fault: {type(error).__name__}: {error}; the traceback is in {folder / 'log.txt'}", file=sys.stderr)
+            print(
+                f"our fault: {type(error).__name__}: {error}; the traceback is in {folder / 'log.txt'}",
+                file=sys.stderr,
+            )
             return OUR_FAULT
         finally:
             with contextlib.suppress(OSError):
@@ -180,7 +209,9 @@ def interrupt(agenda: Agenda) -> None:
             with contextlib.suppress(store.StoreError, OSError), store.lock_trial(folder, 10.0):
                 if state is not None:
                     rows = store.read_history(folder) or []
-                    store.write_state(folder, {**state, "state": "interrupted", "epochs": len(rows)})
+                    store.write_state(
+                        folder, {**state, "state": "interrupted", "epochs": len(rows)}
+                    )
             agenda.tables.put(job.key, {"state": "interrupted"})
 
 
@@ -188,7 +219,9 @@ class _Clock:
     """The study's working time over all its runs, for ``budget.hours``; a look at the disk as often: at the first tick for all that the
     study will leave there, then for what is at work."""
 
-    def __init__(self, folder: Path, agenda: Agenda, sizes: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(
+        self, folder: Path, agenda: Agenda, sizes: Callable[[], Mapping[str, int]]
+    ) -> None:
         self.sizes = sizes
         self.path, self.agenda, self.before = folder / "clock.json", agenda, agenda.spent_seconds
         self.start, self.saved = time.monotonic(), -math.inf
@@ -199,13 +232,20 @@ class _Clock:
         due = time_now - self.saved >= 5.0
         if due and not now:
             plan, sizes = self.agenda.plan, self.sizes()
-            keep = disk.to_keep(plan, sizes, self.agenda.tables.rows) if math.isinf(self.saved) else 0
+            keep = (
+                disk.to_keep(plan, sizes, self.agenda.tables.rows) if math.isinf(self.saved) else 0
+            )
             disk.check(self.path.parent, keep + disk.at_work(plan, sizes, self.agenda.concurrency))
         if due or now:
             store.write_json(self.path, {"seconds": round(self.agenda.spent_seconds, 1)})
             self.saved = time_now
         limit = self.agenda.plan.spec.budget.hours
-        if not now and limit is not None and self.agenda.spent_seconds > 3600 * limit and self.agenda.running:
+        if (
+            not now
+            and limit is not None
+            and self.agenda.spent_seconds > 3600 * limit
+            and self.agenda.running
+        ):
             raise Stopped(f"the budget of {limit:g} hours is used up; raise budget.hours")
 
 
@@ -224,7 +264,9 @@ def _verdict(agenda: Agenda) -> int:
     if note:
         print(note)
     if bad:
-        print(f"{len(bad)} of {sum(record.done for record in records)} trials failed; the first: {bad[0]['id']}: {bad[0]['reason']}")
+        print(
+            f"{len(bad)} of {sum(record.done for record in records)} trials failed; the first: {bad[0]['id']}: {bad[0]['reason']}"
+        )
     return TRIALS_FAILED if bad else DONE
 
 
@@ -233,7 +275,11 @@ def _unequal(agenda: Agenda) -> str:
     counts = {name: search.count for name, search in agenda.searches.items()}
     if len(set(counts.values())) < 2:
         return ""
-    return "; the searches are not equally long (" + ", ".join(f"{name} {count}" for name, count in counts.items()) + " trials)"
+    return (
+        "; the searches are not equally long ("
+        + ", ".join(f"{name} {count}" for name, count in counts.items())
+        + " trials)"
+    )
 
 
 class _Log(logging.FileHandler):

@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("eisnn", "study", "reports")
-FILES = [*sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py")), ROOT / "run_study.py"]
+FILES = [
+    *sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py")),
+    ROOT / "run_study.py",
+]
 
 CONFIG = ("eisnn.config", "eisnn.errors")  # the part of eisnn that knows no torch
 
@@ -21,7 +24,11 @@ ALLOWED = {
     "study.spec.models": ("study", *CONFIG),
     "study.store": ("study",),
     "reports": ("reports", "study.store"),
-    "run_study": ("study", "reports", "eisnn.config.yaml_file"),  # --set reads its values as a study file's are read
+    "run_study": (
+        "study",
+        "reports",
+        "eisnn.config.yaml_file",
+    ),  # --set reads its values as a study file's are read
 }
 FOREIGN = {
     "ray": ("study.execution",),
@@ -46,8 +53,13 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             above = package[: len(package) - node.level + 1] if node.level else ()
             base = ".".join([*above, *([node.module] if node.module else [])])
-            found |= {base} | {f"{base}.{alias.name}" for alias in node.names if is_module(f"{base}.{alias.name}")}
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("import_module", "__import__"):
+            found |= {base} | {
+                f"{base}.{alias.name}" for alias in node.names if is_module(f"{base}.{alias.name}")
+            }
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in (
+            "import_module",
+            "__import__",
+        ):
             argument = node.args[0]
             if isinstance(argument, ast.JoinedStr):
                 argument = argument.values[0]  # f"eisnn.{name}": something in eisnn
@@ -78,9 +90,13 @@ def ours(names: set[str]) -> set[str]:
 
 
 def test_the_rooms_are_there():
-    assert {"eisnn.layers.circuit", "eisnn.training.fit", "study.store.folder", "reports.page.page", "run_study"} <= {
-        name_of(path) for path in FILES
-    }
+    assert {
+        "eisnn.layers.circuit",
+        "eisnn.training.fit",
+        "study.store.folder",
+        "reports.page.page",
+        "run_study",
+    } <= {name_of(path) for path in FILES}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -88,12 +104,16 @@ def test_arrows_run_one_way(path):
     name = name_of(path)
     allowed = next(ALLOWED[room] for room in (name, *parents(name)) if room in ALLOWED)
     wrong = {other for other in ours(imports(path)) if not within(other, allowed)}
-    assert not wrong, f"{name} may import {', '.join(allowed)}, but imports {', '.join(sorted(wrong))}"
+    assert not wrong, (
+        f"{name} may import {', '.join(allowed)}, but imports {', '.join(sorted(wrong))}"
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_libraries_stay_in_their_rooms(path):
-    kept_out = tuple(library for library, rooms in FOREIGN.items() if not within(name_of(path), rooms))
+    kept_out = tuple(
+        library for library, rooms in FOREIGN.items() if not within(name_of(path), rooms)
+    )
     wrong = {other for other in imports(path) if within(other, kept_out)}
     assert not wrong, f"{name_of(path)} must not import {', '.join(sorted(wrong))}"
 
@@ -117,13 +137,17 @@ def top_level_imports(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     found = {alias.name for node in body if isinstance(node, ast.Import) for alias in node.names}
-    return found | {node.module for node in body if isinstance(node, ast.ImportFrom) and node.module}
+    return found | {
+        node.module for node in body if isinstance(node, ast.ImportFrom) and node.module
+    }
 
 
 def test_the_reader_sees_imports_inside_functions(tmp_path, monkeypatch):
     (tmp_path / "study").mkdir()
     (tmp_path / "study" / "store.py").touch()
     file = tmp_path / "study" / "odd.py"
-    file.write_text("import os.path\ndef f():\n    from . import store\n    import ray.tune as t\n    from eisnn.config import x\n")
+    file.write_text(
+        "import os.path\ndef f():\n    from . import store\n    import ray.tune as t\n    from eisnn.config import x\n"
+    )
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     assert imports(file) == {"os.path", "study", "study.store", "ray.tune", "eisnn.config"}

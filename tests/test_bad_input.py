@@ -28,22 +28,87 @@ def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 # ---- any input of a kind ------------------------------------------------------------------------------------------------
 
-words = st.sampled_from(["name", "base", "search", "trials", "parameters", PARAMETER, "low", "type", "float", "..", "/x", ""])
+words = st.sampled_from(
+    [
+        "name",
+        "base",
+        "search",
+        "trials",
+        "parameters",
+        PARAMETER,
+        "low",
+        "type",
+        "float",
+        "..",
+        "/x",
+        "",
+    ]
+)
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | words
-trees = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words | st.text(max_size=5), inner, max_size=4))
+trees = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(words | st.text(max_size=5), inner, max_size=4)
+    ),
+)
 numbers = st.floats() | st.integers() | st.sampled_from([0.1, 1e-3, 1, 2, 10**400, "1e-3", None])
 ranges = st.fixed_dictionaries(
-    {"type": st.sampled_from(["float", "int", "categorical", "log"]), "low": numbers, "high": numbers},
-    optional={"log": st.booleans(), "step": numbers, "choices": st.lists(leaves, max_size=3), "when": trees},
+    {
+        "type": st.sampled_from(["float", "int", "categorical", "log"]),
+        "low": numbers,
+        "high": numbers,
+    },
+    optional={
+        "log": st.booleans(),
+        "step": numbers,
+        "choices": st.lists(leaves, max_size=3),
+        "when": trees,
+    },
 )
-KEYS = [*STUDY, "metric", "ablation", "resources", "budget", "retry", "overrides", "report", "tune", "else"]
-OPTIONS = ["--name", "--reproduce", "--max-concurrent", "--resume", "--results", "--address", "--space", "--set", "--else"]
-HOSTILE = ["..", "/etc", "a/b", "-1", "nan", "~", "results/..", "a" * 300, "a=" + "[" * 3000, "name=../up", "\udcff"]
+KEYS = [
+    *STUDY,
+    "metric",
+    "ablation",
+    "resources",
+    "budget",
+    "retry",
+    "overrides",
+    "report",
+    "tune",
+    "else",
+]
+OPTIONS = [
+    "--name",
+    "--reproduce",
+    "--max-concurrent",
+    "--resume",
+    "--results",
+    "--address",
+    "--space",
+    "--set",
+    "--else",
+]
+HOSTILE = [
+    "..",
+    "/etc",
+    "a/b",
+    "-1",
+    "nan",
+    "~",
+    "results/..",
+    "a" * 300,
+    "a=" + "[" * 3000,
+    "name=../up",
+    "\udcff",
+]
 
 
 def written(space: Path, tree: object) -> list[object]:
     path = space.parent / "fuzzed.yaml"
-    path.write_text(yaml.safe_dump(tree, allow_unicode=True), encoding="utf-8", errors="surrogatepass")
+    path.write_text(
+        yaml.safe_dump(tree, allow_unicode=True), encoding="utf-8", errors="surrogatepass"
+    )
     return ["--space", path]
 
 
@@ -55,10 +120,14 @@ def of_a_range(value: object) -> Callable[[Path], list[object]]:
     return lambda space: written(space, {**STUDY, "parameters": {PARAMETER: value}})
 
 
-def of_a_config(section: str, value: object, inside: bool, key: str) -> Callable[[Path], list[object]]:
+def of_a_config(
+    section: str, value: object, inside: bool, key: str
+) -> Callable[[Path], list[object]]:
     def arguments(space: Path) -> list[object]:
         tree = {**BASE.get(section, {}), key: value} if inside else value
-        (space.parent / "base.yaml").write_text(yaml.safe_dump({**BASE, section: tree}, allow_unicode=True), encoding="utf-8")
+        (space.parent / "base.yaml").write_text(
+            yaml.safe_dump({**BASE, section: tree}, allow_unicode=True), encoding="utf-8"
+        )
         return ["--space", space]
 
     return arguments
@@ -79,10 +148,26 @@ def of_an_option(option: str, value: str) -> Callable[[Path], list[object]]:
 KINDS: dict[str, Any] = {
     "a study's key": st.builds(of_a_study, st.sampled_from(KEYS), trees),
     "a range": st.builds(of_a_range, ranges),
-    "a config": st.builds(of_a_config, st.sampled_from([*BASE, "circuit", "neuron", "seed", "else"]), trees, st.booleans(), words),
-    "bytes": st.builds(of_bytes, st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace"))),
-    "an option": st.builds(of_an_option, st.sampled_from(OPTIONS), st.text(max_size=12) | st.sampled_from(HOSTILE)),
-    "a setting": st.builds(of_an_option, st.just("--set"), st.builds("{}={}".format, st.text(max_size=12) | words, st.text(max_size=12))),
+    "a config": st.builds(
+        of_a_config,
+        st.sampled_from([*BASE, "circuit", "neuron", "seed", "else"]),
+        trees,
+        st.booleans(),
+        words,
+    ),
+    "bytes": st.builds(
+        of_bytes,
+        st.binary(max_size=60)
+        | st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace")),
+    ),
+    "an option": st.builds(
+        of_an_option, st.sampled_from(OPTIONS), st.text(max_size=12) | st.sampled_from(HOSTILE)
+    ),
+    "a setting": st.builds(
+        of_an_option,
+        st.just("--set"),
+        st.builds("{}={}".format, st.text(max_size=12) | words, st.text(max_size=12)),
+    ),
 }
 
 
@@ -151,7 +236,11 @@ def test_hostile_study_files_are_refused(space: Path, tmp_path: Path, edit: str,
     path = space.parent / "hostile.yaml"
     path.write_text(yaml.safe_dump(kept) + edit + "\n")
     code, output = command("--space", path, "--results", tmp_path / "results")
-    assert (code, "hostile.yaml" in output or "/etc/passwd" in output, key in output) == (2, True, True), output
+    assert (code, "hostile.yaml" in output or "/etc/passwd" in output, key in output) == (
+        2,
+        True,
+        True,
+    ), output
     assert not (tmp_path / "results").exists()
 
 
@@ -170,7 +259,9 @@ LONG = "a" * 300
         (["--set", "replicate.seeds=" + "9" * 5000], "replicate.seeds"),
     ],
 )
-def test_impossible_options_are_refused_before_anything_starts(space: Path, tmp_path: Path, options: list[str], said: str) -> None:
+def test_impossible_options_are_refused_before_anything_starts(
+    space: Path, tmp_path: Path, options: list[str], said: str
+) -> None:
     before = {path.name for path in tmp_path.iterdir()}
     code, output = command("--space", space, *options)
     assert (code, said.lower() in output.lower()) == (2, True), output

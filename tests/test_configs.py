@@ -36,7 +36,10 @@ AUTHORS = {  # T, learning rate, warm-up epochs of the paper's configurations
     "TinyImageNet-ResNet18": (4, 3e-3, 10),
 }
 OWN = {f"{data}-{net}" for data, net in [("Digits", "VGG4"), ("FashionMNIST", "VGG8")]}
-OWN |= {f"{data}-MLP{layers}" for data in ("Digits", "FashionMNIST") for layers in (4, 12)} | {"Digits-MLP8", "FashionMNIST-MLP8"}
+OWN |= {f"{data}-MLP{layers}" for data in ("Digits", "FashionMNIST") for layers in (4, 12)} | {
+    "Digits-MLP8",
+    "FashionMNIST-MLP8",
+}
 
 
 def build(config):
@@ -62,7 +65,11 @@ def test_there_is_one_for_every_row_and_kind():
 def test_is_what_its_name_says(path):
     config = load_config(path)
     data, arch, layers = re.fullmatch(r"(\w+)-([A-Za-z]+)(\d+)", path.stem).groups()
-    assert (config.data.name, config.model.arch, config.model.layers) == (DATASETS[data], arch, int(layers))
+    assert (config.data.name, config.model.arch, config.model.layers) == (
+        DATASETS[data],
+        arch,
+        int(layers),
+    )
     assert config.model.norm == {"EI-SNN": "ei", "BN-SNN": "bn"}[path.parent.name]
     assert numbers(build(config)) > 10_000
 
@@ -71,8 +78,12 @@ def test_is_what_its_name_says(path):
 def test_is_complete_and_commented(path):
     """One file tells the whole run, and its head where the numbers come from."""
     text, tree = path.read_text(), read_yaml(path)
-    assert {"model", "data", "train"} | ({"circuit"} if path.parent.name == "EI-SNN" else set()) <= set(tree)
-    assert {"epochs", "batch_size", "learning_rate", "momentum", "weight_decay"} <= set(tree["train"])
+    assert {"model", "data", "train"} | (
+        {"circuit"} if path.parent.name == "EI-SNN" else set()
+    ) <= set(tree)
+    assert {"epochs", "batch_size", "learning_rate", "momentum", "weight_decay"} <= set(
+        tree["train"]
+    )
     assert {"warmup_epochs", "warmup_fraction"} & set(tree["train"])
     assert "root" not in tree["data"]
     head = [line for line in text.split("\nmodel:")[0].splitlines() if line.startswith("# ")]
@@ -82,7 +93,9 @@ def test_is_complete_and_commented(path):
 
 @pytest.mark.parametrize("name", sorted(set(AUTHORS) | OWN))
 def test_counterparts_differ_in_the_recipe_alone(name):
-    ei, bn = (resolved(load_config(FOLDER / kind / f"{name}.yaml")) for kind in ("EI-SNN", "BN-SNN"))
+    ei, bn = (
+        resolved(load_config(FOLDER / kind / f"{name}.yaml")) for kind in ("EI-SNN", "BN-SNN")
+    )
     for tree in (ei, bn):
         tree.pop("circuit")
         tree["model"].pop("norm")
@@ -96,7 +109,12 @@ def test_recipe_is_the_authors(name):
     config = load_config(FOLDER / "EI-SNN" / f"{name}.yaml")
     train, events = config.train, config.data.name in ("cifar10_dvs", "dvs_gesture")
     assert (config.model.T, train.learning_rate, train.warmup_epochs) == AUTHORS[name]
-    assert (train.epochs, train.batch_size, train.momentum, train.weight_decay) == (300, 32 if events else 128, 0.9, 5e-4)
+    assert (train.epochs, train.batch_size, train.momentum, train.weight_decay) == (
+        300,
+        32 if events else 128,
+        0.9,
+        5e-4,
+    )
     assert (train.schedule, config.seed, config.circuit.ei_ratio) == ("cosine", 2025, 4)
     assert train.warmup_start == (1e-3 if config.data.name == "tiny_imagenet" else 1e-7)
 
@@ -120,6 +138,15 @@ def test_sizes_of_well_known_networks(name, count):
 
 
 def test_size_of_a_circuit_network_by_hand():
-    circuits = [(3 * 9, 64), (64 * 9, 128), (128 * 9, 256), (256 * 9, 512), (512 * 9, 512)]  # fan-in d, n_E; n_I = n_E / 4
+    circuits = [
+        (3 * 9, 64),
+        (64 * 9, 128),
+        (128 * 9, 256),
+        (256 * 9, 512),
+        (512 * 9, 512),
+    ]  # fan-in d, n_E; n_I = n_E / 4
     hidden = sum((n + n // 4) * d + n * (n // 4) + 2 * n + n // 4 for d, n in circuits)
-    assert numbers(build(load_config(FOLDER / "EI-SNN" / "CIFAR10-VGG8.yaml"))) == hidden + (10 + 2) * 512 + 10 * 2
+    assert (
+        numbers(build(load_config(FOLDER / "EI-SNN" / "CIFAR10-VGG8.yaml")))
+        == hidden + (10 + 2) * 512 + 10 * 2
+    )

@@ -20,7 +20,9 @@ ELSEWHERE = {  # what is run by another test, or cannot be run here, and why
     "optuna-dashboard sqlite:///results/ei_ablation/optuna.db": "a server that does not end; another package",
     "python run_study.py --space my_study.yaml": "tests/test_extending.py",
 }
-CLUSTER = "tests/study/test_cluster.py starts such a cluster; these lines name machines that are not here"
+CLUSTER = (
+    "tests/study/test_cluster.py starts such a cluster; these lines name machines that are not here"
+)
 PREFIXES = {"ray start": CLUSTER, "export RAY_": CLUSTER, "sbatch": "needs Slurm"}
 RUN = {  # in this order, in one folder; with what makes it short
     "python run_study.py --space search_spaces/ei_ablation.yaml --dry-run": [],
@@ -36,7 +38,11 @@ def commands(page: Path) -> list[str]:
     """The lines of the page's sh blocks, without comments."""
     blocks = re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    return [" ".join(line.partition(" #")[0].split()) for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return [
+        " ".join(line.partition(" #")[0].split())
+        for line in lines
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
 
 
 def tutorial() -> list[str]:
@@ -48,7 +54,9 @@ def test_every_command_is_run_somewhere(page: Path) -> None:
     known = {*ELSEWHERE, *RUN, *tutorial()}
     for command in commands(page):
         ours = "--address FIRST" in command or command.startswith(tuple(PREFIXES))
-        assert command in known or ours, f"{page.name}: {command}: run it in this file, or say here why it cannot be"
+        assert command in known or ours, (
+            f"{page.name}: {command}: run it in this file, or say here why it cannot be"
+        )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
@@ -57,12 +65,18 @@ def test_files_and_options_that_commands_name_are_there(page: Path) -> None:
     from reports.__main__ import main as report
     from run_study import main as study
 
-    programs = {"python run_study.py": study, "python -m reports": report, "python -m eisnn": single}
+    programs = {
+        "python run_study.py": study,
+        "python -m reports": report,
+        "python -m eisnn": single,
+    }
     for command in commands(page):
         for start, program in programs.items():
             if command.startswith(start):
                 words = shlex.split(command.removeprefix(start))
-                program.make_parser(program.make_context("", [], resilient_parsing=True)).parse_args(args=list(words))
+                program.make_parser(
+                    program.make_context("", [], resilient_parsing=True)
+                ).parse_args(args=list(words))
         for name in re.findall(r"(?:search_spaces|configs)/\S+\.yaml", command):
             assert (ROOT / name).is_file(), f"{page.name}: {command}: there is no {name}"
 
@@ -70,15 +84,36 @@ def test_files_and_options_that_commands_name_are_there(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
-        assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"
+        assert target.startswith("http") or (page.parent / target).exists(), (
+            f"{page.name}: {target}"
+        )
 
 
 def run(command: str, folder: Path, more: list[str], code: int = 0) -> str:
     words = shlex.split(command.replace("--space ...", "--space search_spaces/ei_ablation.yaml"))
-    words = [sys.executable if word == "python" else str(ROOT / word) if word == "run_study.py" else word for word in words] + more
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "PYTHONPATH": str(ROOT), "COLUMNS": "130", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=1700, check=False, env=environment)
-    returned = done.returncode if done.returncode >= 0 else 128 - done.returncode  # as a shell says that a signal ended it
+    words = [
+        sys.executable if word == "python" else str(ROOT / word) if word == "run_study.py" else word
+        for word in words
+    ] + more
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "130",
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=1700,
+        check=False,
+        env=environment,
+    )
+    returned = (
+        done.returncode if done.returncode >= 0 else 128 - done.returncode
+    )  # as a shell says that a signal ended it
     assert returned == code, f"{command}: exit code {returned}\n{done.stdout}{done.stderr}"
     return done.stdout
 
@@ -86,7 +121,10 @@ def run(command: str, folder: Path, more: list[str], code: int = 0) -> str:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_the_commands_of_the_readme(tmp_path: Path) -> None:
-    outputs, made = {}, tmp_path / "results" / "ei_ablation_smoke"  # --smoke gives its study a name of its own
+    outputs, made = (
+        {},
+        tmp_path / "results" / "ei_ablation_smoke",
+    )  # --smoke gives its study a name of its own
     for command, more in RUN.items():
         outputs[command] = run(command, tmp_path, more)
         if made.exists():

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -36,7 +36,14 @@ TINY = {
 def blocks() -> dict[str, str]:
     """File name -> content of the page's code blocks."""
     found = re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert [name for name, _ in found] == ["my_nets.py", "my_layers.py", "my_data.py", "my_study.yaml", "my_base.yaml", "my_probes.py"]
+    assert [name for name, _ in found] == [
+        "my_nets.py",
+        "my_layers.py",
+        "my_data.py",
+        "my_study.yaml",
+        "my_base.yaml",
+        "my_probes.py",
+    ]
     return dict(found)
 
 
@@ -79,13 +86,26 @@ def test_each_is_under_30_lines(name: str) -> None:
 
 @pytest.mark.timeout(900)  # a busy machine
 def test_the_page_runs_as_a_study_with_ray(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = [sys.executable, str(ROOT / "run_study.py"), "--space", str(folder / "my_study.yaml"), "--results", str(folder / "results")]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=800, check=False)
+    command = [
+        sys.executable,
+        str(ROOT / "run_study.py"),
+        "--space",
+        str(folder / "my_study.yaml"),
+        "--results",
+        str(folder / "results"),
+    ]
+    ran = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=800, check=False
+    )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert f"runs your code: model.factory: my_nets:build ({folder}/my_nets.py)" in ran.stdout
     study = folder / "results" / "my_parts"
     trials = store.trials_frame(study)
-    assert (len(trials), set(trials["state"]), set(trials["arm"])) == (12, {"completed"}, {"full", "layer", "network"})
+    assert (len(trials), set(trials["state"]), set(trials["arm"])) == (
+        12,
+        {"completed"},
+        {"full", "layer", "network"},
+    )
     searched = trials.dropna(subset=["model.options.cells"])
     assert set(searched["arm"]) == {"network", "layer"}
     own = trials["arm"] == "network"
@@ -95,7 +115,9 @@ def test_the_page_runs_as_a_study_with_ray(folder: Path, monkeypatch: pytest.Mon
     replicate = trials.loc[own & (trials["kind"] == "replicate"), "id"].iloc[0]
     measured = pd.read_csv(study / "trials" / replicate / "diagnostics.csv")
     assert {"own/confidence", "own/overconfidence", "grad_norm/weight"} <= set(measured["quantity"])
-    assert "own/confidence" in (study / "report" / "index.html").read_text() or list((study / "report" / "figures").glob("diagnostics*"))
+    assert "own/confidence" in (study / "report" / "index.html").read_text() or list(
+        (study / "report" / "figures").glob("diagnostics*")
+    )
     config = yaml.safe_load((study / "trials" / replicate / "config.yaml").read_text())
     assert set(config["code"]) == {"my_nets", "my_data"}
 
@@ -140,7 +162,9 @@ def test_code_edited_after_the_plan_is_not_trained(folder: Path) -> None:
     forget("my_nets")
     with (folder / "my_nets.py").open("a") as file:
         file.write("# edited\n")
-    with pytest.raises(user_code.UserCodeError, match=r"my_nets\.py: has changed since this trial was planned"):
+    with pytest.raises(
+        user_code.UserCodeError, match=r"my_nets\.py: has changed since this trial was planned"
+    ):
         fit(config, device="cpu")
 
 
@@ -174,8 +198,13 @@ def test_a_run_that_is_resumed_equals_one_that_was_not(folder: Path, tmp_path: P
     torch.manual_seed(123)  # whatever else drew numbers
     resumed = fit(config, device="cpu", test=True, resume_from=checkpoint)
     timed = ("seconds", "seconds_per_epoch", "peak_memory_mb")
-    assert {key: value for key, value in whole.items() if key not in timed} == {key: resumed[key] for key in whole if key not in timed}
-    assert fit(config.model_copy(update={"seed": 4}), device="cpu")["train/loss"] != whole["train/loss"]
+    assert {key: value for key, value in whole.items() if key not in timed} == {
+        key: resumed[key] for key in whole if key not in timed
+    }
+    assert (
+        fit(config.model_copy(update={"seed": 4}), device="cpu")["train/loss"]
+        != whole["train/loss"]
+    )
 
 
 # ---- what is left out, and what is kept ----------------------------------------------------------------------------------
@@ -200,23 +229,51 @@ def test_circuits_of_ours_in_a_network_of_theirs_are_ours(tmp_path: Path) -> Non
     final = fit(config, device="cpu", diagnose="scalars", diagnose_to=tmp_path)
     assert 0 < final["firing_rate"] < 1
     measured = pd.read_csv(tmp_path / "diagnostics.csv")
-    assert {"clamped_fraction/W_EE", "ei_ratio_current", "rate"} <= set(measured.loc[measured["layer"] == "one", "quantity"])
+    assert {"clamped_fraction/W_EE", "ei_ratio_current", "rate"} <= set(
+        measured.loc[measured["layer"] == "one", "quantity"]
+    )
     assert "energy_nj" not in final
 
 
 def test_a_saved_network_runs_no_code_unasked(folder: Path) -> None:
     user_code.look_in([folder])
-    config = make_config({**TINY, "model": {"factory": "my_nets:build", "input_shape": [1, 8, 8], "classes": 10}})
+    config = make_config(
+        {**TINY, "model": {"factory": "my_nets:build", "input_shape": [1, 8, 8], "classes": 10}}
+    )
     export_safetensors(build_model(config), folder / "weights.safetensors")
-    with pytest.raises(CheckpointError, match=r"names code that is not ours \(my_nets\); if you trust it"):
+    with pytest.raises(
+        CheckpointError, match=r"names code that is not ours \(my_nets\); if you trust it"
+    ):
         load_network(folder / "weights.safetensors")
-    assert isinstance(load_network(folder / "weights.safetensors", config).get_submodule("net.1"), nn.Linear)
+    assert isinstance(
+        load_network(folder / "weights.safetensors", config).get_submodule("net.1"), nn.Linear
+    )
 
 
 def test_one_run_finds_code_beside_its_config(folder: Path, tmp_path: Path) -> None:
-    (folder / "one.yaml").write_text(yaml.safe_dump({**TINY, "model": {"factory": "my_nets:build"}}))
-    command = [sys.executable, "-m", "eisnn", "--scratch", str(folder / "one.yaml"), "--output", str(tmp_path / "run"), "--threads", "1"]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False, env={**os.environ})
+    (folder / "one.yaml").write_text(
+        yaml.safe_dump({**TINY, "model": {"factory": "my_nets:build"}})
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "eisnn",
+        "--scratch",
+        str(folder / "one.yaml"),
+        "--output",
+        str(tmp_path / "run"),
+        "--threads",
+        "1",
+    ]
+    ran = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env={**os.environ},
+    )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith("runs your code: model.factory: my_nets:build (")
     assert "rate" not in ran.stdout.splitlines()[2]
@@ -251,10 +308,14 @@ def network(body: str) -> str:
         ("their_net:build", network("    return nn.Sequential(nn.Flatten(), nn.LazyLinear(classes))\n"), "whose parameters have shapes"),
     ],
 )  # fmt: skip
-def test_each_mistake_is_said_before_anything_starts(tmp_path: Path, factory: str, source: str, message: str) -> None:
+def test_each_mistake_is_said_before_anything_starts(
+    tmp_path: Path, factory: str, source: str, message: str
+) -> None:
     (tmp_path / "their_net.py").write_text(source)
     (tmp_path / "base.yaml").write_text(yaml.safe_dump({**TINY, "model": {"factory": factory}}))
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump({"name": "wrong", "base": "base.yaml", "replicate": {"seeds": 2}}))
+    (tmp_path / "study.yaml").write_text(
+        yaml.safe_dump({"name": "wrong", "base": "base.yaml", "replicate": {"seeds": 2}})
+    )
     code, output = run(tmp_path / "study.yaml", "--results", tmp_path / "results")
     assert code == 2
     assert message.replace("{file}", str(tmp_path / "their_net.py")) in output
@@ -265,18 +326,37 @@ def test_each_mistake_is_said_before_anything_starts(tmp_path: Path, factory: st
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("images = images.astype(np.float32) / 255", "data.name: their_data:load: images must be a uint8 array [N, C, H, W]"),
-        ("labels = labels.astype(np.int32)", "labels must be an int64 array [400] of classes from 0 on, given int32 [400]"),
+        (
+            "images = images.astype(np.float32) / 255",
+            "data.name: their_data:load: images must be a uint8 array [N, C, H, W]",
+        ),
+        (
+            "labels = labels.astype(np.int32)",
+            "labels must be an int64 array [400] of classes from 0 on, given int32 [400]",
+        ),
         ("images = images[:, 0]", "or of events [N, T, C, H, W], given uint8 [400, 8, 8]"),
-        ("test_fraction = 0.0", "give test_images and test_labels, or a test_fraction between 0 and 1"),
+        (
+            "test_fraction = 0.0",
+            "give test_images and test_labels, or a test_fraction between 0 and 1",
+        ),
         ("Source = dict", "must return an eisnn.data.images.Source, given dict"),
     ],
 )
 def test_a_dataset_that_is_none(folder: Path, change: str, message: str) -> None:
-    text = blocks()["my_data.py"].replace("test_fraction=0.25", "test_fraction=test_fraction").replace("Source(", "make(", 1)
+    text = (
+        blocks()["my_data.py"]
+        .replace("test_fraction=0.25", "test_fraction=test_fraction")
+        .replace("Source(", "make(", 1)
+    )
     change = change.replace("Source = dict", "make = lambda images, labels, **k: dict(k)")
-    body = "    images, make, test_fraction = images.astype(np.uint8), Source, 0.25\n    " + change + "\n    return"
-    text = text.replace("images.astype(np.uint8), labels", "images, labels").replace("    return", body)
+    body = (
+        "    images, make, test_fraction = images.astype(np.uint8), Source, 0.25\n    "
+        + change
+        + "\n    return"
+    )
+    text = text.replace("images.astype(np.uint8), labels", "images, labels").replace(
+        "    return", body
+    )
     (folder / "their_data.py").write_text(text)
     (folder / "my_base.yaml").write_text(blocks()["my_base.yaml"].replace("my_data", "their_data"))
     code, output = run(folder / "my_study.yaml", "--dry-run")
@@ -292,9 +372,15 @@ def test_options_are_paths_of_a_study(folder: Path) -> None:
         ("overrides.model.options.cells.more=1", "no such path in a training config"),
         ("overrides.code=1", "overrides.code: is written by the program"),
         ("diagnostics=my_probes:nothing", "my_probes.py has no function or class 'nothing'"),
-        ("diagnostics=scalar", "diagnostics: must be 'off', 'scalars', 'distributions', or your own module:attribute, given 'scalar'"),
+        (
+            "diagnostics=scalar",
+            "diagnostics: must be 'off', 'scalars', 'distributions', or your own module:attribute, given 'scalar'",
+        ),
     ]
-    refused: Callable[[str], tuple[int, str]] = lambda change: run(folder / "my_study.yaml", "--dry-run", "--set", change)  # noqa: E731
+
+    def refused(change: str) -> tuple[int, str]:
+        return run(folder / "my_study.yaml", "--dry-run", "--set", change)
+
     for change, message in cases:
         code, output = refused(change)
         assert (code, message in output) == (2, True), output

@@ -15,7 +15,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def call(*words: object, cwd: Path, **environment: str) -> str:
     done = subprocess.run(
-        [str(word) for word in words], cwd=cwd, capture_output=True, text=True, timeout=1700, check=False, env={**os.environ, **environment}
+        [str(word) for word in words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=1700,
+        check=False,
+        env={**os.environ, **environment},
     )
     assert done.returncode == 0, f"{words}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout
@@ -27,7 +33,19 @@ def test_the_wheel_works_in_an_empty_folder(tmp_path: Path) -> None:
     clone, wheels, site, empty = (tmp_path / name for name in ("clone", "wheels", "site", "empty"))
     empty.mkdir()
     call("git", "clone", "--quiet", ROOT, clone, cwd=tmp_path)
-    call(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, clone, cwd=tmp_path)
+    call(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        wheels,
+        clone,
+        cwd=tmp_path,
+    )
     [wheel] = wheels.glob("*.whl")
     inside = set(zipfile.ZipFile(wheel).namelist())
     for folder, pattern in (
@@ -41,13 +59,35 @@ def test_the_wheel_works_in_an_empty_folder(tmp_path: Path) -> None:
         assert shipped <= inside
     assert not {name for name in inside if name.startswith(("tests/", "results/", "benchmarks/"))}
 
-    call(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheel, cwd=tmp_path)
+    call(
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        site,
+        wheel,
+        cwd=tmp_path,
+    )
     installed = {"PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
-    where = call(sys.executable, "-c", "import eisnn; print(eisnn.__file__)", cwd=empty, **installed)
+    where = call(
+        sys.executable, "-c", "import eisnn; print(eisnn.__file__)", cwd=empty, **installed
+    )
     assert where.strip() == str(site / "eisnn" / "__init__.py")
     study = site / "bin" / "eisnn-study"
     assert "0.1.0" in call(study, "--version", cwd=empty, **installed)
-    words = (study, "--space", "search_spaces/ei_ablation.yaml", "--smoke", "--set", "search.trials=1", "--set", "replicate.seeds=1")
+    words = (
+        study,
+        "--space",
+        "search_spaces/ei_ablation.yaml",
+        "--smoke",
+        "--set",
+        "search.trials=1",
+        "--set",
+        "replicate.seeds=1",
+    )
     assert "ei_ablation_smoke: 9 arms" in call(*words, "--dry-run", cwd=empty, **installed)
     call(*words, cwd=empty, **installed)
     call(site / "bin" / "eisnn-report", "results/ei_ablation_smoke", cwd=empty, **installed)

@@ -24,20 +24,35 @@ def space(tmp_path: Path) -> Path:
 
 def test_help_is_fast() -> None:
     start = time.perf_counter()
-    result = subprocess.run([sys.executable, str(ROOT / "run_study.py"), "--help"], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "run_study.py"), "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert "--dry-run" in result.stdout
     assert time.perf_counter() - start < 5.0  # 0.2 s alone; the margin is for a busy machine
     code = "import run_study, sys; print([m for m in ('torch', 'ray', 'optuna', 'pandas') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 def test_input_errors_exit_2_with_file_and_key(space: Path, tmp_path: Path) -> None:
-    assert command() == (2, "give one of --space STUDY.yaml and --resume results/STUDY; see --help\n")
+    assert command() == (
+        2,
+        "give one of --space STUDY.yaml and --resume results/STUDY; see --help\n",
+    )
     assert command("--space", tmp_path / "no.yaml") == (
         2,
         f"{tmp_path}/no.yaml: no such file or directory; give the path of a study file\n",
     )
-    assert command("--space", space, "--set", "serch.trials=1")[1].endswith("serch: unknown key; did you mean 'search'?\n")
+    assert command("--space", space, "--set", "serch.trials=1")[1].endswith(
+        "serch: unknown key; did you mean 'search'?\n"
+    )
     assert command("--space", space, "--set", "search.trials")[0] == 2
     assert command("--space", space, "--name", "../up")[0] == 2
     assert command("--resume", tmp_path)[0] == 2
@@ -71,7 +86,9 @@ def test_schema_is_printed() -> None:
 def run(*arguments: object, code: int = 0) -> str:
     """The command in a process of its own; its output."""
     line = [sys.executable, str(ROOT / "run_study.py"), *map(str, arguments)]
-    result = subprocess.run(line, capture_output=True, text=True, check=False, cwd=ROOT, timeout=280)
+    result = subprocess.run(
+        line, capture_output=True, text=True, check=False, cwd=ROOT, timeout=280
+    )
     assert result.returncode == code, result.stdout + result.stderr
     return result.stdout + result.stderr
 
@@ -90,9 +107,14 @@ def test_a_whole_study_with_ray(space: Path, tmp_path: Path) -> None:
     joined = epochs.merge(trials[["id", "epochs"]].drop_duplicates(), on="id")
     assert (joined.groupby("id")["epoch"].max() == joined.groupby("id")["epochs"].first()).all()
     last = epochs[epochs["epoch"] == 2].set_index("id")["val/accuracy"]
-    pd.testing.assert_series_equal(trials.set_index("id")["val/accuracy"].sort_index(), last.sort_index(), check_names=False)
+    pd.testing.assert_series_equal(
+        trials.set_index("id")["val/accuracy"].sort_index(), last.sort_index(), check_names=False
+    )
     assert not list(folder.glob("trials/*/.*.tmp"))
-    paths = {json.loads(path.read_text())["path"].split(":")[0] for path in folder.glob("trials/*/state.json")}
+    paths = {
+        json.loads(path.read_text())["path"].split(":")[0]
+        for path in folder.glob("trials/*/state.json")
+    }
     assert paths == ({"kernel"} if ", C++ kernels" in output else {"plain"})
     checkpoints = {path.parent.name for path in folder.glob("trials/*/checkpoint.pt")}
     assert checkpoints == set(trials.loc[trials["kind"] == "replicate", "id"])

@@ -13,7 +13,9 @@ from study.spec.models import load_spec
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "search_spaces").glob("*.yaml"))
-CPU = [path for path in FILES if path.stem.startswith("fashion_mnist_") or path.stem == "ei_ablation"]
+CPU = [
+    path for path in FILES if path.stem.startswith("fashion_mnist_") or path.stem == "ei_ablation"
+]
 QUESTIONS = (
     "baselines", "dale", "depth", "ei_ratio", "gradient_scaling", "inhibition", "init_by_prop", "stabiliser", "surrogate_and_tau",
     "time_steps", "weight_distribution",
@@ -42,13 +44,22 @@ def test_says_what_it_asks_and_can_be_planned(path, tmp_path):
     """The head gives the question, the design, its cost and how to read the outcome; all arms exist and see the same data."""
     text = path.read_text(encoding="utf-8")
     head = text.split("\nname: ")[0]
-    assert all(re.search(rf"^# {word} +\S", head, re.MULTILINE) for word in ("Question", "Design", "Cost", "Reading"))
+    assert all(
+        re.search(rf"^# {word} +\S", head, re.MULTILINE)
+        for word in ("Question", "Design", "Cost", "Reading")
+    )
     assert ("GPU" in head) or path in CPU
     plan = make_plan(load_spec(path), str(path))
     assert plan.spec.name == path.stem
     data = next((value for start, value in DATA.items() if path.stem.startswith(start)), None)
     if data is None:
-        data = "digits" if path.stem == "ei_ablation" else "cifar100" if path.stem.endswith("100") else "cifar10"
+        data = (
+            "digits"
+            if path.stem == "ei_ablation"
+            else "cifar100"
+            if path.stem.endswith("100")
+            else "cifar10"
+        )
     assert plan.reference.config({}, 0).data.name == data
     arms = re.search(r"(\d+) arms", head)
     assert arms is None or int(arms[1]) == len(plan.arms)
@@ -59,7 +70,10 @@ def test_says_what_it_asks_and_can_be_planned(path, tmp_path):
 @pytest.mark.parametrize("path", [path for path in FILES if path.stem in QUESTIONS], ids=name)
 def test_siblings_ask_the_same_of_their_arms(path):
     """The full-size study and its CPU sibling differ in net, data and budget, not in what is compared."""
-    full, small = (make_plan(load_spec(file), str(file)) for file in (path, path.with_stem(f"fashion_mnist_{path.stem}")))
+    full, small = (
+        make_plan(load_spec(file), str(file))
+        for file in (path, path.with_stem(f"fashion_mnist_{path.stem}"))
+    )
     assert list(full.spec.parameters) == list(small.spec.parameters)
     assert full.spec.ablation.factors == small.spec.ablation.factors
     if path.stem != "depth":  # the families have other sizes
@@ -69,7 +83,15 @@ def test_siblings_ask_the_same_of_their_arms(path):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", CPU, ids=name)
 def test_smoke(path, tmp_path):
-    command = [sys.executable, str(ROOT / "run_study.py"), "--space", str(path), "--smoke", "--results", str(tmp_path)]
+    command = [
+        sys.executable,
+        str(ROOT / "run_study.py"),
+        "--space",
+        str(path),
+        "--smoke",
+        "--results",
+        str(tmp_path),
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / f"{path.stem}_smoke" / "report" / "index.html").stat().st_size > 10_000

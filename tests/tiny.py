@@ -24,7 +24,9 @@ THREE_EPOCHS = {**BASE, "train": {**BASE["train"], "epochs": 3}}
 STUDY: dict[str, Any] = {
     "name": "cli",
     "base": "base.yaml",
-    "parameters": {"train.learning_rate": {"type": "float", "low": 1e-3, "high": 1e-1, "log": True}},
+    "parameters": {
+        "train.learning_rate": {"type": "float", "low": 1e-3, "high": 1e-1, "log": True}
+    },
     "search": {"trials": 2},
     "baselines": {"bn": {"model.norm": "bn"}},
     "replicate": {"seeds": 2},
@@ -47,7 +49,9 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
     if done.returncode:
         pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
     yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # a database, or Ray's helpers, may hold a file for a while
+    subprocess.run(
+        ["umount", "--lazy", str(folder)], check=True
+    )  # a database, or Ray's helpers, may hold a file for a while
 
 
 def fill(folder: Path, leave: int) -> Path:

@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 HOME = Path(os.environ["CRASH_HOME"])
-DRIVER = int(os.environ.setdefault("CRASH_DRIVER", str(os.getpid())))  # the first process of a study
+DRIVER = int(
+    os.environ.setdefault("CRASH_DRIVER", str(os.getpid()))
+)  # the first process of a study
 FILE, MOMENT, NUMBER, VICTIM = (os.environ.get("CRASH_AT") or ":::").split(":")
 counts = {"writes": 0}
 replace = os.replace
@@ -27,7 +29,9 @@ replace = os.replace
 
 def die() -> None:
     with open(HOME / "fired", "x") as file:
-        file.write(f"{os.environ['CRASH_AT']} in the {'driver' if os.getpid() == DRIVER else 'worker'}")
+        file.write(
+            f"{os.environ['CRASH_AT']} in the {'driver' if os.getpid() == DRIVER else 'worker'}"
+        )
     if VICTIM == "everything":
         from benchmarks.crash import descendants, kill
 
@@ -69,7 +73,9 @@ def watch_commits() -> None:
                 die()
 
     connect = sqlite3.connect
-    sqlite3.connect = dbapi2.connect = lambda *args, **options: connect(*args, **{"factory": Connection, **options})
+    sqlite3.connect = dbapi2.connect = lambda *args, **options: connect(
+        *args, **{"factory": Connection, **options}
+    )
 
 
 class NoteEpochs:

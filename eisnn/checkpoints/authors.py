@@ -29,10 +29,23 @@ from eisnn.errors import CheckpointError
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.networks.network import Block, Chain, Network, Residual
 
-MAP_EI = {"conv_ee.weight": "W_EE", "weight_ee": "W_EE", "conv_ie.weight": "W_IE", "weight_ie": "W_IE"}
+MAP_EI = {
+    "conv_ee.weight": "W_EE",
+    "weight_ee": "W_EE",
+    "conv_ie.weight": "W_IE",
+    "weight_ie": "W_IE",
+}
 NORM_EI = {"weight_ei": "W_EI", "gain_i": "g_I", "gain_e": "g_E", "bias": "b_E"}
-MAP_BN = {"conv.weight": "map.weight", "linear.weight": "map.weight", "conv.bias": "map.bias", "linear.bias": "map.bias"}
-NORM_BN = {f"bn.{name}": f"norm.{name}" for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")}
+MAP_BN = {
+    "conv.weight": "map.weight",
+    "linear.weight": "map.weight",
+    "conv.bias": "map.bias",
+    "linear.bias": "map.bias",
+}
+NORM_BN = {
+    f"bn.{name}": f"norm.{name}"
+    for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+}
 MAP = {**MAP_EI, **MAP_BN}
 NORM = {**NORM_EI, **NORM_BN}
 IN_NORM = set(NORM.values())
@@ -47,9 +60,15 @@ class LoadReport:
     """What became of a foreign state dict. ``missing`` and ``wrong_shape`` speak of ours, the rest of their names."""
 
     loaded: dict[str, str] = field(default_factory=dict)  # their name -> ours
-    dropped: list[str] = field(default_factory=list)  # gains and bias of the output layer, which nothing reads
-    folded: list[str] = field(default_factory=list)  # biases below a batch normalisation, moved into its running mean
-    projected: dict[str, int] = field(default_factory=dict)  # entries below 0 where Dale's law wants none, set to 0 (they clamp in forward)
+    dropped: list[str] = field(
+        default_factory=list
+    )  # gains and bias of the output layer, which nothing reads
+    folded: list[str] = field(
+        default_factory=list
+    )  # biases below a batch normalisation, moved into its running mean
+    projected: dict[str, int] = field(
+        default_factory=dict
+    )  # entries below 0 where Dale's law wants none, set to 0 (they clamp in forward)
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     wrong_shape: list[str] = field(default_factory=list)
@@ -63,15 +82,23 @@ class LoadReport:
         for title in ("missing", "unexpected", "wrong_shape", "dropped", "folded"):
             names = getattr(self, title)
             if names:
-                lines.append(f"{title.replace('_', ' ')} ({len(names)}): " + "; ".join(names[:8]) + ("; ..." if len(names) > 8 else ""))
+                lines.append(
+                    f"{title.replace('_', ' ')} ({len(names)}): "
+                    + "; ".join(names[:8])
+                    + ("; ..." if len(names) > 8 else "")
+                )
         if self.projected:
-            lines.append(f"set to 0: {sum(self.projected.values())} negative entries in {', '.join(self.projected)}")
+            lines.append(
+                f"set to 0: {sum(self.projected.values())} negative entries in {', '.join(self.projected)}"
+            )
         return "\n".join(lines)
 
 
 def looks_like_the_authors(names: Mapping[str, object]) -> bool:
     """Whether the names of a state dict are theirs rather than ours."""
-    return any(_MAP_AT.match(name) or name.startswith(("conv1.", "layer1.", "fc.")) for name in names)
+    return any(
+        _MAP_AT.match(name) or name.startswith(("conv1.", "layer1.", "fc.")) for name in names
+    )
 
 
 def sequential_prefixes(names: Mapping[str, object]) -> list[tuple[str, str]]:
@@ -119,7 +146,11 @@ def pair_layers(model: Network, names: Mapping[str, object]) -> list[tuple[nn.Mo
     ours = [layer for _, layer in model.driven()]
     theirs = sequential_prefixes(names)
     if len(ours) != len(theirs):
-        found = f"{len(theirs)} layers named 'layers.N'" if theirs else "no layer named 'layers.N' (a ResNet's, or not the authors')"
+        found = (
+            f"{len(theirs)} layers named 'layers.N'"
+            if theirs
+            else "no layer named 'layers.N' (a ResNet's, or not the authors')"
+        )
         raise CheckpointError(
             f"the weights have {found}, the network (model.arch: {model.config.model.arch}, model.layers: {model.config.model.layers}, "
             f"model.head: {model.config.model.head}) has {len(ours)}: check those three keys"
@@ -127,7 +158,9 @@ def pair_layers(model: Network, names: Mapping[str, object]) -> list[tuple[nn.Mo
     return [(layer, *prefixes) for layer, prefixes in zip(ours, theirs, strict=True)]
 
 
-def load_authors_state_dict(model: Network, state_dict: Mapping[str, Tensor], *, strict: bool = True) -> LoadReport:
+def load_authors_state_dict(
+    model: Network, state_dict: Mapping[str, Tensor], *, strict: bool = True
+) -> LoadReport:
     """Sets the weights of ``model`` from a state dict of the authors' network of the same shape.
 
     Args:
@@ -143,8 +176,12 @@ def load_authors_state_dict(model: Network, state_dict: Mapping[str, Tensor], *,
     """
     report, moves = _match(model, state_dict)
     if strict and not report.fits:
-        raise CheckpointError(f"the authors' weights do not fit this network ({_hint(model, report)}):\n{report}")
-    for move in sorted(moves, key=lambda move: move.theirs in report.folded):  # running means before what is folded into them
+        raise CheckpointError(
+            f"the authors' weights do not fit this network ({_hint(model, report)}):\n{report}"
+        )
+    for move in sorted(
+        moves, key=lambda move: move.theirs in report.folded
+    ):  # running means before what is folded into them
         _apply(move, report)
     model.initialized = True
     return report
@@ -172,18 +209,31 @@ def _match(model: Network, state_dict: Mapping[str, Tensor]) -> tuple[LoadReport
             if ours in wanted:
                 value, target = rest.pop(theirs), wanted.pop(ours)
                 if (shaped := _shaped_as(value, target)) is None:
-                    report.wrong_shape.append(f"{theirs} {list(value.shape)}, but {name}.{_own(layer, ours)} is {list(target.shape)}")
+                    report.wrong_shape.append(
+                        f"{theirs} {list(value.shape)}, but {name}.{_own(layer, ours)} is {list(target.shape)}"
+                    )
                 else:
                     report.loaded[theirs] = f"{name}.{_own(layer, ours)}"
                     moves.append(Move(theirs, shaped, layer, ours))
-            elif isinstance(layer, CircuitLayer) and layer.output_layer and ours in ("g_I", "g_E", "b_E"):
+            elif (
+                isinstance(layer, CircuitLayer)
+                and layer.output_layer
+                and ours in ("g_I", "g_E", "b_E")
+            ):
                 report.dropped.append(theirs)
                 del rest[theirs]
-            elif ours == "map.bias" and hasattr(layer, "norm") and isinstance(layer.norm, BATCH_NORMS):
+            elif (
+                ours == "map.bias"
+                and hasattr(layer, "norm")
+                and isinstance(layer.norm, BATCH_NORMS)
+            ):
                 report.folded.append(theirs)
                 moves.append(Move(theirs, rest.pop(theirs), layer, ours))
         wanted.pop("norm.num_batches_tracked", None)
-        report.missing += [f"{name}.{_own(layer, ours)} (theirs: {at_norm if ours in IN_NORM else at_map}.*)" for ours in wanted]
+        report.missing += [
+            f"{name}.{_own(layer, ours)} (theirs: {at_norm if ours in IN_NORM else at_map}.*)"
+            for ours in wanted
+        ]
     report.unexpected = list(rest)
     return report, moves
 
@@ -191,7 +241,11 @@ def _match(model: Network, state_dict: Mapping[str, Tensor]) -> tuple[LoadReport
 def _tensors(layer: nn.Module) -> dict[str, Tensor]:
     """The parameters and buffers of one layer of ours, by the names used in the table; a linear read-out counts as a map."""
     own = {**dict(layer.named_parameters()), **dict(layer.named_buffers())}
-    return {f"map.{name}": value for name, value in own.items()} if isinstance(layer, nn.Linear) else own
+    return (
+        {f"map.{name}": value for name, value in own.items()}
+        if isinstance(layer, nn.Linear)
+        else own
+    )
 
 
 def _own(layer: nn.Module, ours: str) -> str:
@@ -203,7 +257,11 @@ def _names(layer: nn.Module, at_map: str, at_norm: str) -> list[tuple[str, str]]
     """(their name, ours) of all that one layer may have."""
     of_map, of_norm = (MAP_EI, NORM_EI) if isinstance(layer, CircuitLayer) else (MAP_BN, NORM_BN)
     names = [(f"{at_map}.{theirs}", ours) for theirs, ours in of_map.items()]
-    return names + [(f"{at_norm}.{theirs}", ours) for theirs, ours in of_norm.items()] if at_norm else names
+    return (
+        names + [(f"{at_norm}.{theirs}", ours) for theirs, ours in of_norm.items()]
+        if at_norm
+        else names
+    )
 
 
 def _shaped_as(value: Tensor, wanted: Tensor) -> Tensor | None:
@@ -214,7 +272,9 @@ def _shaped_as(value: Tensor, wanted: Tensor) -> Tensor | None:
 
 
 def _hint(model: Network, report: LoadReport) -> str:
-    ei_file = any(name.endswith(("weight_ei", "gain_e")) for name in [*report.unexpected, *report.loaded])
+    ei_file = any(
+        name.endswith(("weight_ei", "gain_e")) for name in [*report.unexpected, *report.loaded]
+    )
     ei_model = any(model.circuits())
     if ei_file != ei_model:
         return f"the weights are of an {'E-I' if ei_file else 'ordinary'} network, model.norm is {model.config.model.norm!r}"
@@ -230,7 +290,11 @@ def _apply(move: Move, report: LoadReport) -> None:
     """Copies one tensor; what Dale's law wants non-negative is projected first, as the authors do in every forward pass."""
     theirs, value, layer, ours = move
     if isinstance(layer, CircuitLayer):
-        if ours not in layer.SIGNED and layer.config.dale != "none" and (negative := int((value < 0).sum())):
+        if (
+            ours not in layer.SIGNED
+            and layer.config.dale != "none"
+            and (negative := int((value < 0).sum()))
+        ):
             report.projected[theirs] = negative
             value = value.clamp_min(0)
         layer.assign(ours, value)

@@ -53,13 +53,17 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
         if damaged is not None:
-            raise CheckpointError(f"{path}: is damaged ({damaged} fails its checksum); remove it to train from the start")
+            raise CheckpointError(
+                f"{path}: is damaged ({damaged} fails its checksum); remove it to train from the start"
+            )
         state = torch.load(path, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
     except Exception as error:  # torch and zipfile raise many kinds on a damaged file; each means the same to the user
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: cannot be read as a checkpoint ({reason}); remove it to train from the start") from error
+        raise CheckpointError(
+            f"{path}: cannot be read as a checkpoint ({reason}); remove it to train from the start"
+        ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise CheckpointError(f"{path}: is not a checkpoint of this program (no format {FORMAT!r})")
     return state

@@ -46,7 +46,9 @@ def load_weights(path: str | Path) -> Weights:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file")
-    tensors, config = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    tensors, config = (
+        _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    )
     if not tensors:
         raise CheckpointError(f"{path}: holds no tensors")
     tensors = {PREFIX.sub("", name): value for name, value in tensors.items()}
@@ -60,7 +62,9 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Any]:
             config = (file.metadata() or {}).get("config")
             return tensors, None if config is None else json.loads(config)
     except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: is not a sound safetensors file ({_first_line(error)})") from error
+        raise CheckpointError(
+            f"{path}: is not a sound safetensors file ({_first_line(error)})"
+        ) from error
 
 
 def _read_pickle(path: Path) -> tuple[dict[str, Tensor], Any]:
@@ -72,23 +76,40 @@ def _read_pickle(path: Path) -> tuple[dict[str, Tensor], Any]:
             f"{path}: refused, as it is damaged or holds more than tensors and plain values, which could run code when read "
             f"({_first_line(error)}). If you trust where it is from, save its state dict alone, best as .safetensors"
         ) from error
-    config = content.get("config") if isinstance(content, Mapping) and str(content.get("format", "")).startswith("eisnn") else None
+    config = (
+        content.get("config")
+        if isinstance(content, Mapping) and str(content.get("format", "")).startswith("eisnn")
+        else None
+    )
     for _ in range(3):  # a state dict may be nested, as {"model": {"state_dict": ...}}
         if _is_state_dict(content):
             return dict(content), config
-        content = next((content[key] for key in NESTED if isinstance(content, Mapping) and key in content), None)
-    raise CheckpointError(f"{path}: no state dict found, neither at the top nor under {', '.join(NESTED)}")
+        content = next(
+            (content[key] for key in NESTED if isinstance(content, Mapping) and key in content),
+            None,
+        )
+    raise CheckpointError(
+        f"{path}: no state dict found, neither at the top nor under {', '.join(NESTED)}"
+    )
 
 
 def _is_state_dict(content: Any) -> bool:
-    return isinstance(content, Mapping) and bool(content) and all(isinstance(value, Tensor) for value in content.values())
+    return (
+        isinstance(content, Mapping)
+        and bool(content)
+        and all(isinstance(value, Tensor) for value in content.values())
+    )
 
 
 def _first_line(error: Exception) -> str:
     """What went wrong, without torch's advice to switch its safeguard off."""
     text = str(error)
-    found = [line.strip() for line in text.splitlines() if "Unsupported" in line or "GLOBAL" in line]
-    return (found or text.strip().splitlines() or [type(error).__name__])[0].split(" Please")[0][:300]
+    found = [
+        line.strip() for line in text.splitlines() if "Unsupported" in line or "GLOBAL" in line
+    ]
+    return (found or text.strip().splitlines() or [type(error).__name__])[0].split(" Please")[0][
+        :300
+    ]
 
 
 def put_weights(model: Network, tensors: Mapping[str, Tensor]) -> LoadReport:
@@ -109,7 +130,9 @@ def put_weights(model: Network, tensors: Mapping[str, Tensor]) -> LoadReport:
         if name in own and own[name].shape != value.shape
     ]
     if not report.fits:
-        raise CheckpointError(f"the weights do not fit this network; is its config the one they were trained with?\n{report}")
+        raise CheckpointError(
+            f"the weights do not fit this network; is its config the one they were trained with?\n{report}"
+        )
     model.load_state_dict(tensors)
     return report
 
@@ -123,10 +146,14 @@ def load_network(path: str | Path, config: Any = None) -> Network:
     weights = load_weights(path)
     if config is None and weights.config is not None and weights.config.code:
         modules = ", ".join(weights.config.code)
-        raise CheckpointError(f"{path}: its config names code that is not ours ({modules}); if you trust it, give that config as well")
+        raise CheckpointError(
+            f"{path}: its config names code that is not ours ({modules}); if you trust it, give that config as well"
+        )
     config = weights.config if config is None else config
     if config is None:
-        raise CheckpointError(f"{path}: says nothing about its network; give the config of the network as well")
+        raise CheckpointError(
+            f"{path}: says nothing about its network; give the config of the network as well"
+        )
     config = as_trial_config(config)
     _, shape, classes = shape_of(config.data, T=config.model.T)
     model = build_model(with_shapes(config, shape, classes))
@@ -139,6 +166,9 @@ def load_network(path: str | Path, config: Any = None) -> Network:
 
 def export_safetensors(model: Network, path: str | Path) -> None:
     """Writes the weights and buffers of ``model`` with its resolved config, for `load_weights` and anyone else's safetensors reader."""
-    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
+    tensors = {
+        name: value.detach().cpu().contiguous().clone()
+        for name, value in model.state_dict().items()
+    }
     metadata = {"format": "pt", "config": json.dumps(resolved(model.config), sort_keys=True)}
     write_atomically(Path(path), save(tensors, metadata))

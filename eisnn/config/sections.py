@@ -10,15 +10,39 @@ import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from eisnn.config.user_code import REFERENCE, is_reference
 from eisnn.config.yaml_file import plain_value
 
-SIZES = {"MLP": (2, 4, 6, 8, 12, 16), "VGG": (4, 5, 8, 11, 16, 19), "ResNet": (18, 34, 50, 101, 152)}  # of eisnn.networks.network
-CIRCUIT_NORMS = ("ei", "dann")  # layer kinds that are E-I circuits; every other `model.norm` has no `circuit` section
+SIZES = {
+    "MLP": (2, 4, 6, 8, 12, 16),
+    "VGG": (4, 5, 8, 11, 16, 19),
+    "ResNet": (18, 34, 50, 101, 152),
+}  # of eisnn.networks.network
+CIRCUIT_NORMS = (
+    "ei",
+    "dann",
+)  # layer kinds that are E-I circuits; every other `model.norm` has no `circuit` section
 NORMS = (*CIRCUIT_NORMS, "bn", "tdbn", "tebn", "bntt", "gn", "rmsnorm", "sws", "none")
-DATASETS = ("digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_imagenet", "cifar10_dvs", "dvs_gesture")
+DATASETS = (
+    "digits",
+    "mnist",
+    "fashion_mnist",
+    "cifar10",
+    "cifar100",
+    "tiny_imagenet",
+    "cifar10_dvs",
+    "dvs_gesture",
+)
 
 
 def _word_to_bool(value: Any) -> Any:
@@ -49,25 +73,37 @@ def word_or_reference(*words: str) -> Any:
             return value
         near = difflib.get_close_matches(value, words, n=1)
         also = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"must be {', '.join(map(repr, words))}, or your own module:attribute, given {value[:80]!r}{also}")
+        raise ValueError(
+            f"must be {', '.join(map(repr, words))}, or your own module:attribute, given {value[:80]!r}{also}"
+        )
 
     schema = {"anyOf": [{"enum": list(words)}, _REFERENCE_SCHEMA]}
     return Annotated[str, AfterValidator(check), WithJsonSchema(schema)]
 
 
-Switch = Annotated[bool, BeforeValidator(_word_to_bool), WithJsonSchema({"enum": [True, False, "on", "off", "yes", "no"]})]
+Switch = Annotated[
+    bool,
+    BeforeValidator(_word_to_bool),
+    WithJsonSchema({"enum": [True, False, "on", "off", "yes", "no"]}),
+]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Counts = Annotated[tuple[Count, ...], BeforeValidator(_to_tuple)]
 _PLAIN = {"type": ["number", "string", "boolean", "null"]}
-Value = Annotated[Any, BeforeValidator(plain_value), WithJsonSchema({"anyOf": [_PLAIN, {"type": "array", "items": _PLAIN}]})]
+Value = Annotated[
+    Any,
+    BeforeValidator(plain_value),
+    WithJsonSchema({"anyOf": [_PLAIN, {"type": "array", "items": _PLAIN}]}),
+]
 
 
 class Section(BaseModel):
     """Frozen; unknown keys, NaN, infinities, and numbers given as text are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class ModelConfig(Section):
@@ -119,9 +155,13 @@ class ModelConfig(Section):
     @model_validator(mode="after")
     def _meaningful(self) -> ModelConfig:
         if self.layers not in SIZES[self.arch]:
-            raise ValueError(f"layers: {self.arch} comes in sizes {', '.join(map(str, SIZES[self.arch]))}, given {self.layers}")
+            raise ValueError(
+                f"layers: {self.arch} comes in sizes {', '.join(map(str, SIZES[self.arch]))}, given {self.layers}"
+            )
         if self.head == "heavy" and self.arch != "VGG":
-            raise ValueError(f"head: heavy has a meaning only with arch: VGG, given arch: {self.arch}")
+            raise ValueError(
+                f"head: heavy has a meaning only with arch: VGG, given arch: {self.arch}"
+            )
         if self.groups is not None and self.norm != "gn":
             raise ValueError(f"groups has a meaning only with norm: gn, given norm: {self.norm}")
         return self
@@ -132,7 +172,9 @@ class InitConfig(Section):
 
     scheme: Literal["ei", "dann", "kaiming"] = "ei"
     """E-I Init, DANN's (for a rectified normal input), or |N(0, 2 / fan-in)|: the control."""
-    distribution: Literal["exponential", "gamma", "lognormal", "half_normal", "uniform"] = "exponential"
+    distribution: Literal["exponential", "gamma", "lognormal", "half_normal", "uniform"] = (
+        "exponential"
+    )
     """What weights are drawn from, matched in mean and, where possible, variance."""
     gamma_shape: Positive | None = None
     """k of distribution: gamma; 1 is the exponential distribution."""
@@ -144,7 +186,9 @@ class InitConfig(Section):
     @model_validator(mode="after")
     def _meaningful(self) -> InitConfig:
         if self.gamma_shape is not None and self.distribution != "gamma":
-            raise ValueError(f"gamma_shape has a meaning only with distribution: gamma, given distribution: {self.distribution}")
+            raise ValueError(
+                f"gamma_shape has a meaning only with distribution: gamma, given distribution: {self.distribution}"
+            )
         return self
 
 
@@ -167,7 +211,9 @@ class PropConfig(Section):
     @model_validator(mode="after")
     def _meaningful(self) -> PropConfig:
         if self.epsilon is not None and self.stabiliser not in ("epsilon", "clamp"):
-            raise ValueError(f"epsilon has a meaning only with stabiliser: epsilon or clamp, given stabiliser: {self.stabiliser}")
+            raise ValueError(
+                f"epsilon has a meaning only with stabiliser: epsilon or clamp, given stabiliser: {self.stabiliser}"
+            )
         return self
 
 
@@ -202,9 +248,13 @@ class CircuitConfig(Section):
     @model_validator(mode="after")
     def _meaningful(self) -> CircuitConfig:
         if self.tau_I is not None and self.inhibitory_cells != "spiking":
-            raise ValueError("tau_I has a meaning only with inhibitory_cells: spiking, given linear")
+            raise ValueError(
+                "tau_I has a meaning only with inhibitory_cells: spiking, given linear"
+            )
         if not self.divisive and self.prop.detach:
-            raise ValueError("prop.detach has a meaning only with divisive inhibition, given divisive: false")
+            raise ValueError(
+                "prop.detach has a meaning only with divisive inhibition, given divisive: false"
+            )
         return self
 
 
@@ -284,7 +334,9 @@ class TrainConfig(Section):
         if self.warmup_epochs is not None and self.warmup_fraction is not None:
             raise ValueError("give warmup_epochs or warmup_fraction, not both")
         if self.warmup_epochs is not None and self.warmup_epochs > self.epochs:
-            raise ValueError(f"warmup_epochs must be at most epochs ({self.epochs}), given {self.warmup_epochs}")
+            raise ValueError(
+                f"warmup_epochs must be at most epochs ({self.epochs}), given {self.warmup_epochs}"
+            )
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov has a meaning only with momentum above 0")
         return self

@@ -127,7 +127,12 @@ def resolved(config: TrialConfig) -> dict[str, Any]:
     it existed.
     """
     tree = config.model_dump(mode="json")
-    for section, key in ((tree["model"], "factory"), (tree["model"], "options"), (tree["train"], "stop_at_chance"), (tree, "code")):
+    for section, key in (
+        (tree["model"], "factory"),
+        (tree["model"], "options"),
+        (tree["train"], "stop_at_chance"),
+        (tree, "code"),
+    ):
         if not section[key]:
             del section[key]
     return tree

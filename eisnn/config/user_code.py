@@ -26,7 +26,11 @@ from eisnn.config.yaml_file import ConfigError, suggestion
 from eisnn.errors import Diverged
 
 REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-KEYS = (("model", "factory"), ("model", "norm"), ("data", "name"))  # of a config, where users' code can stand
+KEYS = (
+    ("model", "factory"),
+    ("model", "norm"),
+    ("data", "name"),
+)  # of a config, where users' code can stand
 OURS = ("eisnn", "study", "reports")  # stand for themselves by the version of the numerics
 
 
@@ -40,7 +44,11 @@ def is_reference(value: Any) -> bool:
 
 def references(tree: Mapping[str, Any]) -> dict[str, str]:
     """Dotted key -> reference, of a resolved config."""
-    return {f"{section}.{key}": tree[section][key] for section, key in KEYS if is_reference(tree[section].get(key))}
+    return {
+        f"{section}.{key}": tree[section][key]
+        for section, key in KEYS
+        if is_reference(tree[section].get(key))
+    }
 
 
 def look_in(folders: Iterable[str | Path]) -> None:
@@ -63,8 +71,14 @@ def find(reference: str, key: str) -> Callable[..., Any]:
         found = importlib.import_module(module)
     value = getattr(found, attribute, None)
     if not callable(value):
-        known = [name for name, item in vars(found).items() if callable(item) and not name.startswith("_")]
-        raise UserCodeError(f"{key}: {reference}: {file} has no function or class {attribute!r}{suggestion(attribute, known)}")
+        known = [
+            name
+            for name, item in vars(found).items()
+            if callable(item) and not name.startswith("_")
+        ]
+        raise UserCodeError(
+            f"{key}: {reference}: {file} has no function or class {attribute!r}{suggestion(attribute, known)}"
+        )
     return value
 
 
@@ -74,7 +88,9 @@ def source(module: str, where: str) -> Path:
         with blame(f"{where}: importing {module.rpartition('.')[0]}"):
             spec = importlib.util.find_spec(module)
     except UserCodeError as error:
-        if not isinstance(error.__cause__, ModuleNotFoundError) or not f"{module}.".startswith(f"{error.__cause__.name}."):
+        if not isinstance(error.__cause__, ModuleNotFoundError) or not f"{module}.".startswith(
+            f"{error.__cause__.name}."
+        ):
             raise
         spec = None
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
@@ -104,7 +120,9 @@ def _described(error: Exception) -> str:
         return f"SyntaxError: {error.msg} ({error.filename}, line {error.lineno})"
     frames = traceback.extract_tb(error.__traceback__)
     foreign = ("site-packages", "dist-packages", "<frozen", str(Path(__file__).parents[1]))
-    theirs = [frame for frame in frames if not any(part in frame.filename for part in foreign)] or frames
+    theirs = [
+        frame for frame in frames if not any(part in frame.filename for part in foreign)
+    ] or frames
     first = (str(error).strip().splitlines() or [""])[0]
     return f"{type(error).__name__}: {first} ({theirs[-1].filename}, line {theirs[-1].lineno})"
 
@@ -118,14 +136,20 @@ def digests(tree: Mapping[str, Any]) -> dict[str, str]:
     Raises:
         UserCodeError: there is no such module.
     """
-    modules = {reference.partition(":")[0]: f"{key}: {reference}" for key, reference in references(tree).items()}
+    modules = {
+        reference.partition(":")[0]: f"{key}: {reference}"
+        for key, reference in references(tree).items()
+    }
     return {module: digest(module, where) for module, where in modules.items()}
 
 
 def notes(tree: Mapping[str, Any], also: Mapping[str, str] = {}) -> list[str]:
     """A line for each piece of the user's code that a run with this config will run: it can do whatever they can."""
     named = {**references(tree), **also}
-    return [f"runs your code: {key}: {reference} ({source(reference.partition(':')[0], key)})" for key, reference in named.items()]
+    return [
+        f"runs your code: {key}: {reference} ({source(reference.partition(':')[0], key)})"
+        for key, reference in named.items()
+    ]
 
 
 def verify(tree: Mapping[str, Any]) -> None:
@@ -167,7 +191,9 @@ def sources(module: str, file: Path) -> dict[str, Path]:
 
 def _file(root: Path, module: str) -> Path | None:
     path = root.joinpath(*module.split("."))
-    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+    return next(
+        (file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None
+    )
 
 
 def _imported(file: Path, module: str) -> list[str]:

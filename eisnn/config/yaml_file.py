@@ -46,24 +46,36 @@ class _Loader(yaml.SafeLoader):
         seen: set[str] = set()
         for key_node, _ in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                raise yaml.MarkedYAMLError(problem="a key must be a plain word", problem_mark=key_node.start_mark)
+                raise yaml.MarkedYAMLError(
+                    problem="a key must be a plain word", problem_mark=key_node.start_mark
+                )
             if key_node.tag == "tag:yaml.org,2002:merge":
                 problem = "merge keys (<<) are not supported; write the keys out"
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
             if key_node.value in seen:
-                problem = f"the key {key_node.value!r} is given twice in one mapping; keep one of them"
+                problem = (
+                    f"the key {key_node.value!r} is given twice in one mapping; keep one of them"
+                )
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
             seen.add(key_node.value)
         return super().construct_mapping(node, deep=True)
 
 
-_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_NUMBER = re.compile(
+    r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+)
 _INT, _FLOAT, _BOOL = (f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool"))
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_INT, _FLOAT, _BOOL, "tag:yaml.org,2002:timestamp")]
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag not in (_INT, _FLOAT, _BOOL, "tag:yaml.org,2002:timestamp")
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(_BOOL, re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(
+    _BOOL, re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 _Loader.add_implicit_resolver(_INT, re.compile(r"^[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789"))
 _Loader.add_implicit_resolver(_FLOAT, re.compile(f"^({_NUMBER.pattern})$"), list("-+.0123456789"))
 
@@ -81,7 +93,9 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
         line = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{where}{line}: {error.problem or error.context}") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{where}: cannot be read as YAML: {str(error).splitlines()[0]}") from None
+        raise ConfigError(
+            f"{where}: cannot be read as YAML: {str(error).splitlines()[0]}"
+        ) from None
     if not isinstance(value, dict):
         given = "nothing" if value is None else type(value).__name__
         raise ConfigError(f"{where}: must be a mapping of keys to values, given {given}")
@@ -97,12 +111,16 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
         if path.is_file() and path.stat().st_size > MAX_BYTES:
-            raise ConfigError(f"{path}: is over {MAX_BYTES:,} bytes; a config or study file is a page or two")
+            raise ConfigError(
+                f"{path}: is over {MAX_BYTES:,} bytes; a config or study file is a page or two"
+            )
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: must be UTF-8 text, but byte {error.start} is not") from None
     except OSError as error:
-        raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}; give the path of a YAML file") from None
+        raise ConfigError(
+            f"{path}: {(error.strerror or str(error)).lower()}; give the path of a YAML file"
+        ) from None
     return parse_yaml(text, str(path))
 
 
@@ -122,7 +140,9 @@ def plain_value(value: Any) -> Any:
     """``value``, if it is what a single option can hold: a number, word, switch or null, or a list of them; else ValueError."""
     for item in value if isinstance(value, list) else [value]:
         if not isinstance(item, bool | int | float | str | None):
-            raise ValueError(f"must be a number, a word, true, false, null, or a list of them, given {str(value)[:80]}")
+            raise ValueError(
+                f"must be a number, a word, true, false, null, or a list of them, given {str(value)[:80]}"
+            )
         if isinstance(item, float) and not math.isfinite(item):
             raise ValueError(f"must be finite, given {item}")
     return value
@@ -172,7 +192,12 @@ def model_in(annotation: Any) -> Any:
     return None
 
 
-def explain(error: ValidationError, model: type[BaseModel], where: str, given: Mapping[str, Any] | None = None) -> ConfigError:
+def explain(
+    error: ValidationError,
+    model: type[BaseModel],
+    where: str,
+    given: Mapping[str, Any] | None = None,
+) -> ConfigError:
     """A pydantic error as ours: one line per problem, ``file: dotted.key: what must hold, given ...``."""
     lines: dict[tuple[str, str], str] = {}
     problems = error.errors(include_url=False)
@@ -182,23 +207,38 @@ def explain(error: ValidationError, model: type[BaseModel], where: str, given: M
             break
         location, text = _place_and_text(problem, model)
         key = ".".join(_key(part) for part in location)
-        what = text.partition(", given ")[0]  # a value of several possible kinds fails once for each: said once
+        what = text.partition(", given ")[
+            0
+        ]  # a value of several possible kinds fails once for each: said once
         lines.setdefault((key, what), f"{where}: {key}: {text}" if key else f"{where}: {text}")
     return ConfigError("\n".join(lines.values()))
 
 
-_PLAIN = {"bool_type": "true or false", "string_type": "text", "tuple_type": "a list", "list_type": "a list", "float_type": "a number"}
+_PLAIN = {
+    "bool_type": "true or false",
+    "string_type": "text",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "float_type": "a number",
+}
 _PLAIN |= {"int_type": "a whole number", "int_from_float": "a whole number"}
-_PLAIN |= dict.fromkeys(("model_type", "model_attributes_type", "dict_type", "mapping_type"), "a mapping of keys to values")
+_PLAIN |= dict.fromkeys(
+    ("model_type", "model_attributes_type", "dict_type", "mapping_type"),
+    "a mapping of keys to values",
+)
 
 
 def _place_and_text(problem: Any, model: type[BaseModel]) -> tuple[tuple[Any, ...], str]:
     """Where a problem is, as the user sees it, and what it is."""
     location, kind, value = problem["loc"], problem["type"], problem["input"]
     depth, field = _leaf(model, location)
-    wrong_length = kind in ("too_long", "too_short") or (kind == "missing" and depth < len(location))
+    wrong_length = kind in ("too_long", "too_short") or (
+        kind == "missing" and depth < len(location)
+    )
     if field is not None and (wrong_length or _is_union(field.annotation)):
-        return location[:depth], f"must be {describe(field.annotation, field.metadata)}, given {_short(value)}"
+        return location[
+            :depth
+        ], f"must be {describe(field.annotation, field.metadata)}, given {_short(value)}"
     if kind == "extra_forbidden":
         return location, "unknown key" + _known_key(str(location[-1]), location, model)
     if kind == "missing":
@@ -207,7 +247,9 @@ def _place_and_text(problem: Any, model: type[BaseModel]) -> tuple[tuple[Any, ..
         return location, str(problem["ctx"]["error"])
     if kind == "invalid_key":
         return location[:-1], f"a key must be text, given {_short(value)}"
-    message = _PLAIN.get(kind, problem["msg"].removeprefix("Input should be ").removeprefix("a valid "))
+    message = _PLAIN.get(
+        kind, problem["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    )
     text = f"must be {message}, given {_short(value)}"
     if kind == "literal_error" and isinstance(value, str):
         near = difflib.get_close_matches(value, re.findall("'([^']*)'", message), n=1)
@@ -256,19 +298,32 @@ def describe(annotation: Any, constraints: Iterable[Any] = ()) -> str:
     """A type in plain words: ``int | tuple[int, ...]`` with ``ge=1`` is "a whole number >= 1, or a list of them"."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        inner = [item for extra in arguments[1:] for item in (extra.metadata if isinstance(extra, FieldInfo) else [extra])]
+        inner = [
+            item
+            for extra in arguments[1:]
+            for item in (extra.metadata if isinstance(extra, FieldInfo) else [extra])
+        ]
         return describe(arguments[0], inner)
     if origin in (Union, types.UnionType):
         kinds = [describe(kind) for kind in arguments if kind is not types.NoneType]
-        return ", or ".join(kind.replace(f"a list, each {kinds[0]}", "a list of them") for kind in kinds)
+        return ", or ".join(
+            kind.replace(f"a list, each {kinds[0]}", "a list of them") for kind in kinds
+        )
     if origin is Literal:
         return " or ".join(map(repr, arguments))
     if origin in (tuple, list):
         number = "" if origin is list or arguments[-1] is Ellipsis else f" of {len(arguments)}"
         return f"a list{number}, each {describe(arguments[0])}"
-    name = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(annotation, "another kind of value")
+    name = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(
+        annotation, "another kind of value"
+    )
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    limits = [f"{sign} {getattr(item, limit):g}" for item in constraints for limit, sign in signs.items() if hasattr(item, limit)]
+    limits = [
+        f"{sign} {getattr(item, limit):g}"
+        for item in constraints
+        for limit, sign in signs.items()
+        if hasattr(item, limit)
+    ]
     return " ".join([name, " and ".join(limits)]) if limits else name
 
 

@@ -22,7 +22,9 @@ Arrays = dict[str, np.ndarray]
 _VERSION = 1  # raised by any change of what a decoder makes of the same files
 
 
-def decoded(name: str, files: Iterable[Path], home: Path | None, decode: Callable[[], Arrays]) -> Arrays:
+def decoded(
+    name: str, files: Iterable[Path], home: Path | None, decode: Callable[[], Arrays]
+) -> Arrays:
     """``decode()``'s arrays, memory-mapped; decoded only if no process on this machine has done so from these files before.
 
     ``files`` are what is decoded (for huge folders: the folders); ``home`` is the data root they belong to, if any.
@@ -31,8 +33,13 @@ def decoded(name: str, files: Iterable[Path], home: Path | None, decode: Callabl
     key = f"{name}-{_fingerprint(files)}"
     parent = _writable(home)
     if parent is None:
-        warnings.warn(f"no place for decoded images: {name} is decoded by every process (set XDG_CACHE_HOME)", stacklevel=2)
-        return {name: np.array(array) for name, array in decode().items()}  # writable, as mapped ones are
+        warnings.warn(
+            f"no place for decoded images: {name} is decoded by every process (set XDG_CACHE_HOME)",
+            stacklevel=2,
+        )
+        return {
+            name: np.array(array) for name, array in decode().items()
+        }  # writable, as mapped ones are
     folder = parent / key
     arrays = _load(folder)
     if arrays is not None:
@@ -72,7 +79,10 @@ def _writable(home: Path | None) -> Path | None:
 def _load(folder: Path) -> Arrays | None:
     """None when it is not there, or damaged."""
     try:
-        arrays = {file.stem: np.load(file, mmap_mode="c", allow_pickle=False) for file in sorted(folder.glob("*.npy"))}
+        arrays = {
+            file.stem: np.load(file, mmap_mode="c", allow_pickle=False)
+            for file in sorted(folder.glob("*.npy"))
+        }
     except (OSError, ValueError, EOFError):
         return None
     return arrays or None

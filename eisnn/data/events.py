@@ -26,7 +26,18 @@ from eisnn.data.images import Source, source_from
 from eisnn.errors import DataError
 
 SENSOR, SIZE = 128, 48  # pixels, before and after
-_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+_CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
 
 
 class Events(NamedTuple):
@@ -71,11 +82,17 @@ def cifar10_dvs(root: Path, T: int) -> Source:
     class_folders = [folder / name for name in _CLASSES]
 
     def decode() -> Arrays:
-        files = [(file, label) for label, place in enumerate(class_folders) for file in sorted(place.glob("*.aedat"))]
+        files = [
+            (file, label)
+            for label, place in enumerate(class_folders)
+            for file in sorted(place.glob("*.aedat"))
+        ]
         images = np.stack([frames(read_aedat2(file), T) for file, _ in files])
         return {"images": images, "labels": np.array([label for _, label in files])}
 
-    return source_from(decoded(f"cifar10_dvs-T{T}", class_folders, root, decode), scale=step(T), test_fraction=0.1)
+    return source_from(
+        decoded(f"cifar10_dvs-T{T}", class_folders, root, decode), scale=step(T), test_fraction=0.1
+    )
 
 
 def _folder_of_classes(places: list[Path]) -> tuple[Path | None, list[str]]:
@@ -84,14 +101,21 @@ def _folder_of_classes(places: list[Path]) -> tuple[Path | None, list[str]]:
         absent = [name for name in _CLASSES if next((place / name).glob("*.aedat"), None) is None]
         if not absent:
             return place, looked
-        looked.append(f"{place}: {f'no .aedat files in {absent[0]}' if place.is_dir() else 'no such folder'}")
+        looked.append(
+            f"{place}: {f'no .aedat files in {absent[0]}' if place.is_dir() else 'no such folder'}"
+        )
     return None, looked
 
 
 def dvs_gesture(root: Path, T: int) -> Source:
     """11 gestures of 29 people: 1,176 recordings of 23 of them to train on and 288 of the others as test set."""
     lists = ("trials_to_train.txt", "trials_to_test.txt")
-    places = [root / "DVS128Gesture" / "extract" / "DvsGesture", root / "DVS128Gesture" / "DvsGesture", root / "DvsGesture", root]
+    places = [
+        root / "DVS128Gesture" / "extract" / "DvsGesture",
+        root / "DVS128Gesture" / "DvsGesture",
+        root / "DvsGesture",
+        root,
+    ]
     folder, looked = first_complete(places, lists)
     if folder is None:
         advice = (
@@ -104,7 +128,13 @@ def dvs_gesture(root: Path, T: int) -> Source:
     def decode() -> Arrays:
         images, labels, users = _gestures(train, T)
         test_images, test_labels, _ = _gestures(test, T)
-        return {"images": images, "labels": labels, "users": users, "test_images": test_images, "test_labels": test_labels}
+        return {
+            "images": images,
+            "labels": labels,
+            "users": users,
+            "test_images": test_images,
+            "test_labels": test_labels,
+        }
 
     files = [file for pair in (*train, *test) for file in pair]
     return source_from(decoded(f"dvs_gesture-T{T}", files, root, decode), scale=step(T))
@@ -118,12 +148,16 @@ def _listed(table: Path) -> list[tuple[Path, Path]]:
         labels = recording.with_name(f"{recording.stem}_labels.csv")
         for file in (recording, labels):
             if not file.is_file():
-                raise DataError(f"dvs_gesture in {table.parent} is not complete: {file.name} is missing")
+                raise DataError(
+                    f"dvs_gesture in {table.parent} is not complete: {file.name} is missing"
+                )
         pairs.append((recording, labels))
     return pairs
 
 
-def _gestures(recordings: list[tuple[Path, Path]], T: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _gestures(
+    recordings: list[tuple[Path, Path]], T: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images, labels and users: each recording is of one person doing each gesture in turn."""
     images, labels, users = [], [], []
     for recording, table in recordings:
@@ -134,11 +168,15 @@ def _gestures(recordings: list[tuple[Path, Path]], T: int) -> tuple[np.ndarray, 
             user = int(recording.name.removeprefix("user").split("_")[0])
             spans = [(int(label) - 1, int(start), int(end)) for label, start, end in rows]
         except ValueError as error:
-            raise DataError(f"{table} is truncated or corrupt: expected rows of class, startTime_usec, endTime_usec ({error})") from None
+            raise DataError(
+                f"{table} is truncated or corrupt: expected rows of class, startTime_usec, endTime_usec ({error})"
+            ) from None
         for label, start, end in spans:
             gesture = events.between(start, end)
             if len(gesture.t) == 0:
-                raise DataError(f"{recording} has no events from {start} to {end}, where {table.name} says there is a gesture")
+                raise DataError(
+                    f"{recording} has no events from {start} to {end}, where {table.name} says there is a gesture"
+                )
             images.append(frames(gesture, T))
             labels.append(label)
             users.append(user)
@@ -156,9 +194,13 @@ def read_aedat2(file: Path) -> Events:
     while raw[start : start + 1] == b"#":
         start = raw.find(b"\n", start) + 1 or len(raw)
     if len(raw) == start or (len(raw) - start) % 8:
-        raise DataError(f"{file} is truncated or corrupt: {len(raw) - start} bytes of events, must be a multiple of 8 above 0")
+        raise DataError(
+            f"{file} is truncated or corrupt: {len(raw) - start} bytes of events, must be a multiple of 8 above 0"
+        )
     address, t = np.frombuffer(raw, dtype=">u4", offset=start).reshape(-1, 2).T.astype(np.int64)
-    return Events(t, x=127 - (address >> 8 & 127), y=127 - (address >> 1 & 127), p=1 - (address & 1))
+    return Events(
+        t, x=127 - (address >> 8 & 127), y=127 - (address >> 1 & 127), p=1 - (address & 1)
+    )
 
 
 def read_aedat3(file: Path) -> Events:
@@ -178,10 +220,20 @@ def read_aedat3(file: Path) -> Events:
         kind, size, overflow, capacity = _packet(raw, at)
         at += 28
         if capacity < 0 or at + capacity * size > len(raw) or (kind == 1 and size != 8):
-            raise DataError(f"{file} is truncated or corrupt: {len(raw) - at} of {capacity * size} bytes of its packet at byte {at}")
+            raise DataError(
+                f"{file} is truncated or corrupt: {len(raw) - at} of {capacity * size} bytes of its packet at byte {at}"
+            )
         if kind == 1:
-            data, t = np.frombuffer(raw, dtype="<u4", offset=at, count=2 * capacity).reshape(-1, 2).T.astype(np.int64)
-            parts.append(np.stack([t | overflow << 31, data >> 17 & 0x7FFF, data >> 2 & 0x7FFF, data >> 1 & 1]))
+            data, t = (
+                np.frombuffer(raw, dtype="<u4", offset=at, count=2 * capacity)
+                .reshape(-1, 2)
+                .T.astype(np.int64)
+            )
+            parts.append(
+                np.stack(
+                    [t | overflow << 31, data >> 17 & 0x7FFF, data >> 2 & 0x7FFF, data >> 1 & 1]
+                )
+            )
         at += capacity * size
     if not parts:
         raise DataError(f"{file} is truncated or corrupt: it holds no events")

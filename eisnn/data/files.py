@@ -39,11 +39,29 @@ def first_complete(places: Sequence[Path], files: Sequence[str]) -> tuple[Path |
 
 def missing(name: str, looked: Sequence[str], advice: str) -> DataError:
     """The error of a dataset that is nowhere: every place it was looked for in, and how to get it."""
-    lines = [f"{name} was not found. Looked in", *(f"    {line}" for line in looked), f"To get it: {advice}."]
-    return DataError("\n".join([*lines, "data.root or $EISNN_DATA say where the data root is; without them it is ./data."]))
+    lines = [
+        f"{name} was not found. Looked in",
+        *(f"    {line}" for line in looked),
+        f"To get it: {advice}.",
+    ]
+    return DataError(
+        "\n".join(
+            [
+                *lines,
+                "data.root or $EISNN_DATA say where the data root is; without them it is ./data.",
+            ]
+        )
+    )
 
 
-def download(name: str, torchvision_name: str, folder: Path, files: Sequence[str], root: Path, error: DataError) -> None:
+def download(
+    name: str,
+    torchvision_name: str,
+    folder: Path,
+    files: Sequence[str],
+    root: Path,
+    error: DataError,
+) -> None:
     """torchvision's download, with its checksums, of ``files`` into ``folder``: aside first, so that no half file is ever found.
 
     Raises:
@@ -54,12 +72,20 @@ def download(name: str, torchvision_name: str, folder: Path, files: Sequence[str
     fetch: Callable[..., object] = getattr(torchvision_datasets, torchvision_name)
     try:
         (root / ".eisnn").mkdir(parents=True, exist_ok=True)
-        with FileLock(root / ".eisnn" / f"{name}.download.lock"), tempfile.TemporaryDirectory(dir=root / ".eisnn") as aside:
+        with (
+            FileLock(root / ".eisnn" / f"{name}.download.lock"),
+            tempfile.TemporaryDirectory(dir=root / ".eisnn") as aside,
+        ):
             if first_complete([folder], files)[0]:  # another process got it meanwhile
                 return
             fetch(aside, download=True)
             folder.mkdir(parents=True, exist_ok=True)
             for file in files:
                 os.replace(Path(aside) / folder.relative_to(root) / file, folder / file)
-    except (OSError, RuntimeError) as problem:  # no network, no room, a checksum that does not match
-        raise DataError(f"{error}\nDownloading it into {root} failed: {' '.join(str(problem).split())}") from None
+    except (
+        OSError,
+        RuntimeError,
+    ) as problem:  # no network, no room, a checksum that does not match
+        raise DataError(
+            f"{error}\nDownloading it into {root} failed: {' '.join(str(problem).split())}"
+        ) from None

@@ -34,10 +34,19 @@ class Source:
 def source_from(arrays: Arrays, scale: float = 1 / 255, test_fraction: float = 0.0) -> Source:
     """Images stay mapped, labels are read."""
     labels, test_labels, users = (
-        np.array(arrays[name], dtype=np.int64) if name in arrays else None for name in ("labels", "test_labels", "users")
+        np.array(arrays[name], dtype=np.int64) if name in arrays else None
+        for name in ("labels", "test_labels", "users")
     )
     assert labels is not None
-    return Source(arrays["images"], labels, scale, arrays.get("test_images"), test_labels, test_fraction, users)
+    return Source(
+        arrays["images"],
+        labels,
+        scale,
+        arrays.get("test_images"),
+        test_labels,
+        test_fraction,
+        users,
+    )
 
 
 # --- digits
@@ -54,8 +63,15 @@ def digits() -> Source:
 
 # --- MNIST and Fashion-MNIST: four idx files, perhaps compressed
 
-DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
-_IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+DEBIAN_FASHION_MNIST = Path(
+    "/usr/share/datasets/fashion-mnist"
+)  # of the package dataset-fashion-mnist
+_IDX_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 _FIRST_LABELS = {  # of the official training sets, whose files have the same names
     "mnist": (5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5, 3, 6, 1, 7),
     "fashion_mnist": (9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9, 5, 5, 7, 9),
@@ -68,16 +84,32 @@ def mnist(root: Path) -> Source:
 
 
 def fashion_mnist(root: Path) -> Source:
-    places = [root / "FashionMNIST" / "raw", root / "FashionMNIST", root / "fashion-mnist", root / "fashion_mnist", root]
+    places = [
+        root / "FashionMNIST" / "raw",
+        root / "FashionMNIST",
+        root / "fashion-mnist",
+        root / "fashion_mnist",
+        root,
+    ]
     places.append(DEBIAN_FASHION_MNIST)
-    return _idx_dataset("fashion_mnist", "FashionMNIST", root, places, "`apt-get install dataset-fashion-mnist`, or ")
+    return _idx_dataset(
+        "fashion_mnist",
+        "FashionMNIST",
+        root,
+        places,
+        "`apt-get install dataset-fashion-mnist`, or ",
+    )
 
 
-def _idx_dataset(name: str, torchvision_name: str, root: Path, places: list[Path], package: str) -> Source:
+def _idx_dataset(
+    name: str, torchvision_name: str, root: Path, places: list[Path], package: str
+) -> Source:
     folder, looked = first_complete(places, _IDX_FILES)
     if folder is None:
         folder = root / torchvision_name / "raw"
-        error = missing(name, looked, f"{package}put {', '.join(_IDX_FILES)} (or .gz of them) into {folder}")
+        error = missing(
+            name, looked, f"{package}put {', '.join(_IDX_FILES)} (or .gz of them) into {folder}"
+        )
         download(name, torchvision_name, folder, _IDX_FILES, root, error)
     files = [plain_or_gz(folder, file) for file in _IDX_FILES]
 
@@ -85,8 +117,15 @@ def _idx_dataset(name: str, torchvision_name: str, root: Path, places: list[Path
         images, labels, test_images, test_labels = (read_idx(file) for file in files)
         for other, first in _FIRST_LABELS.items():
             if other != name and tuple(labels[:16]) == first:
-                raise DataError(f"{files[1]} holds the labels of {other}, not of {name}: give them folders of their own")
-        return {"images": images[:, None], "labels": labels, "test_images": test_images[:, None], "test_labels": test_labels}
+                raise DataError(
+                    f"{files[1]} holds the labels of {other}, not of {name}: give them folders of their own"
+                )
+        return {
+            "images": images[:, None],
+            "labels": labels,
+            "test_images": test_images[:, None],
+            "test_labels": test_labels,
+        }
 
     return source_from(decoded(name, files, root if folder.is_relative_to(root) else None, decode))
 
@@ -99,21 +138,30 @@ def read_idx(file: Path) -> np.ndarray:
     try:
         raw = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{file} is truncated or corrupt ({error}): delete it and get it again") from None
+        raise DataError(
+            f"{file} is truncated or corrupt ({error}): delete it and get it again"
+        ) from None
     if len(raw) < 4 or raw[:3] != b"\x00\x00\x08" or len(raw) < 4 + 4 * raw[3]:
-        raise DataError(f"{file} is truncated or not an idx file of unsigned bytes: it starts with {raw[:4].hex(' ') or 'nothing'}")
+        raise DataError(
+            f"{file} is truncated or not an idx file of unsigned bytes: it starts with {raw[:4].hex(' ') or 'nothing'}"
+        )
     start = 4 + 4 * raw[3]
     shape = tuple(int(n) for n in np.frombuffer(raw[4:start], dtype=">u4"))
     expected, found = int(np.prod(shape, dtype=np.int64)), len(raw) - start
     if found != expected:
-        raise DataError(f"{file} is truncated or corrupt: its header promises {shape} = {expected} bytes, it holds {found}")
+        raise DataError(
+            f"{file} is truncated or corrupt: its header promises {shape} = {expected} bytes, it holds {found}"
+        )
     return np.frombuffer(raw, dtype=np.uint8, offset=start).reshape(shape)
 
 
 # --- CIFAR: Python pickles, so nothing but the official files is opened
 
 _CIFAR = {  # folder, files
-    "CIFAR10": ("cifar-10-batches-py", (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")),
+    "CIFAR10": (
+        "cifar-10-batches-py",
+        (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"),
+    ),
     "CIFAR100": ("cifar-100-python", ("train", "test", "meta")),
 }
 
@@ -132,14 +180,19 @@ def _cifar(name: str, torchvision_name: str, root: Path) -> Source:
     folder, looked = first_complete(places, files)
     if folder is None:
         folder = root / folder_name
-        advice = f"unpack the Python version of https://www.cs.toronto.edu/~kriz/cifar.html into {root}"
+        advice = (
+            f"unpack the Python version of https://www.cs.toronto.edu/~kriz/cifar.html into {root}"
+        )
         download(name, torchvision_name, folder, files, root, missing(name, looked, advice))
 
     def decode() -> Arrays:
         from torchvision import datasets as torchvision_datasets
 
         reader = getattr(torchvision_datasets, torchvision_name)
-        _refuse_foreign_pickles(folder, [*reader.train_list, *reader.test_list, (reader.meta["filename"], reader.meta["md5"])])
+        _refuse_foreign_pickles(
+            folder,
+            [*reader.train_list, *reader.test_list, (reader.meta["filename"], reader.meta["md5"])],
+        )
         train, test = reader(folder.parent, train=True), reader(folder.parent, train=False)
         return {
             "images": train.data.transpose(0, 3, 1, 2),
@@ -175,16 +228,28 @@ def tiny_imagenet(root: Path) -> Source:
     files = ("wnids.txt", "val/val_annotations.txt")
     folder, looked = first_complete([root / "tiny-imagenet-200", root], files)
     if folder is None:
-        raise missing("tiny_imagenet", looked, f"unpack http://cs231n.stanford.edu/tiny-imagenet-200.zip into {root}")
+        raise missing(
+            "tiny_imagenet",
+            looked,
+            f"unpack http://cs231n.stanford.edu/tiny-imagenet-200.zip into {root}",
+        )
     classes = sorted((folder / "wnids.txt").read_text().split())
     train_folders = [folder / "train" / wnid / "images" for wnid in classes]
     test_folder = folder / "val" / "images"
-    absent = [place for place in (*train_folders, test_folder) if next(place.glob("*.JPEG"), None) is None]
+    absent = [
+        place for place in (*train_folders, test_folder) if next(place.glob("*.JPEG"), None) is None
+    ]
     if absent:
-        raise DataError(f"tiny_imagenet in {folder} is not complete: {len(absent)} folders have no .JPEG files, such as {absent[0]}")
+        raise DataError(
+            f"tiny_imagenet in {folder} is not complete: {len(absent)} folders have no .JPEG files, such as {absent[0]}"
+        )
 
     def decode() -> Arrays:
-        train = [(file, label) for label, place in enumerate(train_folders) for file in sorted(place.glob("*.JPEG"))]
+        train = [
+            (file, label)
+            for label, place in enumerate(train_folders)
+            for file in sorted(place.glob("*.JPEG"))
+        ]
         test = _annotated(folder / "val" / "val_annotations.txt", test_folder, classes)
         return {
             "images": np.stack([_small_image(file) for file, _ in train]),
@@ -194,7 +259,9 @@ def tiny_imagenet(root: Path) -> Source:
         }
 
     # 110,000 files: their folders' times of change stand for them
-    return source_from(decoded("tiny_imagenet", [*train_folders, test_folder, folder / files[1]], root, decode))
+    return source_from(
+        decoded("tiny_imagenet", [*train_folders, test_folder, folder / files[1]], root, decode)
+    )
 
 
 def _annotated(annotations: Path, folder: Path, classes: list[str]) -> list[tuple[Path, int]]:
@@ -203,7 +270,9 @@ def _annotated(annotations: Path, folder: Path, classes: list[str]) -> list[tupl
     rows = [line.split("\t") for line in annotations.read_text().splitlines() if line.strip()]
     for number, row in enumerate(rows, start=1):
         if len(row) < 2 or row[1] not in label:
-            raise DataError(f"{annotations}, line {number}: expected a file name, a tab and one of the classes in wnids.txt, found {row}")
+            raise DataError(
+                f"{annotations}, line {number}: expected a file name, a tab and one of the classes in wnids.txt, found {row}"
+            )
     return [(folder / row[0], label[row[1]]) for row in rows]
 
 
@@ -213,6 +282,10 @@ def _small_image(file: Path) -> np.ndarray:
 
     try:
         with Image.open(file) as image:
-            return np.asarray(image.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+            return np.asarray(
+                image.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)
+            ).transpose(2, 0, 1)
     except (OSError, SyntaxError) as error:  # PIL says SyntaxError of some broken headers
-        raise DataError(f"{file} is missing, truncated or corrupt ({error}): get it again") from None
+        raise DataError(
+            f"{file} is missing, truncated or corrupt ({error}): get it again"
+        ) from None

@@ -63,7 +63,9 @@ class Split:
     labels: Tensor  # int64 [N]
     scale: float  # image value = uint8 * scale
     rows: Tensor | None = None  # int64 [N]: which of the stored images; None: all, in order
-    streamed_to: torch.device | None = None  # where batches are sent, if the images do not live there
+    streamed_to: torch.device | None = (
+        None  # where batches are sent, if the images do not live there
+    )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -108,7 +110,12 @@ def load(data: DataConfig, *, T: int) -> Dataset:
 
     def split(stored: Tensor, labels: np.ndarray, rows: np.ndarray) -> Split:
         everything = len(rows) == len(stored)
-        return Split(stored, torch.from_numpy(labels[rows]), source.scale, None if everything else torch.from_numpy(rows))
+        return Split(
+            stored,
+            torch.from_numpy(labels[rows]),
+            source.scale,
+            None if everything else torch.from_numpy(rows),
+        )
 
     return Dataset(
         name=data.name,
@@ -155,18 +162,34 @@ def _parts(data: DataConfig, source: Source) -> tuple[np.ndarray, np.ndarray, np
     pool, whole = np.arange(len(source.labels)), len(source.labels)
     if source.test_labels is None:
         count = round(source.test_fraction * whole)
-        pool, test = splits.divide(source.labels, count, seed=seed, key="the test set", of=f"images of {data.name}")
+        pool, test = splits.divide(
+            source.labels, count, seed=seed, key="the test set", of=f"images of {data.name}"
+        )
         test_labels = source.labels[test]
     else:
         test, test_labels = np.arange(len(source.test_labels)), source.test_labels
     if data.test_size is not None:
-        test = test[splits.choose(test_labels, data.test_size, seed=seed, key="data.test_size", of=f"test images of {data.name}")]
+        test = test[
+            splits.choose(
+                test_labels,
+                data.test_size,
+                seed=seed,
+                key="data.test_size",
+                of=f"test images of {data.name}",
+            )
+        ]
     if data.train_size is not None:
-        pool = pool[splits.choose(source.labels[pool], data.train_size, seed=seed, key="data.train_size", of=images)]
+        pool = pool[
+            splits.choose(
+                source.labels[pool], data.train_size, seed=seed, key="data.train_size", of=images
+            )
+        ]
         whole = data.train_size
     key = f"data.validation_fraction ({data.validation_fraction:g})"
     if source.users is not None:
-        train, held = splits.divide_users(source.users[pool], data.validation_fraction, seed=seed, key=key, of=images)
+        train, held = splits.divide_users(
+            source.users[pool], data.validation_fraction, seed=seed, key=key, of=images
+        )
     else:
         count = round(data.validation_fraction * whole)
         train, held = splits.divide(source.labels[pool], count, seed=seed, key=key, of=images)
@@ -182,9 +205,13 @@ def _check(name: str, source: Source, shape: tuple[int, int, int], classes: int)
         if len(images) != len(labels):
             raise DataError(f"{name}: {len(images)} {part} images but {len(labels)} labels")
         if images.shape[-3:] != shape:
-            raise DataError(f"{name}: {part} images must be {shape} (channels, height, width), found {images.shape[-3:]}")
+            raise DataError(
+                f"{name}: {part} images must be {shape} (channels, height, width), found {images.shape[-3:]}"
+            )
         if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
-            raise DataError(f"{name}: {part} labels must be 0 to {classes - 1}, found {labels.min()} to {labels.max()}")
+            raise DataError(
+                f"{name}: {part} labels must be 0 to {classes - 1}, found {labels.min()} to {labels.max()}"
+            )
 
 
 def to_device(split: Split, device: torch.device | str, *, budget: float | None = None) -> Split:
@@ -203,7 +230,9 @@ def to_device(split: Split, device: torch.device | str, *, budget: float | None 
     return Split(split.images.to(device), labels, split.scale)
 
 
-def batches(split: Split, batch_size: int, *, order: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(
+    split: Split, batch_size: int, *, order: Tensor | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields ``x`` float32 ``[B, C, H, W]`` (or ``[B, T, C, H, W]``) and ``y`` int64 ``[B]`` on the split's device.
 
     The last batch may be smaller; it is kept, in training too, so that every image counts once per epoch. ``order`` (int64, on
@@ -218,7 +247,11 @@ def batches(split: Split, batch_size: int, *, order: Tensor | None = None) -> It
         rows = order if rows is None else rows.index_select(0, order)
     for start in range(0, len(labels), batch_size):
         end = start + batch_size
-        images = split.stored[start:end] if rows is None else split.stored.index_select(0, rows[start:end])
+        images = (
+            split.stored[start:end]
+            if rows is None
+            else split.stored.index_select(0, rows[start:end])
+        )
         if split.streamed_to is not None:
             pinned = images.pin_memory() if split.streamed_to.type == "cuda" else images
             images = pinned.to(split.streamed_to, non_blocking=True)
@@ -227,4 +260,6 @@ def batches(split: Split, batch_size: int, *, order: Tensor | None = None) -> It
 
 def shuffled(n: int, *, seed: int, epoch: int, device: torch.device | str) -> Tensor:
     """A permutation of 0 .. n-1, int64 ``[n]``: a function of (seed, epoch) alone, the same for every device."""
-    return torch.randperm(n, generator=generator(seed, "order", epoch)).to(device, non_blocking=True)
+    return torch.randperm(n, generator=generator(seed, "order", epoch)).to(
+        device, non_blocking=True
+    )

@@ -13,14 +13,18 @@ def choose(labels: np.ndarray, size: int, *, seed: int, key: str, of: str) -> np
     if size > len(labels):
         raise DataError(f"{key} must be at most {len(labels)}, the number of {of}, given {size}")
     if size < classes:
-        raise DataError(f"{key} must be at least {classes}, one image of each class of {of}, given {size}")
+        raise DataError(
+            f"{key} must be at least {classes}, one image of each class of {of}, given {size}"
+        )
     left_out = len(labels) - size
     if left_out < classes:  # too few for train_test_split: leave out at most one image of a class
         return np.setdiff1d(np.arange(len(labels)), _one_each(labels, left_out, seed))
     return divide(labels, left_out, seed=seed, key=key, of=of)[0]
 
 
-def divide(labels: np.ndarray, held_out: int, *, seed: int, key: str, of: str) -> tuple[np.ndarray, np.ndarray]:
+def divide(
+    labels: np.ndarray, held_out: int, *, seed: int, key: str, of: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the rest and of ``held_out`` images, each class in proportion in both."""
     from sklearn.model_selection import train_test_split  # takes over a second to import
 
@@ -31,18 +35,24 @@ def divide(labels: np.ndarray, held_out: int, *, seed: int, key: str, of: str) -
             f"both parts need at least {classes} images, one of each class"
         )
     try:
-        rest, held = train_test_split(np.arange(len(labels)), test_size=held_out, random_state=seed, stratify=labels)
+        rest, held = train_test_split(
+            np.arange(len(labels)), test_size=held_out, random_state=seed, stratify=labels
+        )
     except ValueError as error:  # a class with a single image
         raise DataError(f"{key}: {len(labels)} {of} cannot be split: {error}") from None
     return np.sort(rest), np.sort(held)
 
 
-def divide_users(users: np.ndarray, fraction: float, *, seed: int, key: str, of: str) -> tuple[np.ndarray, np.ndarray]:
+def divide_users(
+    users: np.ndarray, fraction: float, *, seed: int, key: str, of: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the rest and of every sample of about ``fraction`` of the people who were recorded: nobody is in both."""
     people = np.unique(users)
     held_out = max(1, round(fraction * len(people)))
     if held_out >= len(people):
-        raise DataError(f"{key} asks for {held_out} of the {len(people)} people in {of}: at least one must remain")
+        raise DataError(
+            f"{key} asks for {held_out} of the {len(people)} people in {of}: at least one must remain"
+        )
     held = np.isin(users, np.random.default_rng(seed).choice(people, held_out, replace=False))
     return np.flatnonzero(~held), np.flatnonzero(held)
 

@@ -76,7 +76,9 @@ _TRANSFORMS: dict[str, Callable[[Tensor, Generator], Tensor]] = {
 def take(x: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
     """``out[b, c, i, j] = x[b, c, rows[b, i], cols[b, j]]``, 0 outside of the image. ``rows`` int64 ``[B, H']``, ``cols`` ``[B, W']``."""
     height, width = x.shape[2:]
-    inside = ((rows >= 0) & (rows < height))[:, None, :, None] & ((cols >= 0) & (cols < width))[:, None, None, :]
+    inside = ((rows >= 0) & (rows < height))[:, None, :, None] & ((cols >= 0) & (cols < width))[
+        :, None, None, :
+    ]
     return _take_cols(_take_rows(x, rows.clamp(0, height - 1)), cols.clamp(0, width - 1)) * inside
 
 
@@ -114,13 +116,17 @@ def random_flip(cols: Tensor, width: int | None, generator: Generator) -> Tensor
     return flipped.where(_uniform(len(cols), 0, 1, cols, generator) < 0.5, cols)
 
 
-def random_resized_crop(x: Tensor, scale: tuple[float, float], generator: Generator) -> tuple[Tensor, Tensor]:
+def random_resized_crop(
+    x: Tensor, scale: tuple[float, float], generator: Generator
+) -> tuple[Tensor, Tensor]:
     """Rows ``[B, H]`` and columns ``[B, W]`` to `interpolate` at, so that a random box fills the image."""
     top, left, height, width = random_boxes(x, scale, generator)
     return _stretched(top, height, x.shape[2], x), _stretched(left, width, x.shape[3], x)
 
 
-def random_boxes(x: Tensor, scale: tuple[float, float], generator: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def random_boxes(
+    x: Tensor, scale: tuple[float, float], generator: Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Top, left, height and width ``[B, 1]`` of boxes with a share ``scale`` of the area and a ratio of sides of 3/4 to 4/3.
 
     As torchvision does, the first of ten boxes that fits is taken, and the whole (square) image if none does.
@@ -162,12 +168,19 @@ def random_roll_rotate_or_erase(x: Tensor, generator: Generator) -> Tensor:
     choice = _integers(batch, 0, 2, x, generator)[:, :, None]
     down, right = _integers(batch, -5, 5, x, generator), _integers(batch, -5, 5, x, generator)
     angle = _uniform(batch, -30, 30, x, generator)
-    top, left = _integers(batch, -8, height - 9, x, generator), _integers(batch, -8, width - 9, x, generator)
+    top, left = (
+        _integers(batch, -8, height - 9, x, generator),
+        _integers(batch, -8, width - 9, x, generator),
+    )
     rows = _positions(batch, height, x)[:, :, None].expand(batch, height, width)
     cols = _positions(batch, width, x)[:, None, :].expand(batch, height, width)
     turned_rows, turned_cols = rotated(rows, cols, angle)
-    rows = ((rows - down[:, :, None]) % height).where(choice == 0, turned_rows.where(choice == 1, rows))
-    cols = ((cols - right[:, :, None]) % width).where(choice == 0, turned_cols.where(choice == 1, cols))
+    rows = ((rows - down[:, :, None]) % height).where(
+        choice == 0, turned_rows.where(choice == 1, rows)
+    )
+    cols = ((cols - right[:, :, None]) % width).where(
+        choice == 0, turned_cols.where(choice == 1, cols)
+    )
     erased = _box(top, left, 16, 16, x) & (choice == 2)
     return take_2d(x, rows, cols) * (~erased)[:, None]
 
@@ -185,10 +198,15 @@ def rotated(rows: Tensor, cols: Tensor, degrees: Tensor) -> tuple[Tensor, Tensor
 # --- colours
 
 
-def random_colours(x: Tensor, strengths: tuple[float, float, float, float], generator: Generator) -> tuple[Tensor, Tensor]:
+def random_colours(
+    x: Tensor, strengths: tuple[float, float, float, float], generator: Generator
+) -> tuple[Tensor, Tensor]:
     """The order ``[B, 4]`` of brightness, contrast, saturation, hue (0 to 3), and their factors ``[B, 4]``, for `colour_jitter`."""
     order = torch.rand((len(x), 4), generator=generator, device=x.device).argsort(1)
-    factors = [_uniform(len(x), c - s, c + s, x, generator) for c, s in zip((1, 1, 1, 0), strengths, strict=True)]
+    factors = [
+        _uniform(len(x), c - s, c + s, x, generator)
+        for c, s in zip((1, 1, 1, 0), strengths, strict=True)
+    ]
     return order, torch.cat(factors, dim=1)
 
 
@@ -226,11 +244,15 @@ def _hue_turned(x: Tensor, turns: Tensor) -> Tensor:
 # --- small parts
 
 
-def _uniform(shape: int | tuple[int, int], low: float, high: float, like: Tensor, generator: Generator) -> Tensor:
+def _uniform(
+    shape: int | tuple[int, int], low: float, high: float, like: Tensor, generator: Generator
+) -> Tensor:
     """Uniform in [low, high), ``[B, 1]`` unless another shape is given."""
     shape = (shape, 1) if isinstance(shape, int) else shape
     dtype = like.dtype if like.is_floating_point() else torch.float32
-    return low + (high - low) * torch.rand(shape, generator=generator, device=like.device, dtype=dtype)
+    return low + (high - low) * torch.rand(
+        shape, generator=generator, device=like.device, dtype=dtype
+    )
 
 
 def _integers(batch: int, low: int, high: int, like: Tensor, generator: Generator) -> Tensor:
@@ -245,12 +267,18 @@ def _positions(batch: int, size: int, like: Tensor) -> Tensor:
 
 def _stretched(start: Tensor, length: Tensor, size: int, like: Tensor) -> Tensor:
     """``[B, size]`` positions of pixel centres, when ``length`` pixels from ``start`` on are stretched to ``size``."""
-    centres = (torch.arange(size, device=like.device, dtype=like.dtype) + 0.5) * (length / size) - 0.5
+    centres = (torch.arange(size, device=like.device, dtype=like.dtype) + 0.5) * (
+        length / size
+    ) - 0.5
     return start + torch.minimum(centres.clamp(min=0), length - 1)
 
 
-def _box(top: Tensor, left: Tensor, height: Tensor | int, width: Tensor | int, like: Tensor) -> Tensor:
+def _box(
+    top: Tensor, left: Tensor, height: Tensor | int, width: Tensor | int, like: Tensor
+) -> Tensor:
     """True inside of each sample's box, ``[B, H, W]``."""
     row = torch.arange(like.shape[2], device=like.device)
     col = torch.arange(like.shape[3], device=like.device)
-    return ((row >= top) & (row < top + height))[:, :, None] & ((col >= left) & (col < left + width))[:, None, :]
+    return ((row >= top) & (row < top + height))[:, :, None] & (
+        (col >= left) & (col < left + width)
+    )[:, None, :]

@@ -68,12 +68,18 @@ def tensors(model: Network, x: Tensor) -> dict[str, Tensor]:
     for layer, kind, parameter in parameters(model):
         if parameter.requires_grad:
             circuit = circuits.get(layer)
-            used = circuit.weight(kind) if circuit is not None and hasattr(circuit, kind) else parameter
+            used = (
+                circuit.weight(kind)
+                if circuit is not None and hasattr(circuit, kind)
+                else parameter
+            )
             found[f"{layer}/{kind}"] = sample(used.detach())
 
     def see(layer: Layer, x: Tensor, shared: bool, out: Tensor) -> None:
         found[f"{layer.name}/input"] = sample(x).clone()
-        found[f"{layer.name}/output"] = sample(out if layer.cells is None else current(layer, x, shared)).clone()
+        found[f"{layer.name}/output"] = sample(
+            out if layer.cells is None else current(layer, x, shared)
+        ).clone()
 
     with watch(model, see):
         model(x)
@@ -86,7 +92,9 @@ def choose_edges(values: np.ndarray, *, signed: bool, bins: int = BINS) -> np.nd
     From 0 to 1.5 times the 99.9 % quantile, or, where ``signed``, from the 0.1 % to the 99.9 % quantile and half that range more on
     either side. Values that are all equal to c: 0 to 4 c, or c - s to c + s with s = max(1, |c|). No values: as if they were all 0.
     """
-    low, high = (float(np.quantile(values, q)) for q in (0.001, 0.999)) if len(values) else (0.0, 0.0)
+    low, high = (
+        (float(np.quantile(values, q)) for q in (0.001, 0.999)) if len(values) else (0.0, 0.0)
+    )
     constant = high - low <= 1e-9 * abs(high)
     if not signed and low >= 0:
         low, high = 0.0, (4 * high if constant else (1 + ROOM) * high) or 1.0
@@ -100,7 +108,10 @@ def choose_edges(values: np.ndarray, *, signed: bool, bins: int = BINS) -> np.nd
 
 def count(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Counts [bins] of ``values`` [n]; bins hold their lower edge, the end bins also all that lies beyond them."""
-    return np.bincount(np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2), minlength=len(edges) - 1)
+    return np.bincount(
+        np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2),
+        minlength=len(edges) - 1,
+    )
 
 
 def _signed(key: str) -> bool:

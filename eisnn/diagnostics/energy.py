@@ -30,7 +30,10 @@ from eisnn.networks.network import Network
 
 PJ_PER_AC = 0.9
 PJ_PER_MAC = 4.6
-NORM_COST = {"gn": (2, 1), "rmsnorm": (2, 0)}  # (MACs, ACs) a cell and position; every other normalisation folds away
+NORM_COST = {
+    "gn": (2, 1),
+    "rmsnorm": (2, 0),
+}  # (MACs, ACs) a cell and position; every other normalisation folds away
 
 
 @dataclass(frozen=True)
@@ -64,19 +67,29 @@ def count_operations(model: Network, batch: Tensor) -> Operations:
         model(batch)
     macs, acs = total["macs"] / len(batch), total["acs"] / len(batch)
     energy_nj = (macs * PJ_PER_MAC + acs * PJ_PER_AC) * 1e-3
-    return Operations(macs, acs, energy_nj, sum(parameter.numel() for parameter in model.parameters()))
+    return Operations(
+        macs, acs, energy_nj, sum(parameter.numel() for parameter in model.parameters())
+    )
 
 
-def layer_operations(layer: Layer, x: Tensor, *, shared: bool, real_valued: bool, T: int) -> tuple[int, int]:
+def layer_operations(
+    layer: Layer, x: Tensor, *, shared: bool, real_valued: bool, T: int
+) -> tuple[int, int]:
     """(MACs, ACs) of one layer for its input x [N, ...] (with ``shared`` [B, ...], the same at every step), without normalisation."""
     if layer.circuit is not None:
         outputs = layer.circuit.W_EE.shape[0] + layer.circuit.W_IE.shape[0]
-        reach = fan_out(x.shape[1:], layer.circuit.kernel, layer.circuit.stride, layer.circuit.padding)
+        reach = fan_out(
+            x.shape[1:], layer.circuit.kernel, layer.circuit.stride, layer.circuit.padding
+        )
     else:
-        linear = layer.drive if isinstance(layer.drive, nn.Linear) else layer.drive.get_submodule("map")
+        linear = (
+            layer.drive if isinstance(layer.drive, nn.Linear) else layer.drive.get_submodule("map")
+        )
         if isinstance(linear, nn.Conv2d):
             outputs = linear.out_channels
-            reach = fan_out(x.shape[1:], linear.kernel_size[0], linear.stride[0], int(linear.padding[0]))
+            reach = fan_out(
+                x.shape[1:], linear.kernel_size[0], linear.stride[0], int(linear.padding[0])
+            )
         else:
             assert isinstance(linear, nn.Linear)
             outputs, reach = linear.out_features, fan_out(x.shape[1:], None, 1, 0)
@@ -94,7 +107,10 @@ def _inhibition(circuit: CircuitLayer, x: Tensor, shared: bool) -> tuple[int, in
     I_ee, s_I = circuit_input(circuit, x, shared)
     n_E, n_I = circuit.W_EI.shape
     positions = I_ee.numel() // n_E  # N times the map's size
-    subtractive, divisive = circuit.config.subtractive, circuit.config.divisive and not circuit.output_layer
+    subtractive, divisive = (
+        circuit.config.subtractive,
+        circuit.config.divisive and not circuit.output_layer,
+    )
     products = subtractive + divisive
     own = 0 if circuit.output_layer else n_E * (1 + divisive)  # division; gain and bias
     if circuit.config.inhibitory_cells == "spiking":

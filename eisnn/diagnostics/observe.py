@@ -41,7 +41,10 @@ class Layer(NamedTuple):
 def layers(model: Network) -> list[Layer]:
     """The layers of ``model`` from the bottom up."""
     paths = {module: path for path, module in model.named_modules()}
-    return [Layer(getattr(drive, "name", "") or paths[module], module, drive) for module, drive in model.driven()]
+    return [
+        Layer(getattr(drive, "name", "") or paths[module], module, drive)
+        for module, drive in model.driven()
+    ]
 
 
 def parameters(model: Network) -> Iterator[tuple[str, str, nn.Parameter]]:
@@ -53,7 +56,11 @@ def parameters(model: Network) -> Iterator[tuple[str, str, nn.Parameter]]:
     for layer in layers(model):
         for path, parameter in layer.module.named_parameters():
             seen.add(parameter)
-            yield layer.name, path.removeprefix("drive.").removeprefix("map.").removeprefix("neuron."), parameter
+            yield (
+                layer.name,
+                path.removeprefix("drive.").removeprefix("map.").removeprefix("neuron."),
+                parameter,
+            )
     for path, parameter in model.named_parameters():
         if parameter not in seen:
             owner, _, kind = path.rpartition(".")
@@ -72,7 +79,9 @@ def watch(model: Network, see: Callable[[Layer, Tensor, bool, Tensor], None]) ->
     """
 
     def hook(layer: Layer) -> Callable[..., None]:
-        def after(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> None:
+        def after(
+            module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor
+        ) -> None:
             shared = args[1] if len(args) > 1 else kwargs.get("shared", False)
             with torch.no_grad():
                 see(layer, args[0].detach(), bool(shared), out.detach())
@@ -80,7 +89,9 @@ def watch(model: Network, see: Callable[[Layer, Tensor, bool, Tensor], None]) ->
         return after
 
     modes = {module: module.training for module in model.modules()}
-    handles = [layer.module.register_forward_hook(hook(layer), with_kwargs=True) for layer in layers(model)]
+    handles = [
+        layer.module.register_forward_hook(hook(layer), with_kwargs=True) for layer in layers(model)
+    ]
     model.eval()
     try:
         yield

@@ -29,7 +29,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from eisnn.diagnostics.observe import Layer, circuit_input, current, parameters, sample, watch
-from eisnn.layers.circuit import ZERO_TOLERANCE, ZERO_TOLERANCE_DEFAULT, CircuitLayer, inhibit, per_cell
+from eisnn.layers.circuit import (
+    ZERO_TOLERANCE,
+    ZERO_TOLERANCE_DEFAULT,
+    CircuitLayer,
+    inhibit,
+    per_cell,
+)
 from eisnn.networks.network import Network
 
 SHAPE_SAMPLE = 2**15  # entries of a tensor that its quantiles and bimodality are taken from
@@ -77,7 +83,9 @@ class Probe:
         values = torch.stack([value.detach().double() for value in found.values()]).tolist()
         numbers = dict(zip(found, values, strict=True)) | dict(more)
         rows = [Row(epoch, *key, value) for key, value in numbers.items() if math.isfinite(value)]
-        order = {name: index for index, name in enumerate(dict.fromkeys(layer for layer, _ in numbers))}
+        order = {
+            name: index for index, name in enumerate(dict.fromkeys(layer for layer, _ in numbers))
+        }
         return sorted(rows, key=lambda row: order[row.layer])
 
 
@@ -93,7 +101,11 @@ def layer_quantities(layer: Layer, x: Tensor, shared: bool, out: Tensor) -> dict
         I_int = current(layer, x, shared)
     if layer.cells is not None:
         rates = out.mean(0)  # of each cell, over steps and images
-        found |= {"rate": rates.mean(), "silent_fraction": mean(rates == 0), "saturated_fraction": mean(rates > 0.95)}
+        found |= {
+            "rate": rates.mean(),
+            "silent_fraction": mean(rates == 0),
+            "saturated_fraction": mean(rates > 0.95),
+        }
         found["P_above_threshold"] = mean(I_int > layer.cells.config.threshold)
     found["I_int_std"], found["I_int_mean"] = torch.std_mean(I_int)
     found["bimodality/I_int"] = bimodality(sample(I_int, SHAPE_SAMPLE))
@@ -116,8 +128,14 @@ def circuit_quantities(circuit: CircuitLayer, I_ee: Tensor, s_I: Tensor) -> dict
 def divisive_quantities(I_div: Tensor) -> dict[str, Tensor]:
     """Of I_div [N, n_E, ...]. Zero is what `eisnn.layers.circuit.stabilise` takes for zero."""
     tolerance = ZERO_TOLERANCE.get(I_div.dtype, ZERO_TOLERANCE_DEFAULT)
-    zero = I_div.abs() <= I_div.amax(tuple(range(1, I_div.dim())), keepdim=True).clamp_min(0) * tolerance
-    low, median, high = torch.quantile(sample(I_div, SHAPE_SAMPLE), torch.tensor([0.01, 0.5, 0.99], dtype=I_div.dtype, device=I_div.device))
+    zero = (
+        I_div.abs()
+        <= I_div.amax(tuple(range(1, I_div.dim())), keepdim=True).clamp_min(0) * tolerance
+    )
+    low, median, high = torch.quantile(
+        sample(I_div, SHAPE_SAMPLE),
+        torch.tensor([0.01, 0.5, 0.99], dtype=I_div.dtype, device=I_div.device),
+    )
     return {
         "I_div_min_positive": torch.where(zero | (I_div < 0), torch.inf, I_div).amin(),
         "I_div_q01": low,
@@ -137,17 +155,32 @@ def weight_quantities(model: Network) -> dict[tuple[str, str], Tensor]:
             weight = circuit.weight(kind) if circuit is not None and hasattr(circuit, kind) else raw
             if weight.dim() > 1:
                 found[layer, f"bimodality/{kind}"] = bimodality(sample(weight, SHAPE_SAMPLE))
-            if circuit is not None and circuit.config.dale == "project" and hasattr(circuit, kind) and kind not in circuit.SIGNED:
+            if (
+                circuit is not None
+                and circuit.config.dale == "project"
+                and hasattr(circuit, kind)
+                and kind not in circuit.SIGNED
+            ):
                 found[layer, f"clamped_fraction/{kind}"] = mean(weight == 0)
     return found
 
 
 def gradient_norms(model: Network, loss: Tensor) -> dict[tuple[str, str], Tensor]:
     """2-norm of d loss / d parameter for every trainable parameter; ``.grad`` is neither read nor written."""
-    named = [(layer, kind, parameter) for layer, kind, parameter in parameters(model) if parameter.requires_grad]
-    gradients = torch.autograd.grad(loss, [parameter for _, _, parameter in named], allow_unused=True)
+    named = [
+        (layer, kind, parameter)
+        for layer, kind, parameter in parameters(model)
+        if parameter.requires_grad
+    ]
+    gradients = torch.autograd.grad(
+        loss, [parameter for _, _, parameter in named], allow_unused=True
+    )
     norms = zip(named, gradients, strict=True)
-    return {(layer, f"grad_norm/{kind}"): gradient.norm() for (layer, kind, _), gradient in norms if gradient is not None}
+    return {
+        (layer, f"grad_norm/{kind}"): gradient.norm()
+        for (layer, kind, _), gradient in norms
+        if gradient is not None
+    }
 
 
 def mean(mask: Tensor) -> Tensor:
@@ -163,7 +196,9 @@ def bimodality(x: Tensor) -> Tensor:
     squares = x * x
     variance, third, fourth = squares.mean(), (squares * x).mean(), (squares * squares).mean()
     coefficient = (third.square() / variance.pow(3) + 1) / (fourth / variance.square())
-    return torch.where(variance > 1e-20 * centre.square(), coefficient, torch.nan)  # below that, rounding of the mean
+    return torch.where(
+        variance > 1e-20 * centre.square(), coefficient, torch.nan
+    )  # below that, rounding of the mean
 
 
 def correlation(a: Tensor, b: Tensor) -> Tensor:
@@ -203,8 +238,17 @@ def _rows_before(path: Path, epoch: int) -> list[list[str]] | None:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 4096))
         last = file.read().decode("utf-8", "replace").rsplit("\n", 2)[-2:]
-    if len(last) == 2 and last[1] == "" and last[0].split(",")[0].isdigit() and int(last[0].split(",")[0]) < epoch:
+    if (
+        len(last) == 2
+        and last[1] == ""
+        and last[0].split(",")[0].isdigit()
+        and int(last[0].split(",")[0]) < epoch
+    ):
         return None
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         lines = [line for line in file if line.endswith("\n")]
-    return [row for row in csv.reader(lines) if len(row) == len(HEADER) and row[0].isdigit() and int(row[0]) < epoch]
+    return [
+        row
+        for row in csv.reader(lines)
+        if len(row) == len(HEADER) and row[0].isdigit() and int(row[0]) < epoch
+    ]

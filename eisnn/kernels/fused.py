@@ -16,11 +16,23 @@ from torch import Tensor, nn
 
 from eisnn.config.trial import CircuitConfig, NeuronConfig, TrialConfig
 from eisnn.kernels.cpu import build
-from eisnn.layers.circuit import ZERO_FLOOR, ZERO_FLOOR_DEFAULT, ZERO_TOLERANCE, ZERO_TOLERANCE_DEFAULT, CircuitLayer, without_autocast
+from eisnn.layers.circuit import (
+    ZERO_FLOOR,
+    ZERO_FLOOR_DEFAULT,
+    ZERO_TOLERANCE,
+    ZERO_TOLERANCE_DEFAULT,
+    CircuitLayer,
+    without_autocast,
+)
 from eisnn.layers.neurons import DEFAULT_ALPHA, LIF
 from eisnn.layers.normalize import NormalizedLayer
 
-STABILISERS = ("min_positive", "epsilon", "clamp", "none")  # by the numbers that the kernel knows them by
+STABILISERS = (
+    "min_positive",
+    "epsilon",
+    "clamp",
+    "none",
+)  # by the numbers that the kernel knows them by
 SURROGATES = ("sigmoid", "atan", "triangle")
 
 
@@ -53,27 +65,48 @@ def supports(circuit: CircuitConfig | None, neuron: NeuronConfig) -> str | None:
         prop = circuit.prop
         if circuit.inhibitory_cells != "linear":
             return f"circuit.inhibitory_cells: {circuit.inhibitory_cells} has no kernel"
-        if circuit.divisive and not prop.straight_through and not prop.detach and prop.stabiliser in ("min_positive", "clamp"):
+        if (
+            circuit.divisive
+            and not prop.straight_through
+            and not prop.detach
+            and prop.stabiliser in ("min_positive", "clamp")
+        ):
             return f"circuit.prop.straight_through: off has no kernel with stabiliser: {prop.stabiliser}"
     return build.load()
 
 
 def path(config: TrialConfig, device: str) -> str:
     """How our blocks in the network of ``config`` are computed on ``device``: "kernel", or "plain: " and why."""
-    reason = "the kernels are for CPUs" if device != "cpu" else supports(config.circuit, config.neuron)
-    return ("kernel" if reason is None else f"plain: {reason}") + (", compiled" if config.train.compile else "")
+    reason = (
+        "the kernels are for CPUs" if device != "cpu" else supports(config.circuit, config.neuron)
+    )
+    return ("kernel" if reason is None else f"plain: {reason}") + (
+        ", compiled" if config.train.compile else ""
+    )
 
 
 def block_spikes(
-    drive: nn.Module, neuron: LIF, x: Tensor, shared: bool = False, pool: bool = False, residual: Tensor | None = None
+    drive: nn.Module,
+    neuron: LIF,
+    x: Tensor,
+    shared: bool = False,
+    pool: bool = False,
+    residual: Tensor | None = None,
 ) -> Tensor:
     """What `eisnn.networks.network.Block` computes, by the kernel. Only for what `supports` supports, on a CPU."""
     current = map_input(drive, x) if isinstance(drive, CircuitLayer) else normalized(drive, x)
     pools = pool and current.shape[2] % 2 == 0 and current.shape[3] % 2 == 0
     last = pools or not pool  # the residual comes after the pooling
-    options: dict[str, Any] = {"T": neuron.T, "shared": shared, "pool": pools, "residual": residual if last else None}
+    options: dict[str, Any] = {
+        "T": neuron.T,
+        "shared": shared,
+        "pool": pools,
+        "residual": residual if last else None,
+    }
     if isinstance(drive, CircuitLayer):
-        numbers = rules(drive.config, neuron.config, n_E=drive.W_EE.shape[0], fan_in=drive.fan_in, dtype=x.dtype)
+        numbers = rules(
+            drive.config, neuron.config, n_E=drive.W_EE.shape[0], fan_in=drive.fan_in, dtype=x.dtype
+        )
         weights = [drive.weight(name) for name in ("W_EI", "g_I", "g_E", "b_E")]
         spikes = circuit_spikes(current, *weights, rules=numbers, **options)
     else:
@@ -106,17 +139,29 @@ def normalized(drive: nn.Module, x: Tensor) -> Tensor:
 
 def convolve(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor | None:
     """The convolution by something faster than torch's, where there is such a thing for the shape and type."""
-    if weight.shape[2:] != (3, 3) or stride != 1 or padding != 1 or torch.is_autocast_enabled("cpu"):
+    if (
+        weight.shape[2:] != (3, 3)
+        or stride != 1
+        or padding != 1
+        or torch.is_autocast_enabled("cpu")
+    ):
         return None
     if x.shape[2] == x.shape[3] == 1:
-        return F.linear(x.flatten(1), weight[:, :, 1, 1])[:, :, None, None]  # the other taps see padding
+        return F.linear(x.flatten(1), weight[:, :, 1, 1])[
+            :, :, None, None
+        ]  # the other taps see padding
     if x.dtype == torch.float32 and x.shape[1] >= 16:
         return torch.ops.eisnn.convolve3x3(x, weight, False)
     return None
 
 
 def rules(
-    circuit: CircuitConfig | None, neuron: NeuronConfig, *, n_E: int = 1, fan_in: int = 1, dtype: torch.dtype = torch.float32
+    circuit: CircuitConfig | None,
+    neuron: NeuronConfig,
+    *,
+    n_E: int = 1,
+    fan_in: int = 1,
+    dtype: torch.dtype = torch.float32,
 ) -> list[float]:
     """The kernel's view of a layer with n_E excitatory cells of ``fan_in`` inputs each."""
     cells = {
@@ -167,12 +212,16 @@ def circuit_spikes(
     if residual is not None:
         residual = residual.to(current.dtype)
     with without_autocast(current):  # the kernel's own products too stay in float32
-        return torch.ops.eisnn.circuit_spikes(current, W_EI, g_I, g_E, b_E, residual, T, shared, pool, rules)[0]
+        return torch.ops.eisnn.circuit_spikes(
+            current, W_EI, g_I, g_E, b_E, residual, T, shared, pool, rules
+        )[0]
 
 
 def lif_spikes(current: Tensor, **options: Any) -> Tensor:
     """Spikes of LIF cells driven by ``current`` [T*B, n, ...] (``shared``: [B, n, ...]); options as of `circuit_spikes`."""
-    none = current.new_empty(0, dtype=current.dtype if current.dtype == torch.float64 else torch.float32)
+    none = current.new_empty(
+        0, dtype=current.dtype if current.dtype == torch.float64 else torch.float32
+    )
     return circuit_spikes(current, none.view(current.shape[1], 0), none, none, none, **options)
 
 
@@ -183,17 +232,27 @@ def _new_map(like: Tensor, N: int, n: int, shrink: int = 1) -> Tensor:
     if like.dim() == 2:
         return like.new_empty(N, n)
     shape = (N, n, like.shape[2] // shrink, like.shape[3] // shrink)
-    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+    return torch.empty(
+        shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last
+    )
 
 
 def _fake(current, W_EI, g_I, g_E, b_E, residual, T, shared, pool, rules):  # type: ignore[no-untyped-def]
-    N, cells, inhibited = current.shape[0] * (T if shared else 1), current.shape[1] - W_EI.shape[1], W_EI.shape[1] > 0
-    kept = current.new_empty(current.shape[0] if inhibited else 0, 2 * cells if inhibited and current.dim() == 2 else 2)
+    N, cells, inhibited = (
+        current.shape[0] * (T if shared else 1),
+        current.shape[1] - W_EI.shape[1],
+        W_EI.shape[1] > 0,
+    )
+    kept = current.new_empty(
+        current.shape[0] if inhibited else 0, 2 * cells if inhibited and current.dim() == 2 else 2
+    )
     return _new_map(current, N, cells, 2 if pool else 1), kept
 
 
 def _fake_backward(upstream, current, W_EI, g_I, g_E, b_E, kept, T, shared, pool, rules):  # type: ignore[no-untyped-def]
-    grads = (torch.empty_like(x, memory_format=torch.contiguous_format) for x in (W_EI, g_I, g_E, b_E))
+    grads = (
+        torch.empty_like(x, memory_format=torch.contiguous_format) for x in (W_EI, g_I, g_E, b_E)
+    )
     return _new_map(current, current.shape[0], current.shape[1]), *grads
 
 
@@ -238,15 +297,23 @@ def _setup_convolve(ctx: Any, inputs: tuple[Tensor, Tensor, bool], output: Tenso
 def _backward_convolve(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
     x, weight = ctx.saved_tensors
     dx = torch.ops.eisnn.convolve3x3(upstream, weight, True) if ctx.needs_input_grad[0] else None
-    return dx, torch.ops.eisnn.convolve3x3_weight(upstream, x) if ctx.needs_input_grad[1] else None, None
+    return (
+        dx,
+        torch.ops.eisnn.convolve3x3_weight(upstream, x) if ctx.needs_input_grad[1] else None,
+        None,
+    )
 
 
 if build.load() is None:
     torch.library.register_fake("eisnn::circuit_spikes", _fake)
     torch.library.register_fake("eisnn::circuit_spikes_backward", _fake_backward)
-    torch.library.register_autograd("eisnn::circuit_spikes", _backward, setup_context=_setup_context)
+    torch.library.register_autograd(
+        "eisnn::circuit_spikes", _backward, setup_context=_setup_context
+    )
     torch.library.register_fake("eisnn::map_both", _fake_map)
     torch.library.register_autograd("eisnn::map_both", _backward_map, setup_context=_setup_map)
     torch.library.register_fake("eisnn::convolve3x3", _fake_convolve)
     torch.library.register_fake("eisnn::convolve3x3_weight", _fake_convolve_weight)
-    torch.library.register_autograd("eisnn::convolve3x3", _backward_convolve, setup_context=_setup_convolve)
+    torch.library.register_autograd(
+        "eisnn::convolve3x3", _backward_convolve, setup_context=_setup_convolve
+    )

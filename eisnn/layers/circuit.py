@@ -59,7 +59,9 @@ def inhibit(W_ei: Tensor, s_I: Tensor) -> Tensor:
     if s_I.dim() in (3, 4, 5):
         conv = (F.conv1d, F.conv2d, F.conv3d)[s_I.dim() - 3]
         return conv(s_I, W_ei.view(*W_ei.shape, *[1] * (s_I.dim() - 2)))
-    raise ValueError(f"currents must be [N, n, ...] with 0 to 3 trailing positions, given shape {tuple(s_I.shape)}")
+    raise ValueError(
+        f"currents must be [N, n, ...] with 0 to 3 trailing positions, given shape {tuple(s_I.shape)}"
+    )
 
 
 def per_cell(vector: Tensor, like: Tensor) -> Tensor:
@@ -87,9 +89,13 @@ def stabilise(I_div: Tensor, prop: PropConfig) -> tuple[Tensor, Tensor | None]:
         values = I_div.detach()
         largest = values.amax(dims, keepdim=True)
         floor = ZERO_FLOOR.get(I_div.dtype, ZERO_FLOOR_DEFAULT)
-        tolerance = (largest * ZERO_TOLERANCE.get(I_div.dtype, ZERO_TOLERANCE_DEFAULT)).clamp_min(floor)
+        tolerance = (largest * ZERO_TOLERANCE.get(I_div.dtype, ZERO_TOLERANCE_DEFAULT)).clamp_min(
+            floor
+        )
         smallest = torch.where(values > tolerance, values, torch.inf).amin(dims, keepdim=True)
-        silent = largest <= floor  # not where it is NaN: a diverged network must not look like a silent one
+        silent = (
+            largest <= floor
+        )  # not where it is NaN: a diverged network must not look like a silent one
         D = torch.where(I_div.abs() <= tolerance, _smallest(I_div, smallest, prop), I_div)
         D = torch.where(silent, torch.ones_like(D), D)
     elif prop.stabiliser == "epsilon":
@@ -184,7 +190,11 @@ def raw_for(weight: Tensor, dale: str) -> Tensor:
 def without_autocast(x: Tensor) -> contextlib.AbstractContextManager[None]:
     """Switches off autocast, where it is on, for operations on x's device."""
     kind = x.device.type
-    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else contextlib.nullcontext()
+    return (
+        torch.autocast(kind, enabled=False)
+        if torch.is_autocast_enabled(kind)
+        else contextlib.nullcontext()
+    )
 
 
 class CircuitLayer(nn.Module):
@@ -202,7 +212,9 @@ class CircuitLayer(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         if ei_ratio > n_E:
-            raise ValueError(f"circuit.ei_ratio: layer {name!r} has {n_E} excitatory cells and cannot hold a ratio of {ei_ratio}")
+            raise ValueError(
+                f"circuit.ei_ratio: layer {name!r} has {n_E} excitatory cells and cannot hold a ratio of {ei_ratio}"
+            )
         n_I = max(1, n_E // ei_ratio)
         window = () if kernel is None else (kernel, kernel)
         self.config, self.T, self.name = config, T, name
@@ -230,7 +242,11 @@ class CircuitLayer(nn.Module):
 
     def map_input(self, x: Tensor, weight: Tensor) -> Tensor:
         """W x: [N, in, ...] -> [N, n, ...]."""
-        return F.linear(x, weight) if self.kernel is None else F.conv2d(x, weight, stride=self.stride, padding=self.padding)
+        return (
+            F.linear(x, weight)
+            if self.kernel is None
+            else F.conv2d(x, weight, stride=self.stride, padding=self.padding)
+        )
 
     def input_weights(self) -> tuple[Tensor, Tensor]:
         """W_EE and W_IE, the latter with its gradient's correction."""

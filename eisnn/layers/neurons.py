@@ -47,7 +47,11 @@ class _LIF(torch.autograd.Function):
         ctx: Any, current: Tensor, decay: Tensor, T: int, shared: bool, threshold: float, surrogate: tuple[str, float],
         soft: bool, detach_reset: bool,
     ) -> Tensor:  # fmt: skip
-        v = torch.empty((T, *(current.shape if shared else current.shape[1:])), dtype=current.dtype, device=current.device)
+        v = torch.empty(
+            (T, *(current.shape if shared else current.shape[1:])),
+            dtype=current.dtype,
+            device=current.device,
+        )
         spikes = torch.empty_like(v)
         u: Tensor | None = None
         for t in range(T):
@@ -83,7 +87,16 @@ class _LIF(torch.autograd.Function):
             else:
                 out[t] = grad
             after = grad
-        return out, grad_decay if ctx.needs_input_grad[1] else None, None, None, None, None, None, None
+        return (
+            out,
+            grad_decay if ctx.needs_input_grad[1] else None,
+            None,
+            None,
+            None,
+            None,
+            None,
+            None,
+        )
 
 
 def lif(
@@ -117,7 +130,16 @@ def lif(
     decay = 1 - 1 / torch.as_tensor(tau, dtype=current.dtype, device=current.device)
     steps = shared_over if shared_over is not None else current.shape[0]
     shape = (surrogate, DEFAULT_ALPHA[surrogate] if alpha is None else alpha)
-    return _LIF.apply(current, decay, steps, shared_over is not None, threshold, shape, reset == "soft", detach_reset)
+    return _LIF.apply(
+        current,
+        decay,
+        steps,
+        shared_over is not None,
+        threshold,
+        shape,
+        reset == "soft",
+        detach_reset,
+    )
 
 
 def at_least_float32(x: Tensor) -> Tensor:
@@ -146,7 +168,9 @@ class LIF(nn.Module):
         """[T*B, ...] -> [T*B, ...]; with ``shared``, [B, ...] -> [T*B, ...]: the same current at every step."""
         c = self.config
         current = at_least_float32(current)
-        shape = current.shape if shared else (self.T, current.shape[0] // self.T, *current.shape[1:])
+        shape = (
+            current.shape if shared else (self.T, current.shape[0] // self.T, *current.shape[1:])
+        )
         spikes = lif(
             current if shared else current.view(shape),
             tau=self.tau,

@@ -61,7 +61,9 @@ class PerStepNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         steps = x.unflatten(0, (self.T, -1)).transpose(0, 1)  # [B, T, C, ...]
-        return self.norm(steps.flatten(1, 2)).unflatten(1, (self.T, -1)).transpose(0, 1).flatten(0, 1)
+        return (
+            self.norm(steps.flatten(1, 2)).unflatten(1, (self.T, -1)).transpose(0, 1).flatten(0, 1)
+        )
 
 
 class ThresholdNorm(nn.Module):
@@ -88,7 +90,11 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + self.eps) * self.weight.view(-1, *[1] * (x.dim() - 2))
+        return (
+            x
+            * torch.rsqrt(x.square().mean(1, keepdim=True) + self.eps)
+            * self.weight.view(-1, *[1] * (x.dim() - 2))
+        )
 
 
 def standardized(weight: Tensor, gain: Tensor, factor: float) -> Tensor:
@@ -114,7 +120,9 @@ class StandardizedLinear(nn.Linear):
 class StandardizedConv2d(nn.Conv2d):
     """sws of a convolution."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, padding: int, factor: float) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int, padding: int, factor: float
+    ) -> None:
         super().__init__(inputs, outputs, kernel, stride, padding)
         self.factor = factor
         self.gain = nn.Parameter(torch.ones(outputs))
@@ -149,7 +157,9 @@ def make_norm(config: ModelConfig, channels: int, threshold: float, spatial: boo
     if config.norm == "gn":
         groups = config.groups or 1
         if channels % groups:
-            raise ValueError(f"model.groups: a layer of {channels} cells cannot be divided into {groups} groups")
+            raise ValueError(
+                f"model.groups: a layer of {channels} cells cannot be divided into {groups} groups"
+            )
         return nn.GroupNorm(groups, channels)
     if config.norm == "rmsnorm":
         return RMSNorm(channels)
@@ -164,7 +174,11 @@ def make_map(
     """W x (+ b where the normalisation has no beta of its own), weights standardised for sws."""
     factor = 1.0 if first else SPIKE_GAIN
     if kernel is None:
-        return StandardizedLinear(inputs, outputs, factor) if norm == "sws" else nn.Linear(inputs, outputs, bias=norm in WITHOUT_OWN_BIAS)
+        return (
+            StandardizedLinear(inputs, outputs, factor)
+            if norm == "sws"
+            else nn.Linear(inputs, outputs, bias=norm in WITHOUT_OWN_BIAS)
+        )
     if norm == "sws":
         return StandardizedConv2d(inputs, outputs, kernel, stride, padding, factor)
     return nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=norm in WITHOUT_OWN_BIAS)
@@ -184,7 +198,9 @@ class NormalizedLayer(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         self.name = name
-        self.needs_time = config.norm in TIME_DEPENDENT  # whether the current of a static image differs between time steps
+        self.needs_time = (
+            config.norm in TIME_DEPENDENT
+        )  # whether the current of a static image differs between time steps
         self.map = make_map(config.norm, inputs, outputs, kernel, stride, padding, first)
         self.norm = make_norm(config, outputs, threshold, spatial=kernel is not None)
 

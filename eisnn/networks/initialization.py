@@ -43,14 +43,18 @@ def input_statistics(x: Tensor, repeats: int = 1) -> InputStatistics:
     x = x.double()
     n = x.shape[0] * repeats
     biased = x.var(0, correction=0).mean().item()
-    return InputStatistics(x.mean().item(), x.square().mean().item(), biased * n / (n - 1) if n > 1 else biased)
+    return InputStatistics(
+        x.mean().item(), x.square().mean().item(), biased * n / (n - 1) if n > 1 else biased
+    )
 
 
 def coefficient_of_variation(init: InitConfig) -> float:
     """std / mean of the weight distribution: exponential and lognormal 1, gamma(k) 1/sqrt(k), half-normal 0.756, uniform 0.577."""
     if init.distribution == "gamma":
         return 1 / math.sqrt(1.0 if init.gamma_shape is None else init.gamma_shape)
-    return {"half_normal": math.sqrt(math.pi / 2 - 1), "uniform": 1 / math.sqrt(3)}.get(init.distribution, 1.0)
+    return {"half_normal": math.sqrt(math.pi / 2 - 1), "uniform": 1 / math.sqrt(3)}.get(
+        init.distribution, 1.0
+    )
 
 
 def weight_mean(statistics: InputStatistics, fan_in: int, cv: float = 1.0) -> float:
@@ -69,11 +73,18 @@ def draw(init: InitConfig, shape: torch.Size, mean: float, rng: torch.Generator)
     """Non-negative weights of the given mean, float64 on the CPU; lognormal has std = mean as the exponential does."""
     if init.distribution == "gamma":
         k = 1.0 if init.gamma_shape is None else init.gamma_shape
-        return torch._standard_gamma(torch.full(shape, k, dtype=torch.float64), generator=rng) * (mean / k)
+        return torch._standard_gamma(torch.full(shape, k, dtype=torch.float64), generator=rng) * (
+            mean / k
+        )
     out = torch.empty(shape, dtype=torch.float64)
     if init.distribution == "lognormal":
         variance = math.log(2.0)  # of log W; gives std = mean
-        return out.normal_(generator=rng).mul_(math.sqrt(variance)).add_(math.log(mean) - variance / 2).exp_()
+        return (
+            out.normal_(generator=rng)
+            .mul_(math.sqrt(variance))
+            .add_(math.log(mean) - variance / 2)
+            .exp_()
+        )
     if init.distribution == "half_normal":
         return out.normal_(generator=rng).abs_().mul_(mean * math.sqrt(math.pi / 2))
     if init.distribution == "uniform":
@@ -90,12 +101,19 @@ class Drawn(NamedTuple):
     divisor: float
 
 
-def draw_balanced(layer: CircuitLayer, statistics: InputStatistics, seed: int, deviation: float) -> Drawn:
+def draw_balanced(
+    layer: CircuitLayer, statistics: InputStatistics, seed: int, deviation: float
+) -> Drawn:
     """The equations above, scaled to std[I_ee] = ``deviation``."""
     init, d, n_I = layer.config.init, layer.fan_in, layer.W_IE.shape[0]
     cv = coefficient_of_variation(init)
     mean = weight_mean(statistics, d, cv) * deviation / math.sqrt(statistics.variance)
-    weights = {name: draw(init, getattr(layer, name).shape, mean, generator(seed, "init", layer.name, name)) for name in ("W_EE", "W_IE")}
+    weights = {
+        name: draw(
+            init, getattr(layer, name).shape, mean, generator(seed, "init", layer.name, name)
+        )
+        for name in ("W_EE", "W_IE")
+    }
     weights["W_EI"] = torch.full(layer.W_EI.shape, 1 / n_I, dtype=torch.float64)
     return Drawn(weights, divisive_gain(statistics, d, cv), d * mean * statistics.mean, deviation)
 
@@ -106,7 +124,9 @@ def draw_kaiming(layer: CircuitLayer, seed: int) -> Drawn:
     for name in ("W_EE", "W_IE", "W_EI"):
         value = torch.empty(getattr(layer, name).shape, dtype=torch.float64)
         fan_in = value[0].numel()
-        weights[name] = value.normal_(generator=generator(seed, "init", layer.name, name)).abs_() * math.sqrt(2 / fan_in)
+        weights[name] = value.normal_(
+            generator=generator(seed, "init", layer.name, name)
+        ).abs_() * math.sqrt(2 / fan_in)
     return Drawn(weights, g_I=1.0, current=0.0, divisor=1.0)
 
 
@@ -124,7 +144,12 @@ def initialize_circuit(layer: CircuitLayer, x: Tensor, *, seed: int, repeats: in
     if init.scheme == "kaiming":
         drawn = draw_kaiming(layer, seed)
     elif init.scheme == "dann":
-        drawn = draw_balanced(layer, InputStatistics(1 / math.sqrt(2 * math.pi), 0.5, 0.5 - 1 / (2 * math.pi)), seed, deviation=1.0)
+        drawn = draw_balanced(
+            layer,
+            InputStatistics(1 / math.sqrt(2 * math.pi), 0.5, 0.5 - 1 / (2 * math.pi)),
+            seed,
+            deviation=1.0,
+        )
     else:
         statistics = input_statistics(x, repeats)
         _check(statistics, layer)
@@ -136,7 +161,11 @@ def initialize_circuit(layer: CircuitLayer, x: Tensor, *, seed: int, repeats: in
     if layer.output_layer:
         return
     g_E = init.gain if config.divisive else init.gain / drawn.divisor
-    b_E = 0.0 if config.subtractive else -g_E * drawn.current / (drawn.divisor * init.kappa if config.divisive else 1.0)
+    b_E = (
+        0.0
+        if config.subtractive
+        else -g_E * drawn.current / (drawn.divisor * init.kappa if config.divisive else 1.0)
+    )
     for name, number in (("g_I", drawn.g_I), ("g_E", g_E), ("b_E", b_E)):
         layer.assign(name, torch.full(getattr(layer, name).shape, number, dtype=torch.float64))
 
@@ -169,7 +198,9 @@ def _balanced_with_spikes(layer: CircuitLayer, drawn: Drawn, x: Tensor, repeats:
     s_I = layer.inhibitory_activity(I_ie * factor)
     rate, current, deviation = s_I.mean().item(), I_ee.mean().item(), I_ee.std().item()
     if rate == 0:
-        raise SilentInput(f"E-I Init of layer {layer.name!r}: no inhibitory cell fires; use circuit.inhibitory_cells: linear")
+        raise SilentInput(
+            f"E-I Init of layer {layer.name!r}: no inhibitory cell fires; use circuit.inhibitory_cells: linear"
+        )
     W_EI = torch.full_like(drawn.weights["W_EI"], current / (rate * s_I.shape[1]))
     weights = {**drawn.weights, "W_IE": drawn.weights["W_IE"] * factor, "W_EI": W_EI}
     return Drawn(weights, deviation / current, current, deviation)
@@ -179,7 +210,9 @@ def initialize_plain(layer: nn.Linear | nn.Conv2d, name: str, *, seed: int) -> N
     """Linear maps of the baselines: Kaiming normal, N(0, 2/fan-in); biases 0."""
     weight = layer.weight
     fan_in = weight[0].numel()
-    value = torch.empty(weight.shape, dtype=torch.float64).normal_(generator=generator(seed, "init", name, "weight"))
+    value = torch.empty(weight.shape, dtype=torch.float64).normal_(
+        generator=generator(seed, "init", name, "weight")
+    )
     with torch.no_grad():
         weight.copy_(value * math.sqrt(2 / fan_in))
         if layer.bias is not None:
@@ -197,7 +230,9 @@ def initialize(model: Network, batch: Tensor, *, seed: int = 0, again: bool = Fa
         SilentInput: a layer's input is silent; the message names it.
     """
     if model.initialized and not again:
-        raise RuntimeError("this model is initialised already; pass again=True to draw its weights anew")
+        raise RuntimeError(
+            "this model is initialised already; pass again=True to draw its weights anew"
+        )
     handles = []
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear | nn.Conv2d) and not isinstance(model, OwnNetwork):

@@ -43,7 +43,13 @@ VGG_TABLE = {
     16: "64 64 P 128 128 P 256 256 256 P 512 512 512 P 512 512 512 P",
     19: "64 64 P 128 128 P 256 256 256 256 P 512 512 512 512 P 512 512 512 512 P",
 }
-RESNET_TABLE = {18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3], 101: [3, 4, 23, 3], 152: [3, 8, 36, 3]}
+RESNET_TABLE = {
+    18: [2, 2, 2, 2],
+    34: [3, 4, 6, 3],
+    50: [3, 4, 6, 3],
+    101: [3, 4, 23, 3],
+    152: [3, 8, 36, 3],
+}
 
 
 class Block(nn.Module):
@@ -56,9 +62,13 @@ class Block(nn.Module):
         super().__init__()
         self.drive = drive
         self.neuron = neuron
-        self.plain_because = fused.supports(drive.config if isinstance(drive, CircuitLayer) else None, neuron.config)
+        self.plain_because = fused.supports(
+            drive.config if isinstance(drive, CircuitLayer) else None, neuron.config
+        )
 
-    def forward(self, x: Tensor, shared: bool = False, *, pool: bool = False, residual: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, shared: bool = False, *, pool: bool = False, residual: Tensor | None = None
+    ) -> Tensor:
         """[T*B, ...] -> spikes [T*B, ...]; with ``shared``, x [B, ...] is the input at every one of the T steps.
 
         ``pool``: their 2x2 averages; ``residual`` is added to the spikes. Both cost next to nothing in the kernel.
@@ -99,16 +109,32 @@ class Layers:
             return own_layer(inputs, outputs, config=model, name=name, **shape)
         if circuit is None:
             threshold = self.config.neuron.threshold
-            return NormalizedLayer(inputs, outputs, config=model, threshold=threshold, first=index == 0, name=name, **shape)
+            return NormalizedLayer(
+                inputs,
+                outputs,
+                config=model,
+                threshold=threshold,
+                first=index == 0,
+                name=name,
+                **shape,
+            )
         ratios = circuit.ei_ratio
         if isinstance(ratios, tuple) and index >= len(ratios):
-            raise ValueError(f"circuit.ei_ratio: gives {len(ratios)} ratios, but the network has more circuits than that")
+            raise ValueError(
+                f"circuit.ei_ratio: gives {len(ratios)} ratios, but the network has more circuits than that"
+            )
         ratio = ratios[index] if isinstance(ratios, tuple) else ratios
         if shape.get("kind") == "output" and not isinstance(ratios, tuple):
-            ratio = min(ratio, outputs)  # the read-out has only as many cells as there are classes; it gets one inhibitory cell at least
-        return CircuitLayer(inputs, outputs, config=circuit, ei_ratio=ratio, T=model.T, name=name, **shape)
+            ratio = min(
+                ratio, outputs
+            )  # the read-out has only as many cells as there are classes; it gets one inhibitory cell at least
+        return CircuitLayer(
+            inputs, outputs, config=circuit, ei_ratio=ratio, T=model.T, name=name, **shape
+        )
 
-    def block(self, inputs: int, outputs: int, name: str, *, kernel: int | None = None, stride: int = 1) -> Block:
+    def block(
+        self, inputs: int, outputs: int, name: str, *, kernel: int | None = None, stride: int = 1
+    ) -> Block:
         """A hidden layer; ``kernel`` None makes it fully connected, else a convolution that keeps the map's size at stride 1."""
         padding = (kernel - 1) // 2 if kernel else 0
         drive = self._drive(inputs, outputs, name, kernel=kernel, stride=stride, padding=padding)
@@ -126,8 +152,14 @@ class Layers:
 
     def check_all_ratios_used(self) -> None:
         circuit = self.config.circuit
-        if circuit is not None and isinstance(circuit.ei_ratio, tuple) and len(circuit.ei_ratio) != self.made:
-            raise ValueError(f"circuit.ei_ratio: gives {len(circuit.ei_ratio)} ratios, but the network has {self.made} circuits")
+        if (
+            circuit is not None
+            and isinstance(circuit.ei_ratio, tuple)
+            and len(circuit.ei_ratio) != self.made
+        ):
+            raise ValueError(
+                f"circuit.ei_ratio: gives {len(circuit.ei_ratio)} ratios, but the network has {self.made} circuits"
+            )
 
 
 class Network(nn.Module):
@@ -170,16 +202,22 @@ class Network(nn.Module):
         static = x.dim() == 4
         if not static:
             if x.shape[1] != self.T:
-                raise ValueError(f"the network has model.T = {self.T}, but the events have {x.shape[1]} time steps")
+                raise ValueError(
+                    f"the network has model.T = {self.T}, but the events have {x.shape[1]} time steps"
+                )
             x = x.transpose(0, 1).flatten(0, 1)
-        bf16 = self.config.train.precision == "bf16"  # the linear maps and convolutions alone: currents are widened to float32
+        bf16 = (
+            self.config.train.precision == "bf16"
+        )  # the linear maps and convolutions alone: currents are widened to float32
         with torch.autocast(x.device.type, torch.bfloat16) if bf16 else contextlib.nullcontext():
             out = self.output(self.body(x, static))
         return at_least_float32(out).view(self.T, -1, out.shape[-1]).mean(0)
 
     def _refuse_without_weights(self) -> None:
         if any(not layer.W_EE.any() for layer in self.circuits()):
-            raise RuntimeError("this network has no weights yet: call eisnn.initialize(model, batch), or load a state dict")
+            raise RuntimeError(
+                "this network has no weights yet: call eisnn.initialize(model, batch), or load a state dict"
+            )
         self.initialized = True  # somebody filled them in by hand
 
 
@@ -204,7 +242,9 @@ class Chain(nn.Module):
 class Residual(nn.Module):
     """SEW residual block: spikes of the branch + spikes of the shortcut (identity where the shape stays)."""
 
-    def __init__(self, branch: list[Block], shortcut: Block | None, scale: nn.Module | None = None) -> None:
+    def __init__(
+        self, branch: list[Block], shortcut: Block | None, scale: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.branch = nn.ModuleList(branch)
         self.shortcut = shortcut
@@ -256,7 +296,9 @@ def _vgg(make: Layers, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
                 layers.append(Pool())
                 height, width = height // 2, width // 2
         else:
-            layers.append(make.block(channels, make.width(int(entry)), f"features.{index}", kernel=3))
+            layers.append(
+                make.block(channels, make.width(int(entry)), f"features.{index}", kernel=3)
+            )
             channels = make.width(int(entry))
     layers.append(nn.Flatten())
     inputs = channels * height * width
@@ -272,10 +314,16 @@ def _resnet(make: Layers, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
     expansion = 4 if depth >= 50 else 1
     inputs = make.width(64)
     layers: list[nn.Module] = [make.block(shape[0], inputs, "stem", kernel=3)]
-    for stage, (cells, count) in enumerate(zip([64, 128, 256, 512], RESNET_TABLE[depth], strict=True)):
+    for stage, (cells, count) in enumerate(
+        zip([64, 128, 256, 512], RESNET_TABLE[depth], strict=True)
+    ):
         for index in range(count):
             stride = 2 if stage > 0 and index == 0 else 1
-            name, planes, outputs = f"stage{stage + 1}.{index}", make.width(cells), make.width(cells) * expansion
+            name, planes, outputs = (
+                f"stage{stage + 1}.{index}",
+                make.width(cells),
+                make.width(cells) * expansion,
+            )
             if expansion == 1:
                 branch = [
                     make.block(inputs, planes, f"{name}.1", kernel=3, stride=stride),
@@ -288,7 +336,11 @@ def _resnet(make: Layers, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
                     make.block(planes, outputs, f"{name}.3", kernel=1),
                 ]
             changes = stride != 1 or inputs != outputs
-            shortcut = make.block(inputs, outputs, f"{name}.shortcut", kernel=1, stride=stride) if changes else None
+            shortcut = (
+                make.block(inputs, outputs, f"{name}.shortcut", kernel=1, stride=stride)
+                if changes
+                else None
+            )
             layers.append(Residual(branch, shortcut, residual_scale(make.config.model)))
             inputs = outputs
     return Chain([*layers, GlobalAverage()]), inputs
@@ -311,7 +363,9 @@ def as_trial_config(config: Any) -> TrialConfig:
     return make_config(config if set(config) & sections else {"model": dict(config)})
 
 
-def with_shapes(config: TrialConfig, input_shape: tuple[int, int, int], classes: int) -> TrialConfig:
+def with_shapes(
+    config: TrialConfig, input_shape: tuple[int, int, int], classes: int
+) -> TrialConfig:
     """The config with a dataset's image shape (C, H, W) and number of classes where its model section leaves them open."""
     model = config.model
     update = {"input_shape": model.input_shape or input_shape, "classes": model.classes or classes}
@@ -330,7 +384,9 @@ def build_model(config: Any) -> Network:
         ValueError: an E:I ratio that a layer cannot hold (named); a list of ratios of another length than the circuits.
     """
     config = as_trial_config(config)
-    with torch.random.fork_rng(devices=[]):  # layers of the user's draw from it; ours are drawn by `eisnn.initialize`
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # layers of the user's draw from it; ours are drawn by `eisnn.initialize`
         torch.manual_seed(derive(config.seed, "build"))
         return _build(config)
 

@@ -54,7 +54,11 @@ class OwnNetwork(Network):
             logits = self.net(x)
         wanted = (len(x), self.config.model.classes or 10)
         if not isinstance(logits, Tensor) or tuple(logits.shape) != wanted:
-            given = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+            given = (
+                f"shape {tuple(logits.shape)}"
+                if isinstance(logits, Tensor)
+                else type(logits).__name__
+            )
             raise UserCodeError(
                 f"model.factory: {self.config.model.factory}: for input {tuple(x.shape)} the network must return logits of shape "
                 f"{wanted} (images, classes), given {given}"
@@ -73,22 +77,32 @@ def own_network(config: TrialConfig) -> OwnNetwork:
     with blame(f"model.factory: {reference}:"):
         net = factory(config, config.model.input_shape or (3, 32, 32), config.model.classes or 10)
     if not isinstance(net, nn.Module):
-        raise UserCodeError(f"model.factory: {reference}: must return a torch.nn.Module, given {type(net).__name__}")
+        raise UserCodeError(
+            f"model.factory: {reference}: must return a torch.nn.Module, given {type(net).__name__}"
+        )
     if any(isinstance(parameter, nn.UninitializedParameter) for parameter in net.parameters()):
-        raise UserCodeError(f"model.factory: {reference}: must return a network whose parameters have shapes; call it once on zeros")
+        raise UserCodeError(
+            f"model.factory: {reference}: must return a network whose parameters have shapes; call it once on zeros"
+        )
     if not any(parameter.requires_grad for parameter in net.parameters()):
-        raise UserCodeError(f"model.factory: {reference}: must return a network with parameters to train, given none")
+        raise UserCodeError(
+            f"model.factory: {reference}: must return a network with parameters to train, given none"
+        )
     return OwnNetwork(config, net)
 
 
-def own_layer(inputs: int, outputs: int, *, config: ModelConfig, name: str, **shape: Any) -> nn.Module:
+def own_layer(
+    inputs: int, outputs: int, *, config: ModelConfig, name: str, **shape: Any
+) -> nn.Module:
     """A layer named by ``model.norm``: called with inputs, outputs and, as keywords, kernel (None: fully connected), stride, padding and
     config; maps [N, inputs, ...] to currents [N, outputs, ...]."""
     layer = find(config.norm, "model.norm")
     with blame(f"model.norm: {config.norm}: layer {name!r}:"):
         made = layer(inputs, outputs, config=config, **shape)
     if not isinstance(made, nn.Module):
-        raise UserCodeError(f"model.norm: {config.norm}: must be, or return, a torch.nn.Module, given {type(made).__name__}")
+        raise UserCodeError(
+            f"model.norm: {config.norm}: must be, or return, a torch.nn.Module, given {type(made).__name__}"
+        )
     setattr(made, "name", name)  # noqa: B010 - mypy takes attributes of modules for tensors
     setattr(made, "needs_time", bool(getattr(made, "needs_time", False)))  # noqa: B010
     return made
@@ -113,16 +127,36 @@ def own_source(reference: str, root: Path, T: int) -> Source:
 
 def _wrong(source: Source) -> Iterator[str]:
     """What is wrong with a user's dataset."""
-    for name, images, labels in (("", source.images, source.labels), ("test_", source.test_images, source.test_labels)):
+    for name, images, labels in (
+        ("", source.images, source.labels),
+        ("test_", source.test_images, source.test_labels),
+    ):
         if name and images is None and labels is None:
             if not 0 < source.test_fraction < 1:
                 yield "give test_images and test_labels, or a test_fraction between 0 and 1"
             continue
-        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim not in (4, 5):
-            given = f"{images.dtype} {list(images.shape)}" if isinstance(images, np.ndarray) else type(images).__name__
+        if (
+            not isinstance(images, np.ndarray)
+            or images.dtype != np.uint8
+            or images.ndim not in (4, 5)
+        ):
+            given = (
+                f"{images.dtype} {list(images.shape)}"
+                if isinstance(images, np.ndarray)
+                else type(images).__name__
+            )
             yield f"{name}images must be a uint8 array [N, C, H, W], or of events [N, T, C, H, W], given {given}"
-        elif not isinstance(labels, np.ndarray) or labels.dtype != np.int64 or labels.shape != (len(images),) or labels.min() < 0:
-            given = f"{labels.dtype} {list(labels.shape)}" if isinstance(labels, np.ndarray) else type(labels).__name__
+        elif (
+            not isinstance(labels, np.ndarray)
+            or labels.dtype != np.int64
+            or labels.shape != (len(images),)
+            or labels.min() < 0
+        ):
+            given = (
+                f"{labels.dtype} {list(labels.shape)}"
+                if isinstance(labels, np.ndarray)
+                else type(labels).__name__
+            )
             yield f"{name}labels must be an int64 array [{len(images)}] of classes from 0 on, given {given}"
         elif name and images.shape[1:] != source.images.shape[1:]:
             yield f"test_images must have the shape of images, {list(source.images.shape[1:])}, given {list(images.shape[1:])}"
@@ -131,7 +165,9 @@ def _wrong(source: Source) -> Iterator[str]:
 Measure = Callable[[nn.Module, Tensor, Tensor], Mapping[str, Mapping[str, float]]]
 
 
-def own_quantities(reference: str, model: nn.Module, x: Tensor, y: Tensor) -> dict[tuple[str, str], float]:
+def own_quantities(
+    reference: str, model: nn.Module, x: Tensor, y: Tensor
+) -> dict[tuple[str, str], float]:
     """What a function named by ``diagnostics`` measures: (layer, own/<quantity>) -> number. Training does not notice."""
     measure: Measure = find(reference, "diagnostics")
     modes = {module: module.training for module in model.modules()}
@@ -139,7 +175,11 @@ def own_quantities(reference: str, model: nn.Module, x: Tensor, y: Tensor) -> di
     try:
         with torch.random.fork_rng(devices=[]), blame(f"diagnostics: {reference}:"):
             found = measure(model, x, y)
-            return {(str(layer), f"own/{name}"): float(value) for layer, row in found.items() for name, value in row.items()}
+            return {
+                (str(layer), f"own/{name}"): float(value)
+                for layer, row in found.items()
+                for name, value in row.items()
+            }
     finally:
         for module, mode in modes.items():
             module.training = mode
@@ -162,6 +202,11 @@ def check(config: TrialConfig) -> None:
     if config.train.precision == "float64":
         model = model.double()
     x = torch.rand(2, *frames, *shape, dtype=next(model.parameters()).dtype)
-    found = ", ".join(f"{key}: {reference}" for key, reference in references(resolved(config)).items())
-    with blame(f"{found}: given x {list(x.shape)}, the network"), contextlib.suppress(RuntimeWarning):
+    found = ", ".join(
+        f"{key}: {reference}" for key, reference in references(resolved(config)).items()
+    )
+    with (
+        blame(f"{found}: given x {list(x.shape)}, the network"),
+        contextlib.suppress(RuntimeWarning),
+    ):
         initialize(model, x)

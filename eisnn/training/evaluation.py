@@ -41,12 +41,16 @@ class RateMeter:
     """Mean firing rate of every layer over the batches seen while it is open; kept on the device until it is asked for."""
 
     def __init__(self, model: Network) -> None:
-        self.blocks = {layer.name: layer.module for layer in layers(model) if layer.cells is not None}
+        self.blocks = {
+            layer.name: layer.module for layer in layers(model) if layer.cells is not None
+        }
         self.sums: dict[str, Tensor] = {}
         self.images = 0
 
     def __enter__(self) -> RateMeter:
-        self.handles = [block.register_forward_hook(self._adder(name)) for name, block in self.blocks.items()]
+        self.handles = [
+            block.register_forward_hook(self._adder(name)) for name, block in self.blocks.items()
+        ]
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -81,9 +85,13 @@ def evaluate(model: Network, split: Split, *, dtype: torch.dtype = torch.float32
             spread = torch.maximum(spread, (logits - first).abs().max())
             loss = F.cross_entropy(logits, y, reduction="sum")
             totals += torch.stack([loss.double(), (logits.argmax(1) == y).sum().double()])
-    finite = bool(torch.stack([parameter.isfinite().all() for parameter in model.parameters()]).all())
+    finite = bool(
+        torch.stack([parameter.isfinite().all() for parameter in model.parameters()]).all()
+    )
     loss_mean, accuracy = (totals / len(split.labels)).tolist()
-    return Evaluation(loss_mean, accuracy, meter.rates(len(split.labels) * model.T), spread.item() == 0, finite)
+    return Evaluation(
+        loss_mean, accuracy, meter.rates(len(split.labels) * model.T), spread.item() == 0, finite
+    )
 
 
 def check_alive(epoch: int, train_loss: float, validation: Evaluation) -> None:
@@ -105,7 +113,9 @@ def check_alive(epoch: int, train_loss: float, validation: Evaluation) -> None:
         if rate == 0:
             raise Diverged(f"the network is silent after epoch {epoch}: layer {layer} never fires")
         if rate > 0.95:
-            raise Diverged(f"the network is saturated after epoch {epoch}: layer {layer} fires at {rate:.0%} of the time steps")
+            raise Diverged(
+                f"the network is saturated after epoch {epoch}: layer {layer} fires at {rate:.0%} of the time steps"
+            )
 
 
 def above_chance(images: int, classes: int) -> int:
@@ -131,6 +141,8 @@ def chance_check(train: TrainConfig, images: int, classes: int) -> Callable[[int
     def check(epoch: int, accuracy: float) -> None:
         right = round(accuracy * images)
         if epoch >= first and right < needed:
-            raise Diverged(f"at chance level: {right} of {images} validation images right after epoch {epoch}, chance is 1/{classes}")
+            raise Diverged(
+                f"at chance level: {right} of {images} validation images right after epoch {epoch}, chance is 1/{classes}"
+            )
 
     return check

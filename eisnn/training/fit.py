@@ -40,7 +40,9 @@ STEPS_BETWEEN_DIAGNOSTICS = 64
 PROBE = 256  # validation images on which operations are counted
 
 
-def training_step(model: Callable[[Tensor], Tensor], optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def training_step(
+    model: Callable[[Tensor], Tensor], optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor]:
     """One optimiser step on images x [B, ...] and labels y [B]; returns the loss and the number of correct answers, on the device."""
     logits = model(x)
     loss = F.cross_entropy(logits, y)
@@ -53,12 +55,16 @@ def training_step(model: Callable[[Tensor], Tensor], optimizer: torch.optim.Opti
 class Run:
     """What a run consists of between two epochs: model, optimiser, history, best weights. Saved and restored as one."""
 
-    def __init__(self, config: TrialConfig, data: Dataset, device: torch.device, *, keep_best: bool) -> None:
+    def __init__(
+        self, config: TrialConfig, data: Dataset, device: torch.device, *, keep_best: bool
+    ) -> None:
         self.config = config
         self.dtype = torch.float64 if config.train.precision == "float64" else torch.float32
         self.model = build_model(with_data(config, data)).to(device, self.dtype)
         # what training steps call
-        self.network: Callable[[Tensor], Tensor] = compiled(self.model) if config.train.compile else self.model
+        self.network: Callable[[Tensor], Tensor] = (
+            compiled(self.model) if config.train.compile else self.model
+        )
         self.optimizer: ProjectedSGD = build_optimizer(self.model, config.train)
         self.history: list[Metrics] = []
         self.keep_best = keep_best
@@ -85,13 +91,17 @@ class Run:
         state = load_checkpoint(path)
         given = trial_id(TrialConfig.model_validate(state["config"]))
         if given != trial_id(self.config):
-            raise CheckpointError(f"{path}: is of another config (trial {given}, not {trial_id(self.config)})")
+            raise CheckpointError(
+                f"{path}: is of another config (trial {given}, not {trial_id(self.config)})"
+            )
         try:
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.history, self.best = list(state["history"]), state["best"]
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-            raise CheckpointError(f"{path}: does not hold this network ({str(error).splitlines()[0]}); remove it to train anew") from error
+            raise CheckpointError(
+                f"{path}: does not hold this network ({str(error).splitlines()[0]}); remove it to train anew"
+            ) from error
 
     def record(self, metrics: Metrics) -> None:
         """Appends an epoch, and keeps its weights if its validation accuracy is the best so far (the first of equals)."""
@@ -176,7 +186,9 @@ def fit(
     place = pick_device(device)
     memory = MemoryMeter(place)
     data = load_once(config.data, data_root(config.data.root), T=config.model.T)
-    train, validation = (to_device(split, place, budget=images_on_device) for split in (data.train, data.validation))
+    train, validation = (
+        to_device(split, place, budget=images_on_device) for split in (data.train, data.validation)
+    )
     run = Run(config, data, place, keep_best=test)
     if resume_from is not None and Path(resume_from).exists():
         run.restore(Path(resume_from))
@@ -209,7 +221,9 @@ def fit(
                 "seconds": time.perf_counter() - start,
             }
         )
-        observe(run.epoch)  # before the checkpoint: an epoch that is resumed after has been observed
+        observe(
+            run.epoch
+        )  # before the checkpoint: an epoch that is resumed after has been observed
         if checkpoint_to is not None:
             run.save(Path(checkpoint_to))
         if report is not None:
@@ -219,7 +233,9 @@ def fit(
     return {**final_metrics(run, validation, test_split), "peak_memory_mb": memory.peak_mb()}
 
 
-def observer(run: Run, train: Split, level: str, folder: str | Path | None) -> Callable[[int], None]:
+def observer(
+    run: Run, train: Split, level: str, folder: str | Path | None
+) -> Callable[[int], None]:
     """What is called with each epoch's number to record diagnostics, on the first training images, into ``folder``.
 
     So that they cost little where epochs are short, they are taken every so many epochs that STEPS_BETWEEN_DIAGNOSTICS optimiser steps
@@ -232,15 +248,27 @@ def observer(run: Run, train: Split, level: str, folder: str | Path | None) -> C
     x, y = next(batches(train, probe_size(len(train.labels))))
     x, home = x.to(run.dtype), Path(folder)
     probe = Probe(run.model, x, y)
-    distributions = Distributions(run.model, x, home / "distributions.npz") if level == "distributions" else None
+    distributions = (
+        Distributions(run.model, x, home / "distributions.npz")
+        if level == "distributions"
+        else None
+    )
 
-    epochs, steps = run.config.train.epochs, math.ceil(len(train.labels) / run.config.train.batch_size)
+    epochs, steps = (
+        run.config.train.epochs,
+        math.ceil(len(train.labels) / run.config.train.batch_size),
+    )
     stride = math.ceil(STEPS_BETWEEN_DIAGNOSTICS / steps)
 
     def observe(epoch: int) -> None:
         if epoch % stride and epoch != epochs:
             return
-        append_rows(home / "diagnostics.csv", probe.measure(epoch, own_quantities(level, run.model, x, y) if is_reference(level) else {}))
+        append_rows(
+            home / "diagnostics.csv",
+            probe.measure(
+                epoch, own_quantities(level, run.model, x, y) if is_reference(level) else {}
+            ),
+        )
         if distributions is not None:
             distributions.record(epoch)
 
@@ -249,7 +277,9 @@ def observer(run: Run, train: Split, level: str, folder: str | Path | None) -> C
 
 def pick_device(name: str) -> torch.device:
     """ "auto" is a GPU if there is one."""
-    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+    return torch.device(
+        ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    )
 
 
 def first_batch(run: Run, train: Split) -> Tensor:
@@ -281,5 +311,9 @@ def final_metrics(run: Run, validation: Split, test: Split | None) -> Metrics:
         if best != len(history) and run.best is not None:
             run.model.load_state_dict(run.best)
             at_best = evaluate(run.model, test, dtype=run.dtype)
-        final |= {"test/accuracy": last.accuracy, "test/loss": last.loss, "test/accuracy_best": at_best.accuracy}
+        final |= {
+            "test/accuracy": last.accuracy,
+            "test/loss": last.loss,
+            "test/accuracy_best": at_best.accuracy,
+        }
     return final

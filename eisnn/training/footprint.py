@@ -45,11 +45,22 @@ def rehearse(config: TrialConfig, device: str = "auto", diagnose: str = "off") -
         return Reading(peak, 0.0, total_mb(place))
     torch.cuda.synchronize(place)
     free, total = torch.cuda.mem_get_info(place)
-    outside = total - free - torch.cuda.memory_reserved(place)  # other users of the GPU count too: it is not ours to give away
-    return Reading((torch.cuda.max_memory_reserved(place) + outside) / 2**20, outside / 2**20, total / 2**20)
+    outside = (
+        total - free - torch.cuda.memory_reserved(place)
+    )  # other users of the GPU count too: it is not ours to give away
+    return Reading(
+        (torch.cuda.max_memory_reserved(place) + outside) / 2**20, outside / 2**20, total / 2**20
+    )
 
 
-def _run(config: TrialConfig, data: Dataset, train: Split, validation: Split, diagnose: str, place: torch.device) -> None:
+def _run(
+    config: TrialConfig,
+    data: Dataset,
+    train: Split,
+    validation: Split,
+    diagnose: str,
+    place: torch.device,
+) -> None:
     run = Run(config, data, place, keep_best=True)
     initialize(run.model, first_batch(run, train), seed=derive(config.seed, "initialize"))
     with tempfile.TemporaryDirectory() as folder:
@@ -63,5 +74,9 @@ def _run(config: TrialConfig, data: Dataset, train: Split, validation: Split, di
 def first(split: Split, count: int) -> Split:
     """The split's first images; no copy is made."""
     labels = split.labels[:count]
-    rows = torch.arange(len(labels), device=split.stored.device) if split.rows is None else split.rows[:count]
+    rows = (
+        torch.arange(len(labels), device=split.stored.device)
+        if split.rows is None
+        else split.rows[:count]
+    )
     return replace(split, labels=labels, rows=rows)

@@ -19,7 +19,9 @@ class MemoryMeter:
             self.before = torch.cuda.memory_allocated(device) / 2**20
         else:
             with contextlib.suppress(OSError):
-                Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from the present size
+                Path("/proc/self/clear_refs").write_text(
+                    "5"
+                )  # the peak starts again from the present size
             self.before = _resident_mb("VmRSS")
 
     def peak_mb(self) -> float:

@@ -25,9 +25,18 @@ class ProjectedSGD(torch.optim.SGD):
     step applies (1 + momentum) g; ``"torch"``: it applies g.
     """
 
-    def __init__(self, params: Iterable[Tensor], non_negative: Iterable[Tensor], *, first_step: str = "torch", **options: Any) -> None:
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        non_negative: Iterable[Tensor],
+        *,
+        first_step: str = "torch",
+        **options: Any,
+    ) -> None:
         params = list(params)
-        super().__init__(params, fused=True if all(p.device.type == "cpu" for p in params) else None, **options)
+        super().__init__(
+            params, fused=True if all(p.device.type == "cpu" for p in params) else None, **options
+        )
         self.non_negative = list(non_negative)
         self.first_step = first_step
 
@@ -52,7 +61,11 @@ def non_negative_parameters(model: nn.Module) -> list[Tensor]:
     found: list[Tensor] = []
     for module in model.modules():
         if isinstance(module, CircuitLayer) and module.config.dale == "project":
-            found += [p for name, p in module.named_parameters(recurse=False) if name not in CircuitLayer.SIGNED]
+            found += [
+                p
+                for name, p in module.named_parameters(recurse=False)
+                if name not in CircuitLayer.SIGNED
+            ]
     return found
 
 
@@ -71,7 +84,11 @@ def build_optimizer(model: nn.Module, train: TrainConfig) -> ProjectedSGD:
 
 def warmup_epochs(train: TrainConfig) -> float:
     """How long the rate rises, however the config says it."""
-    return train.warmup_fraction * train.epochs if train.warmup_fraction is not None else train.warmup_epochs or 0.0
+    return (
+        train.warmup_fraction * train.epochs
+        if train.warmup_fraction is not None
+        else train.warmup_epochs or 0.0
+    )
 
 
 def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
@@ -85,4 +102,6 @@ def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
         return train.warmup_start + (train.learning_rate - train.warmup_start) * step / warmup
     if train.schedule == "constant":
         return train.learning_rate
-    return train.learning_rate * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup))) / 2
+    return (
+        train.learning_rate * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup))) / 2
+    )

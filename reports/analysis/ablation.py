@@ -21,7 +21,12 @@ from reports.analysis.compare import Options, by_seed
 
 Cells = Mapping[frozenset[str], pd.Series]
 
-TAKEN, ADDED, MAIN, SHAPLEY = "taken away from the whole", "added alone", "average over all combinations", "Shapley value"
+TAKEN, ADDED, MAIN, SHAPLEY = (
+    "taken away from the whole",
+    "added alone",
+    "average over all combinations",
+    "Shapley value",
+)
 
 
 @dataclass(frozen=True)
@@ -36,18 +41,26 @@ class Effect:
     high: float = math.nan
 
 
-def cells(study: Study, options: Options) -> tuple[tuple[str, ...], dict[frozenset[str], pd.Series]]:
+def cells(
+    study: Study, options: Options
+) -> tuple[tuple[str, ...], dict[frozenset[str], pd.Series]]:
     """(factors in the plan's order, value per seed of every executed combination of factors present)."""
     factors = tuple(study.plan.get("factors", {}))
     values = by_seed(study, options.column)
     found = {}
     for arm in study.arms:
-        if arm["role"] in ("reference", "ablation") and arm["factors"] is not None and set(arm["factors"]) <= set(factors):
+        if (
+            arm["role"] in ("reference", "ablation")
+            and arm["factors"] is not None
+            and set(arm["factors"]) <= set(factors)
+        ):
             found[frozenset(factors) - frozenset(arm["factors"])] = values[arm["name"]].dropna()
     return factors, found
 
 
-def effect(factors: Sequence[str], kind: str, parts: Sequence[tuple[float, pd.Series]], options: Options) -> Effect:
+def effect(
+    factors: Sequence[str], kind: str, parts: Sequence[tuple[float, pd.Series]], options: Options
+) -> Effect:
     """The effect that is the weighted sum of cells, over the seeds that all of them have."""
     series = [weight * values for weight, values in parts]
     per_seed = pd.concat(series, axis=1, join="inner").sum(axis=1).to_numpy().round(12)
@@ -60,13 +73,21 @@ def effect(factors: Sequence[str], kind: str, parts: Sequence[tuple[float, pd.Se
 def taken_away(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
     """The whole network minus the one without the factor."""
     whole = frozenset(factors)
-    return [effect([f], TAKEN, [(1.0, y[whole]), (-1.0, y[whole - {f}])], options) for f in factors if y.keys() >= {whole, whole - {f}}]
+    return [
+        effect([f], TAKEN, [(1.0, y[whole]), (-1.0, y[whole - {f}])], options)
+        for f in factors
+        if y.keys() >= {whole, whole - {f}}
+    ]
 
 
 def added_alone(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
     """The network with this factor only minus the one with none."""
     bare = frozenset[str]()
-    return [effect([f], ADDED, [(1.0, y[bare | {f}]), (-1.0, y[bare])], options) for f in factors if y.keys() >= {bare, bare | {f}}]
+    return [
+        effect([f], ADDED, [(1.0, y[bare | {f}]), (-1.0, y[bare])], options)
+        for f in factors
+        if y.keys() >= {bare, bare | {f}}
+    ]
 
 
 def is_factorial(factors: Sequence[str], y: Cells) -> bool:
@@ -74,7 +95,9 @@ def is_factorial(factors: Sequence[str], y: Cells) -> bool:
 
 
 def subsets(factors: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    return itertools.chain.from_iterable(itertools.combinations(factors, size) for size in range(len(factors) + 1))
+    return itertools.chain.from_iterable(
+        itertools.combinations(factors, size) for size in range(len(factors) + 1)
+    )
 
 
 def main_effects(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
@@ -82,7 +105,10 @@ def main_effects(factors: Sequence[str], y: Cells, options: Options) -> list[Eff
     effects = []
     for f in factors:
         weight = 2.0 ** (1 - len(factors))
-        parts = [(weight * (1 if f in present else -1), y[frozenset(present)]) for present in subsets(factors)]
+        parts = [
+            (weight * (1 if f in present else -1), y[frozenset(present)])
+            for present in subsets(factors)
+        ]
         effects.append(effect([f], MAIN, parts, options))
     return effects
 
@@ -92,7 +118,10 @@ def interactions(factors: Sequence[str], y: Cells, options: Options) -> list[Eff
     effects = []
     for f, g in itertools.combinations(factors, 2):
         weight = 2.0 ** (2 - len(factors))
-        parts = [(weight * (1 if (f in present) == (g in present) else -1), y[frozenset(present)]) for present in subsets(factors)]
+        parts = [
+            (weight * (1 if (f in present) == (g in present) else -1), y[frozenset(present)])
+            for present in subsets(factors)
+        ]
         effects.append(effect([f, g], "interaction", parts, options))
     return effects
 
@@ -103,7 +132,11 @@ def shapley_values(factors: Sequence[str], y: Cells, options: Options) -> list[E
     for f in factors:
         parts = []
         for present in subsets([g for g in factors if g != f]):
-            weight = math.factorial(len(present)) * math.factorial(k - len(present) - 1) / math.factorial(k)
+            weight = (
+                math.factorial(len(present))
+                * math.factorial(k - len(present) - 1)
+                / math.factorial(k)
+            )
             parts += [(weight, y[frozenset({*present, f})]), (-weight, y[frozenset(present)])]
         effects.append(effect([f], SHAPLEY, parts, options))
     return effects
@@ -120,7 +153,11 @@ def path(factors: Sequence[str], y: Cells, options: Options) -> list[tuple[str, 
         return []
     sign, steps = 1.0 if options.higher_is_better else -1.0, [("", y[present])]
     while True:
-        next_ones = {f: y[present - {f}] for f in factors if f in present and present - {f} in y and len(y[present - {f}])}
+        next_ones = {
+            f: y[present - {f}]
+            for f in factors
+            if f in present and present - {f} in y and len(y[present - {f}])
+        }
         if not next_ones:
             return steps
         factor = min(next_ones, key=lambda f: sign * float(next_ones[f].mean()))
@@ -132,7 +169,9 @@ def all_effects(factors: Sequence[str], y: Cells, options: Options) -> list[Effe
     """Every single-factor effect that the executed combinations allow."""
     effects = taken_away(factors, y, options) + added_alone(factors, y, options)
     if len(factors) == 1:
-        return [record for record in effects if record.kind == TAKEN]  # with one factor, all kinds are the same
+        return [
+            record for record in effects if record.kind == TAKEN
+        ]  # with one factor, all kinds are the same
     if is_factorial(factors, y):
         effects += main_effects(factors, y, options) + shapley_values(factors, y, options)
     return effects
@@ -148,7 +187,9 @@ def missing_cells(factors: Sequence[str], y: Cells) -> list[str]:
     return names
 
 
-def interaction_matrix(factors: Sequence[str], effects: Sequence[Effect], singles: Sequence[Effect]) -> pd.DataFrame:
+def interaction_matrix(
+    factors: Sequence[str], effects: Sequence[Effect], singles: Sequence[Effect]
+) -> pd.DataFrame:
     """[k x k]: interactions off the diagonal (symmetric), main effects on it; NaN where there is no number."""
     matrix = pd.DataFrame(np.nan, index=list(factors), columns=list(factors))
     for record in effects:

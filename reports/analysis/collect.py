@@ -16,7 +16,10 @@ import pandas as pd
 
 from study import store
 
-STATES = ("completed", *(state for state in store.STATES if state != "completed"))  # the order in which people read them
+STATES = (
+    "completed",
+    *(state for state in store.STATES if state != "completed"),
+)  # the order in which people read them
 UNFINISHED = tuple(state for state in store.STATES if state not in store.FINAL_STATES)
 WORDS = ("id", "arm", "kind", "state", "reason", "started", "finished")
 
@@ -37,7 +40,9 @@ class Study:
     arms: tuple[dict[str, Any], ...]
     environments: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)  # study files as given, by study
-    budgets: dict[str, str] = field(default_factory=dict)  # how a budget ended a study before its plan was done, by study
+    budgets: dict[str, str] = field(
+        default_factory=dict
+    )  # how a budget ended a study before its plan was done, by study
 
     @property
     def arm_names(self) -> list[str]:
@@ -51,7 +56,11 @@ class Study:
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """The comparisons that the study file plans, between arms that are there."""
-        return tuple((one, other) for one, other in self.plan.get("pairs", ()) if {one, other} <= set(self.arm_names))
+        return tuple(
+            (one, other)
+            for one, other in self.plan.get("pairs", ())
+            if {one, other} <= set(self.arm_names)
+        )
 
     @property
     def unfinished(self) -> int:
@@ -62,7 +71,12 @@ def read_table(read: Callable[[Path], pd.DataFrame], folder: Path) -> pd.DataFra
     """One of store's tables; columns without a single value are numbers (NaN), not objects."""
     try:
         frame = read(folder)
-    except (store.StoreError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except (
+        store.StoreError,
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        UnicodeDecodeError,
+    ) as error:
         raise StudyError(f"{folder}: a table is not readable ({error}).") from None
     for column in frame.columns:
         if column not in WORDS and frame[column].isna().all():
@@ -76,7 +90,9 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path}: not readable ({error}); run the study again to have it rewritten.") from None
+        raise StudyError(
+            f"{path}: not readable ({error}); run the study again to have it rewritten."
+        ) from None
     return content if isinstance(content, dict) else {}
 
 
@@ -84,13 +100,19 @@ def read_study(folder: str | Path) -> Study:
     """One results/<study> folder. StudyError if it is not one."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise StudyError(f"{folder}: no such folder; give a study's folder, such as results/ei_ablation.")
+        raise StudyError(
+            f"{folder}: no such folder; give a study's folder, such as results/ei_ablation."
+        )
     if not any((folder / name).exists() for name in ("study.yaml", "plan.json", "trials.csv")):
-        raise StudyError(f"{folder}: not a study's folder (no study.yaml, plan.json or trials.csv in it).")
+        raise StudyError(
+            f"{folder}: not a study's folder (no study.yaml, plan.json or trials.csv in it)."
+        )
     plan = read_json(folder / "plan.json")
     name = str(plan.get("study", folder.resolve().name))
     trials = read_table(store.trials_frame, folder)
-    epochs = read_table(store.epochs_frame, folder).sort_values(["id", "epoch"], kind="stable", ignore_index=True)
+    epochs = read_table(store.epochs_frame, folder).sort_values(
+        ["id", "epoch"], kind="stable", ignore_index=True
+    )
     trials.insert(0, "study", name)
     epochs.insert(0, "study", name)
     yaml = folder / "study.yaml"
@@ -111,7 +133,10 @@ def _arms(plan: dict[str, Any], trials: pd.DataFrame) -> tuple[dict[str, Any], .
     arms = [{"role": "ablation", "factors": [], **arm} for arm in plan.get("arms", [])]
     known = {arm["name"] for arm in arms}
     extra = [name for name in trials["arm"].dropna().unique() if name not in known]
-    return (*arms, *({"name": name, "role": "no longer in the study file", "factors": None} for name in extra))
+    return (
+        *arms,
+        *({"name": name, "role": "no longer in the study file", "factors": None} for name in extra),
+    )
 
 
 def read_studies(folders: str | Path | Sequence[str | Path]) -> Study:
@@ -124,7 +149,9 @@ def read_studies(folders: str | Path | Sequence[str | Path]) -> Study:
         return studies[0]
     names = [study.name for study in studies]
     if len(set(names)) < len(names):
-        raise StudyError(f"two of the folders hold a study of the same name ({', '.join(names)}); give each once.")
+        raise StudyError(
+            f"two of the folders hold a study of the same name ({', '.join(names)}); give each once."
+        )
     _check_same_data(studies)
     everywhere = [name for study in studies for name in study.arm_names]
     twice = {name for name in everywhere if everywhere.count(name) > 1}
@@ -154,17 +181,33 @@ def _joined(studies: Sequence[Study], twice: set[str]) -> Study:
         frames.append(study.trials.assign(arm=[label(study, arm) for arm in study.trials["arm"]]))
         arms += [{**arm, "name": label(study, arm["name"])} for arm in study.arms]
     first = studies[0]
-    roles = {role: label(first, first.plan[role]) for role in ("reference", "baseline") if first.plan.get(role)}
-    pairs = [[label(study, name) for name in pair] for study in studies for pair in study.plan.get("pairs", ())]
-    parameters = {key: value for study in reversed(studies) for key, value in study.plan.get("parameters", {}).items()}
+    roles = {
+        role: label(first, first.plan[role])
+        for role in ("reference", "baseline")
+        if first.plan.get(role)
+    }
+    pairs = [
+        [label(study, name) for name in pair]
+        for study in studies
+        for pair in study.plan.get("pairs", ())
+    ]
+    parameters = {
+        key: value
+        for study in reversed(studies)
+        for key, value in study.plan.get("parameters", {}).items()
+    }
     return Study(
         name=" + ".join(study.name for study in studies),
         folders=tuple(study.folders[0] for study in studies),
         trials=_stacked(frames),
-        epochs=_stacked([study.epochs for study in studies]).drop_duplicates(["id", "epoch"], ignore_index=True),
+        epochs=_stacked([study.epochs for study in studies]).drop_duplicates(
+            ["id", "epoch"], ignore_index=True
+        ),
         plan={**first.plan, **roles, "pairs": pairs, "parameters": parameters},
         arms=tuple(arms),
-        environments={name: value for study in studies for name, value in study.environments.items()},
+        environments={
+            name: value for study in studies for name, value in study.environments.items()
+        },
         files={name: value for study in studies for name, value in study.files.items()},
         budgets={name: value for study in studies for name, value in study.budgets.items()},
     )

@@ -39,7 +39,9 @@ class Options:
     alpha: float = 0.05
     correction: Correction = "holm"
     method: Method = "t"
-    pairs: tuple[tuple[str, str], ...] = ()  # planned comparisons (arm, other), a family of their own
+    pairs: tuple[
+        tuple[str, str], ...
+    ] = ()  # planned comparisons (arm, other), a family of their own
     pairs_asked: bool = False  # named on the command line, not in the study file
 
     @property
@@ -113,10 +115,16 @@ def options_for(
     pairs: Sequence[tuple[str, str]] = (),
 ) -> Options:
     """The user's wishes over plan.json's over the defaults. StudyError for an arm or a metric that is not there."""
-    named = [("--baseline", baseline), ("--reference", reference), *(("--pair", name) for pair in pairs for name in pair)]
+    named = [
+        ("--baseline", baseline),
+        ("--reference", reference),
+        *(("--pair", name) for pair in pairs for name in pair),
+    ]
     for option, name in named:
         if name is not None and name not in study.arm_names:
-            raise StudyError(f"{option}: no arm {name!r} in this study; {_choices(name, study.arm_names)}")
+            raise StudyError(
+                f"{option}: no arm {name!r} in this study; {_choices(name, study.arm_names)}"
+            )
     if alpha is not None and not 0 < alpha < 1:
         raise StudyError(f"--alpha must lie between 0 and 1; got {alpha:g}.")
     if same := [one for one, other in pairs if one == other]:
@@ -126,7 +134,9 @@ def options_for(
         at=at,
         reference=reference or study.of_role("reference"),
         baseline=baseline or study.of_role("baseline"),
-        alpha=alpha if alpha is not None else round(1 - float(study.plan.get("confidence", 0.95)), 9),
+        alpha=alpha
+        if alpha is not None
+        else round(1 - float(study.plan.get("confidence", 0.95)), 9),
         correction=study.plan.get("correction", "holm"),
         method=method,
         pairs=tuple(dict.fromkeys((one, other) for one, other in pairs)) or study.pairs,
@@ -135,7 +145,9 @@ def options_for(
     numbers = study.trials.select_dtypes("number").columns
     if options.column not in numbers:
         known = [name for name in numbers if "/" in name or name in COSTS]
-        raise StudyError(f"--metric: trials.csv has no numbers {options.column!r} (--at {at}); {_choices(options.column, known)}")
+        raise StudyError(
+            f"--metric: trials.csv has no numbers {options.column!r} (--at {at}); {_choices(options.column, known)}"
+        )
     return options
 
 
@@ -153,7 +165,11 @@ def by_seed(study: Study, column: str) -> pd.DataFrame:
     done = replicates(study)
     done = done[(done["state"] == "completed") & done[column].notna() & done["seed"].notna()]
     done = done.drop_duplicates(["arm", "seed"], keep="last")
-    table = done.pivot(index="seed", columns="arm", values=column).reindex(columns=study.arm_names).astype(float)
+    table = (
+        done.pivot(index="seed", columns="arm", values=column)
+        .reindex(columns=study.arm_names)
+        .astype(float)
+    )
     table.index = table.index.astype(int)
     return table.sort_index()
 
@@ -162,7 +178,11 @@ def main_table(study: Study, options: Options) -> list[ArmResult]:
     """One record per arm, in the plan's order."""
     values = by_seed(study, options.column)
     other_column = f"{options.metric}_best" if options.at == "last" else options.metric
-    other = by_seed(study, other_column).mean() if other_column in study.trials else pd.Series(dtype=float)
+    other = (
+        by_seed(study, other_column).mean()
+        if other_column in study.trials
+        else pd.Series(dtype=float)
+    )
     differences = _differences(values, options)
     done = replicates(study)
     costs = done[done["state"] == "completed"].groupby("arm")[list(COSTS)].mean()
@@ -170,7 +190,9 @@ def main_table(study: Study, options: Options) -> list[ArmResult]:
     for arm in study.arms:
         name = arm["name"]
         x = values[name].dropna()
-        low, high = _within_range(statistics.interval(x, options.confidence, options.method), options)
+        low, high = _within_range(
+            statistics.interval(x, options.confidence, options.method), options
+        )
         results.append(
             ArmResult(
                 arm=name,
@@ -182,8 +204,14 @@ def main_table(study: Study, options: Options) -> list[ArmResult]:
                 low=low,
                 high=high,
                 other=float(other.get(name, math.nan)),
-                differences={against: differences[name, against] for against in options.against if against != name},
-                costs=costs.loc[name].to_dict() if name in costs.index else dict.fromkeys(COSTS, math.nan),
+                differences={
+                    against: differences[name, against]
+                    for against in options.against
+                    if against != name
+                },
+                costs=costs.loc[name].to_dict()
+                if name in costs.index
+                else dict.fromkeys(COSTS, math.nan),
                 states=state_counts(study, name),
             )
         )
@@ -205,7 +233,9 @@ def _differences(values: pd.DataFrame, options: Options) -> dict[tuple[str, str]
         for arm in values.columns
         if arm != against
     }
-    family = [key for key in plain if key != options.against]  # (reference, baseline) is the same test as (baseline, reference)
+    family = [
+        key for key in plain if key != options.against
+    ]  # (reference, baseline) is the same test as (baseline, reference)
     found = dict(zip(family, judged([plain[key] for key in family], options), strict=True))
     if options.against in plain:
         found[options.against] = turned(found[options.against[::-1]], options.against[1])
@@ -215,33 +245,65 @@ def _differences(values: pd.DataFrame, options: Options) -> dict[tuple[str, str]
 def judged(family: Sequence[Difference], options: Options) -> list[Difference]:
     """One family of tests, corrected over all that could be made, each with its verdict."""
     p = statistics.corrected([record.p for record in family], options.correction)
-    possible = statistics.can_be_significant([record.n for record in family], options.alpha, options.correction)
+    possible = statistics.can_be_significant(
+        [record.n for record in family], options.alpha, options.correction
+    )
     alpha, higher = options.alpha, options.higher_is_better
     return [
-        replace(record, p_corrected=q, verdict=statistics.verdict(record.mean, record.n, q, can, alpha, higher))
+        replace(
+            record,
+            p_corrected=q,
+            verdict=statistics.verdict(record.mean, record.n, q, can, alpha, higher),
+        )
         for record, q, can in zip(family, p, possible, strict=True)
     ]
 
 
 def turned(record: Difference, against: str) -> Difference:
     """The same comparison, seen from the other arm."""
-    words = {statistics.BETTER: statistics.WORSE, statistics.WORSE: statistics.BETTER}.get(record.verdict, record.verdict)
-    return replace(record, against=against, mean=-record.mean, low=-record.high, high=-record.low, effect=-record.effect, verdict=words)
+    words = {statistics.BETTER: statistics.WORSE, statistics.WORSE: statistics.BETTER}.get(
+        record.verdict, record.verdict
+    )
+    return replace(
+        record,
+        against=against,
+        mean=-record.mean,
+        low=-record.high,
+        high=-record.low,
+        effect=-record.effect,
+        verdict=words,
+    )
 
 
 def difference(arm: pd.Series, other: pd.Series, against: str, options: Options) -> Difference:
     """The paired difference by itself: interval, p and effect size; no verdict, which needs the family."""
-    d = (arm - other).dropna().to_numpy().round(12)  # 0.98 - 0.95 and 0.97 - 0.94 are the same difference
+    d = (
+        (arm - other).dropna().to_numpy().round(12)
+    )  # 0.98 - 0.95 and 0.97 - 0.94 are the same difference
     if not d.size:
         return Difference(against, 0)
     low, high = statistics.interval(d, options.confidence, options.method)
-    return Difference(against, d.size, float(d.mean()), low, high, statistics.sign_flip_p(d), effect=statistics.effect_size(d))
+    return Difference(
+        against,
+        d.size,
+        float(d.mean()),
+        low,
+        high,
+        statistics.sign_flip_p(d),
+        effect=statistics.effect_size(d),
+    )
 
 
 def comparison_family(results: Sequence[ArmResult], options: Options) -> list[Difference]:
     """The family: every different test of the main table that could be made (reference against baseline counts once)."""
     once = options.against[0] if len(options.against) == 2 else None
-    return [record for result in results if result.arm != once for record in result.differences.values() if record.n]
+    return [
+        record
+        for result in results
+        if result.arm != once
+        for record in result.differences.values()
+        if record.n
+    ]
 
 
 def state_counts(study: Study, arm: str) -> dict[str, dict[str, int]]:
@@ -258,4 +320,8 @@ def state_counts(study: Study, arm: str) -> dict[str, dict[str, int]]:
 def count_states(states: pd.Series) -> dict[str, int]:
     """state -> count in the order in which people read them, those that do not occur left out."""
     found = {str(state): int(count) for state, count in states.value_counts().items()}
-    return {state: found[state] for state in (*STATES, *sorted(set(found) - set(STATES))) if state in found}
+    return {
+        state: found[state]
+        for state in (*STATES, *sorted(set(found) - set(STATES)))
+        if state in found
+    }

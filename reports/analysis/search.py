@@ -21,7 +21,9 @@ from scipy.special import gammaln
 from reports.analysis.collect import UNFINISHED, Study
 
 Array = NDArray[np.float64]
-LEAST_FOR_IMPORTANCE = 8  # completed trials; with fewer, "the best tenth" that PED-ANOVA looks at is one trial
+LEAST_FOR_IMPORTANCE = (
+    8  # completed trials; with fewer, "the best tenth" that PED-ANOVA looks at is one trial
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,11 @@ def objective(study: Study) -> Objective:
 
 def trials_of(study: Study, arm: str) -> pd.DataFrame:
     """The arm's finished search trials in the order of their numbers, with ``value``: NaN unless completed."""
-    rows = study.trials[(study.trials["kind"] == "search") & (study.trials["arm"] == arm) & ~study.trials["state"].isin(UNFINISHED)]
+    rows = study.trials[
+        (study.trials["kind"] == "search")
+        & (study.trials["arm"] == arm)
+        & ~study.trials["state"].isin(UNFINISHED)
+    ]
     rows = rows.sort_values("number", kind="stable")
     return rows.assign(value=rows[objective(study).name].where(rows["state"] == "completed"))
 
@@ -80,11 +86,15 @@ def expected_best(values: ArrayLike, higher: bool = True) -> Budget:
     mean, low, high = (np.full(n, math.nan) for _ in range(3))
     rank = np.arange(1, n + 1)
     for k in range(1, n + 1):
-        weight = np.where(rank >= k, np.exp(_log_choose(rank - 1, k - 1) - _log_choose(np.array(n), k)), 0.0)
+        weight = np.where(
+            rank >= k, np.exp(_log_choose(rank - 1, k - 1) - _log_choose(np.array(n), k)), 0.0
+        )
         if weight[failed:].sum() > 0:
             mean[k - 1] = np.sum(weight[failed:] * x[failed:]) / weight[failed:].sum()
         reached = np.cumsum(weight)
-        low[k - 1], high[k - 1] = (x[min(int(np.searchsorted(reached, q - 1e-12)), n - 1)] for q in (0.1, 0.9))
+        low[k - 1], high[k - 1] = (
+            x[min(int(np.searchsorted(reached, q - 1e-12)), n - 1)] for q in (0.1, 0.9)
+        )
     return Budget(mean, low, high) if higher else Budget(-mean, -high, -low)
 
 
@@ -119,7 +129,11 @@ def flips(curves: Mapping[str, Array], higher: bool = True) -> list[Flip]:
 
 def searched_parameters(study: Study, rows: pd.DataFrame) -> list[str]:
     """The parameters that differ between these trials, in the study file's order."""
-    return [name for name in study.plan.get("parameters", {}) if name in rows and rows[name].dropna().nunique() > 1]
+    return [
+        name
+        for name in study.plan.get("parameters", {})
+        if name in rows and rows[name].dropna().nunique() > 1
+    ]
 
 
 def as_choice(value: Any, choices: Sequence[Any]) -> Any:
@@ -147,10 +161,14 @@ def importance(study: Study, arm: str) -> dict[str, float]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PED-ANOVA is called experimental at every use
-            again = optuna.create_study(direction="maximize" if objective(study).higher else "minimize")
+            again = optuna.create_study(
+                direction="maximize" if objective(study).higher else "minimize"
+            )
             again.add_trials(_optuna_trials(study, rows, names))
             shared = [name for name in names if all(name in trial.params for trial in again.trials)]
-            found = optuna.importance.get_param_importances(again, params=None if len(shared) < len(names) else shared)
+            found = optuna.importance.get_param_importances(
+                again, params=None if len(shared) < len(names) else shared
+            )
     except (ValueError, RuntimeError):
         return {}  # Optuna's word for: these trials say nothing, e.g. no parameter is common to all
     finally:
@@ -170,11 +188,25 @@ def _optuna_trials(study: Study, rows: pd.DataFrame, names: Sequence[str]) -> li
             if value is None or value != value:
                 continue  # a conditional parameter that had no meaning in this trial
             try:
-                params[name] = as_choice(value, space["choices"]) if space["type"] == "categorical" else _number(space, value)
+                params[name] = (
+                    as_choice(value, space["choices"])
+                    if space["type"] == "categorical"
+                    else _number(space, value)
+                )
             except LookupError:
                 continue  # the study file no longer offers this choice
-        params = {name: value for name, value in params.items() if spaces[name]._contains(spaces[name].to_internal_repr(value))}
-        trials.append(create_trial(params=params, distributions={name: spaces[name] for name in params}, value=row["value"]))
+        params = {
+            name: value
+            for name, value in params.items()
+            if spaces[name]._contains(spaces[name].to_internal_repr(value))
+        }
+        trials.append(
+            create_trial(
+                params=params,
+                distributions={name: spaces[name] for name in params},
+                value=row["value"],
+            )
+        )
     return trials
 
 
@@ -188,8 +220,15 @@ def _distribution(space: Mapping[str, Any]) -> Any:
     if space["type"] == "categorical":
         return distributions.CategoricalDistribution(space["choices"])
     if space["type"] == "int":
-        return distributions.IntDistribution(int(space["low"]), int(space["high"]), space.get("log", False), int(space.get("step") or 1))
-    return distributions.FloatDistribution(space["low"], space["high"], space.get("log", False), space.get("step"))
+        return distributions.IntDistribution(
+            int(space["low"]),
+            int(space["high"]),
+            space.get("log", False),
+            int(space.get("step") or 1),
+        )
+    return distributions.FloatDistribution(
+        space["low"], space["high"], space.get("log", False), space.get("step")
+    )
 
 
 @dataclass(frozen=True)
@@ -220,10 +259,23 @@ def tuned_values(study: Study, arm: str) -> list[Tuned]:
             continue
         space = study.plan["parameters"][name]
         if space["type"] == "categorical":
-            often = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in dict.fromkeys(near))
+            often = ", ".join(
+                f"{value:g}" if isinstance(value, float) else str(value)
+                for value in dict.fromkeys(near)
+            )
             records.append(Tuned(arm, name, chosen, often, often, len(quarter), ""))
         else:
-            records.append(Tuned(arm, name, float(chosen), near.min(), near.max(), len(quarter), edge(float(chosen), space)))
+            records.append(
+                Tuned(
+                    arm,
+                    name,
+                    float(chosen),
+                    near.min(),
+                    near.max(),
+                    len(quarter),
+                    edge(float(chosen), space),
+                )
+            )
     return records
 
 
@@ -251,9 +303,20 @@ def overtuning(study: Study, arm: str) -> Overtuning | None:
     """None unless the arm was searched and has a finished replicate. Only for metrics that exist on both data: val/x and test/x."""
     goal = objective(study)
     rows = trials_of(study, arm)
-    done = study.trials[(study.trials["kind"] == "replicate") & (study.trials["arm"] == arm) & (study.trials["state"] == "completed")]
+    done = study.trials[
+        (study.trials["kind"] == "replicate")
+        & (study.trials["arm"] == arm)
+        & (study.trials["state"] == "completed")
+    ]
     test_name = goal.name.replace("val/", "test/", 1)
     if rows["value"].notna().sum() == 0 or done.empty or test_name not in done:
         return None
     best = rows["value"].max() if goal.higher else rows["value"].min()
-    return Overtuning(arm, len(rows), float(best), float(done[goal.name].mean()), float(done[test_name].mean()), len(done))
+    return Overtuning(
+        arm,
+        len(rows),
+        float(best),
+        float(done[goal.name].mean()),
+        float(done[test_name].mean()),
+        len(done),
+    )

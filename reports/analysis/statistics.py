@@ -49,7 +49,9 @@ def interval(x: ArrayLike, confidence: float = 0.95, method: Method = "t") -> tu
         return math.nan, math.nan
     mean, spread = float(x.mean()), float(x.std(ddof=1))
     if method == "bootstrap":
-        result = stats.bootstrap((x,), np.mean, confidence_level=confidence, n_resamples=RESAMPLES, method="BCa", rng=0)
+        result = stats.bootstrap(
+            (x,), np.mean, confidence_level=confidence, n_resamples=RESAMPLES, method="BCa", rng=0
+        )
         return float(result.confidence_interval.low), float(result.confidence_interval.high)
     half = float(stats.t.ppf((1 + confidence) / 2, x.size - 1)) * spread / math.sqrt(x.size)
     return mean - half, mean + half
@@ -69,7 +71,9 @@ def sign_flip_p(d: ArrayLike) -> float:
     if n <= EXACT_UP_TO:
         signs = 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
     else:
-        signs = np.vstack([np.ones(n), np.random.default_rng(0).choice([-1.0, 1.0], (RESAMPLES, n))])
+        signs = np.vstack(
+            [np.ones(n), np.random.default_rng(0).choice([-1.0, 1.0], (RESAMPLES, n))]
+        )
     return float(np.mean(np.abs(signs @ d) >= abs(d.sum()) - 1e-10 * np.abs(d).sum()))
 
 
@@ -97,7 +101,9 @@ def corrected(p: Sequence[float], correction: Correction = "holm") -> list[float
     return out.tolist()
 
 
-def can_be_significant(n: Sequence[int], alpha: float, correction: Correction = "holm") -> list[bool]:
+def can_be_significant(
+    n: Sequence[int], alpha: float, correction: Correction = "holm"
+) -> list[bool]:
     """For each comparison of a family, with ``n`` paired seeds each: could any data make it significant after correction?
 
     Corrected p values only grow with the p values, so the corrected smallest p values are the floor.
@@ -125,7 +131,9 @@ def effect_size(d: ArrayLike) -> float:
     return float(d.mean() / d.std(ddof=1) * (1 - 3 / (4 * (d.size - 1) - 1)))
 
 
-def verdict(mean: float, n: int, p: float, possible: bool, alpha: float, higher_is_better: bool = True) -> str:
+def verdict(
+    mean: float, n: int, p: float, possible: bool, alpha: float, higher_is_better: bool = True
+) -> str:
     """The comparison in words. ``p`` is the corrected one; ``possible`` is can_be_significant's answer."""
     if n == 0 or math.isnan(mean):
         return "no paired seeds"

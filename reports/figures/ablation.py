@@ -18,7 +18,12 @@ from reports.figures.style import INK, PAGE, QUIET, Picture
 from reports.tables.results import metric_header, metric_name, show
 from reports.tables.table import DASH, Cell, Column, Table, span, with_interval
 
-MARKS = {TAKEN: ("o", style.PALETTE[0]), ADDED: ("s", style.PALETTE[1]), MAIN: ("D", style.PALETTE[2]), SHAPLEY: ("^", style.PALETTE[3])}
+MARKS = {
+    TAKEN: ("o", style.PALETTE[0]),
+    ADDED: ("s", style.PALETTE[1]),
+    MAIN: ("D", style.PALETTE[2]),
+    SHAPLEY: ("^", style.PALETTE[3]),
+}
 MEANING = {
     TAKEN: "the whole minus the network without it",
     ADDED: "the network with it alone minus the one with none of the factors",
@@ -34,7 +39,9 @@ def effect_table(factors: Sequence[str], effects: Sequence[Effect], options: Opt
     for factor in factors:
         cells = [Cell(factor, factor)]
         for kind in kinds:
-            found = [record for record in effects if record.kind == kind and record.factors == (factor,)]
+            found = [
+                record for record in effects if record.kind == kind and record.factors == (factor,)
+            ]
             cells.append(effect_cell(found[0], options) if found else Cell())
         rows.append(tuple(cells))
     text = (
@@ -42,27 +49,47 @@ def effect_table(factors: Sequence[str], effects: Sequence[Effect], options: Opt
         f" {interval_words(options)}, not corrected for their number. "
         + "; ".join(f"{kind}: {MEANING[kind]}" for kind in kinds)
         + "."
-        + (" A factor that is worth more alone than at the end is redundant with others; the reverse is synergy." if ADDED in kinds else "")
+        + (
+            " A factor that is worth more alone than at the end is redundant with others; the reverse is synergy."
+            if ADDED in kinds
+            else ""
+        )
         + " A dash: a network that the effect needs has no value."
     )
-    raw = pd.DataFrame([{**vars(record), "factors": " + ".join(record.factors)} for record in effects])
-    return Table("ablation", "Effect of each factor", text, (Column("factor", False), *map(Column, kinds)), tuple(rows), raw)
+    raw = pd.DataFrame(
+        [{**vars(record), "factors": " + ".join(record.factors)} for record in effects]
+    )
+    return Table(
+        "ablation",
+        "Effect of each factor",
+        text,
+        (Column("factor", False), *map(Column, kinds)),
+        tuple(rows),
+        raw,
+    )
 
 
 def effect_cell(record: Effect, options: Options) -> Cell:
     if not record.n:
         return Cell()
-    text = with_interval(show(record.mean, options, True), *(show(x, options, True) for x in (record.low, record.high)))
+    text = with_interval(
+        show(record.mean, options, True),
+        *(show(x, options, True) for x in (record.low, record.high)),
+    )
     return Cell(text, record.mean, note=f"n = {record.n}")
 
 
-def effect_picture(factors: Sequence[str], effects: Sequence[Effect], options: Options) -> Picture | None:
+def effect_picture(
+    factors: Sequence[str], effects: Sequence[Effect], options: Options
+) -> Picture | None:
     """Every kind of effect side by side; where they differ, the factors are redundant or need each other."""
     shown = [record for record in effects if record.n]
     if not shown:
         return None
     kinds = [kind for kind in MARKS if any(record.kind == kind for record in shown)]
-    figure = Figure(figsize=(style.WIDTH, 0.9 + (0.2 + 0.14 * len(kinds)) * len(factors)), layout="constrained")
+    figure = Figure(
+        figsize=(style.WIDTH, 0.9 + (0.2 + 0.14 * len(kinds)) * len(factors)), layout="constrained"
+    )
     axes = figure.subplots()
     style.rows_on_y(axes, factors)
     axes.axvline(0, color=QUIET, linewidth=0.9, zorder=1)
@@ -87,8 +114,23 @@ def effect_picture(factors: Sequence[str], effects: Sequence[Effect], options: O
 def _effect(axes: Axes, y: float, record: Effect, scale: float) -> None:
     marker, colour = MARKS[record.kind]
     if record.low == record.low:
-        axes.plot([record.low * scale, record.high * scale], [y, y], color=colour, linewidth=1.4, solid_capstyle="butt")
-    axes.scatter([record.mean * scale], [y], s=30, marker=marker, color=colour, edgecolors=INK, linewidths=0.6, zorder=3)
+        axes.plot(
+            [record.low * scale, record.high * scale],
+            [y, y],
+            color=colour,
+            linewidth=1.4,
+            solid_capstyle="butt",
+        )
+    axes.scatter(
+        [record.mean * scale],
+        [y],
+        s=30,
+        marker=marker,
+        color=colour,
+        edgecolors=INK,
+        linewidths=0.6,
+        zorder=3,
+    )
 
 
 def _symlog(axes: Axes, means: Sequence[float]) -> bool:
@@ -131,11 +173,22 @@ def interaction_picture(factors: Sequence[str], y: Cells, options: Options) -> P
 
 def interaction_table(factors: Sequence[str], y: Cells, options: Options) -> Table:
     pairs = ablation.interactions(factors, y, options)
-    rows = tuple((Cell(" × ".join(r.factors), " × ".join(r.factors)), effect_cell(r, options)) for r in pairs)
-    raw = pd.DataFrame([{**vars(record), "factors": " × ".join(record.factors)} for record in pairs])
+    rows = tuple(
+        (Cell(" × ".join(r.factors), " × ".join(r.factors)), effect_cell(r, options)) for r in pairs
+    )
+    raw = pd.DataFrame(
+        [{**vars(record), "factors": " × ".join(record.factors)} for record in pairs]
+    )
     unit = " in points" if options.percent else ""
     text = f"Interaction of each pair{unit} with its {interval_words(options)}, not corrected for their number."
-    return Table("interactions", "Interactions", text, (Column("factors", False), Column("interaction")), rows, raw)
+    return Table(
+        "interactions",
+        "Interactions",
+        text,
+        (Column("factors", False), Column("interaction")),
+        rows,
+        raw,
+    )
 
 
 def path_picture(factors: Sequence[str], y: Cells, options: Options) -> Picture | None:
@@ -148,7 +201,9 @@ def path_picture(factors: Sequence[str], y: Cells, options: Options) -> Picture 
     axes = figure.subplots()
     for x, (_, values) in enumerate(steps):
         low, high = statistics.interval(values, options.confidence, options.method)
-        axes.scatter([x] * len(values), values * scale, s=12, color=style.PALETTE[0], alpha=0.5, linewidths=0)
+        axes.scatter(
+            [x] * len(values), values * scale, s=12, color=style.PALETTE[0], alpha=0.5, linewidths=0
+        )
         axes.plot([x, x], [low * scale, high * scale], color=INK, linewidth=1.2)
     means = [float(values.mean()) * scale for _, values in steps]
     axes.plot(range(len(steps)), means, color=style.PALETTE[0], marker="o", markersize=4)
@@ -164,4 +219,8 @@ def path_picture(factors: Sequence[str], y: Cells, options: Options) -> Picture 
 def summary(factors: Sequence[str], y: Cells) -> str:
     """What is missing, in words."""
     missing = ablation.missing_cells(factors, y)
-    return f"No value for: {'; '.join(missing)}. Effects that need them are not shown." if missing else ""
+    return (
+        f"No value for: {'; '.join(missing)}. Effects that need them are not shown."
+        if missing
+        else ""
+    )

@@ -39,18 +39,32 @@ def read(study: Study, order: Sequence[str]) -> pd.DataFrame:
     """Tidy [arm, id, epoch, layer, quantity, value] of the first REPLICATES replicates of up to ARMS arms that were diagnosed."""
     parts: list[pd.DataFrame] = []
     for arm in order:
-        frames = [frame for path in files(study, arm, "diagnostics.csv")[:REPLICATES] if len(frame := _read(path))]
+        frames = [
+            frame
+            for path in files(study, arm, "diagnostics.csv")[:REPLICATES]
+            if len(frame := _read(path))
+        ]
         parts += [frame.assign(arm=arm) for frame in frames]
         if len({part["arm"].iloc[0] for part in parts}) == ARMS:
             break
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["arm", "id", "epoch", "layer", "quantity", "value"])
+    return (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else pd.DataFrame(columns=["arm", "id", "epoch", "layer", "quantity", "value"])
+    )
 
 
 def files(study: Study, arm: str, name: str) -> list[Path]:
     """This file of the arm's replicates, completed ones first, then of its search trials."""
     rows = study.trials[study.trials["arm"] == arm]
-    rows = rows.assign(searched=rows["kind"] != "replicate", open=rows["state"] != "completed").sort_values(["searched", "open", "seed"])
-    paths = [store.trial_folder(folder, str(identity)) / name for identity in rows["id"] for folder in study.folders]
+    rows = rows.assign(
+        searched=rows["kind"] != "replicate", open=rows["state"] != "completed"
+    ).sort_values(["searched", "open", "seed"])
+    paths = [
+        store.trial_folder(folder, str(identity)) / name
+        for identity in rows["id"]
+        for folder in study.folders
+    ]
     return [path for path in dict.fromkeys(paths) if path.is_file()]
 
 
@@ -60,9 +74,15 @@ def _read(path: Path) -> pd.DataFrame:
     whole = text[: text.rfind("\n") + 1] or "epoch,layer,quantity,value\n"
     frame = pd.read_csv(io.StringIO(whole), on_bad_lines="skip", dtype={"layer": "str", "quantity": "str"}, keep_default_na=False,
                         na_values=[""])  # fmt: skip
-    frame = frame.assign(id=path.parent.name, value=pd.to_numeric(frame["value"], errors="coerce")).dropna(subset=["value", "epoch"])
+    frame = frame.assign(
+        id=path.parent.name, value=pd.to_numeric(frame["value"], errors="coerce")
+    ).dropna(subset=["value", "epoch"])
     norms = frame[frame["quantity"].str.startswith("grad_norm/")]
-    squares = norms.assign(value=norms["value"] ** 2).groupby(["id", "epoch", "layer"], sort=False, as_index=False)["value"].sum()
+    squares = (
+        norms.assign(value=norms["value"] ** 2)
+        .groupby(["id", "epoch", "layer"], sort=False, as_index=False)["value"]
+        .sum()
+    )
     joined = squares.assign(value=np.sqrt(squares["value"]), quantity="grad_norm")
     shown = frame["quantity"].isin(QUANTITIES) | frame["quantity"].str.startswith(OWN)
     return pd.concat([frame[shown], joined], ignore_index=True) if len(joined) else frame
@@ -82,19 +102,29 @@ def over_depth(rows: pd.DataFrame, looks: Mapping[str, Look]) -> Picture | None:
             if arm in means.index.get_level_values(0):
                 line = means[arm].reindex(layers)
                 axes.plot(
-                    range(len(layers)), line, color=looks[arm].colour, marker=looks[arm].marker, markersize=3.5, label=arm, linewidth=1.2
+                    range(len(layers)),
+                    line,
+                    color=looks[arm].colour,
+                    marker=looks[arm].marker,
+                    markersize=3.5,
+                    label=arm,
+                    linewidth=1.2,
                 )
         _panel(axes, name)
         axes.set_xlabel("layer")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    handles, labels = max((axes.get_legend_handles_labels() for axes in panels), key=lambda pair: len(pair[1]))
+    handles, labels = max(
+        (axes.get_legend_handles_labels() for axes in panels), key=lambda pair: len(pair[1])
+    )
     figure.legend(handles, labels, loc="outside lower center", ncols=min(8, len(labels)))
     n = span(last.groupby("arm")["id"].nunique())
     caption = (
         f"After the last epoch, on the probe batch: mean over n = {n} replicates per arm. Layers in order: {', '.join(layers)}."
         " Dotted: 5/9, above which the bimodality coefficient suggests two modes."
     )
-    return Picture("diagnostics_depth", "Activity, balance and gradients along the layers", caption, figure)
+    return Picture(
+        "diagnostics_depth", "Activity, balance and gradients along the layers", caption, figure
+    )
 
 
 def over_epochs(rows: pd.DataFrame, arm: str) -> Picture | None:
@@ -110,21 +140,29 @@ def over_epochs(rows: pd.DataFrame, arm: str) -> Picture | None:
         means = mine[mine["quantity"] == name].groupby(["layer", "epoch"])["value"].mean()
         for layer, colour in zip(layers, colours, strict=True):
             if layer in means.index.get_level_values(0):
-                axes.plot(means[layer].index, means[layer], color=colour, linewidth=1.2, label=layer)
+                axes.plot(
+                    means[layer].index, means[layer], color=colour, linewidth=1.2, label=layer
+                )
         _panel(axes, name)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    handles, labels = max((axes.get_legend_handles_labels() for axes in panels), key=lambda pair: len(pair[1]))
+    handles, labels = max(
+        (axes.get_legend_handles_labels() for axes in panels), key=lambda pair: len(pair[1])
+    )
     figure.legend(handles, labels, loc="outside lower center", ncols=min(8, len(labels)))
     n = mine["id"].nunique()
     caption = f"Arm {arm}: mean over n = {n} replicates on the probe batch; a line per layer, from the first (dark) to the last."
-    return Picture("diagnostics_epochs", f"Activity, balance and gradients while {arm} learns", caption, figure)
+    return Picture(
+        "diagnostics_epochs", f"Activity, balance and gradients while {arm} learns", caption, figure
+    )
 
 
 def _present(rows: pd.DataFrame) -> list[str]:
     """What there is to show: our quantities, then the user's."""
     there = list(dict.fromkeys(rows["quantity"]))
-    return [name for name in QUANTITIES if name in there] + [name for name in there if name.startswith(OWN)]
+    return [name for name in QUANTITIES if name in there] + [
+        name for name in there if name.startswith(OWN)
+    ]
 
 
 def _panel(axes: Axes, name: str) -> None:

@@ -21,7 +21,16 @@ from reports.figures.style import INK, Animation, Picture
 
 Array = NDArray[np.float64]
 
-WANTED = ("W_EE", "W_EI", "g_I", "output", "weight", "W_IE", "input", "norm.weight")  # columns, the first four that exist
+WANTED = (
+    "W_EE",
+    "W_EI",
+    "g_I",
+    "output",
+    "weight",
+    "W_IE",
+    "input",
+    "norm.weight",
+)  # columns, the first four that exist
 COLUMNS, LAYERS, RIDGES, FRAMES = 4, 3, 9, 30
 LABELS = {"output": "I_int (input of the cells)", "input": "input of the layer"}
 
@@ -47,18 +56,33 @@ def load(path: Path) -> tuple[NDArray[np.int64], list[Histogram]] | None:
                     layer, tensor = key.removeprefix("counts/").rsplit("/", 1)
                     counts = arrays[key].astype(float)
                     top = np.maximum(counts.max(axis=1, keepdims=True), 1.0)
-                    histograms.append(Histogram(layer, tensor, arrays[key.replace("counts/", "edges/", 1)].astype(float), counts / top))
+                    histograms.append(
+                        Histogram(
+                            layer,
+                            tensor,
+                            arrays[key.replace("counts/", "edges/", 1)].astype(float),
+                            counts / top,
+                        )
+                    )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     return (epochs, histograms) if len(epochs) and histograms else None
 
 
-def chosen(histograms: Sequence[Histogram]) -> tuple[list[str], list[str], dict[tuple[str, str], Histogram]]:
+def chosen(
+    histograms: Sequence[Histogram],
+) -> tuple[list[str], list[str], dict[tuple[str, str], Histogram]]:
     """(layers, tensors, by both): up to LAYERS evenly spread layers and the COLUMNS most telling tensors that exist."""
     names = list(dict.fromkeys(h.layer for h in histograms))
     tensors = [name for name in WANTED if any(h.tensor == name for h in histograms)][:COLUMNS]
-    having = [name for name in names if any(h.layer == name and h.tensor in tensors for h in histograms)]
-    return [having[place] for place in thinned(len(having), LAYERS)], tensors, {(h.layer, h.tensor): h for h in histograms}
+    having = [
+        name for name in names if any(h.layer == name and h.tensor in tensors for h in histograms)
+    ]
+    return (
+        [having[place] for place in thinned(len(having), LAYERS)],
+        tensors,
+        {(h.layer, h.tensor): h for h in histograms},
+    )
 
 
 def thinned(count: int, most: int) -> list[int]:
@@ -66,7 +90,9 @@ def thinned(count: int, most: int) -> list[int]:
     return [int(k) for k in np.unique(np.linspace(0, max(count - 1, 0), min(most, count)).round())]
 
 
-def _panels(layers: Sequence[str], tensors: Sequence[str], height: float) -> tuple[Figure, dict[tuple[str, str], Axes]]:
+def _panels(
+    layers: Sequence[str], tensors: Sequence[str], height: float
+) -> tuple[Figure, dict[tuple[str, str], Axes]]:
     figure = Figure(figsize=(style.WIDTH, 0.5 + height * len(layers)), layout="constrained")
     grid = figure.subplots(len(layers), len(tensors), squeeze=False)
     panels = {}
@@ -106,7 +132,15 @@ def ridges(path: Path, arm: str) -> Picture | None:
         centres = (h.edges[1:] + h.edges[:-1]) / 2
         for place, (k, colour) in enumerate(zip(shown, colours, strict=True)):
             base = len(shown) - 1 - place
-            axes.fill_between(centres, base, base + 1.8 * h.density[k], color=colour, alpha=0.75, linewidth=0, zorder=place)
+            axes.fill_between(
+                centres,
+                base,
+                base + 1.8 * h.density[k],
+                color=colour,
+                alpha=0.75,
+                linewidth=0,
+                zorder=place,
+            )
             axes.plot(centres, base + 1.8 * h.density[k], color=INK, linewidth=0.5, zorder=place)
         if key[1] == tensors[0]:
             axes.set_yticks([len(shown) - 1, 0], [f"{epochs[shown[0]]}", f"{epochs[shown[-1]]}"])
@@ -147,11 +181,15 @@ def animation(path: Path, arm: str) -> Animation | None:
             h = by_both[key]
             line.set_data((h.edges[1:] + h.edges[:-1]) / 2, h.density[k])
             panels[key].draw_artist(line)
-        text = figure.text(0.995, 0.005, f"epoch {epochs[k]}", ha="right", va="bottom", fontsize=10, color=INK)
+        text = figure.text(
+            0.995, 0.005, f"epoch {epochs[k]}", ha="right", va="bottom", fontsize=10, color=INK
+        )
         figure.draw_artist(text)
         text.remove()
         images.append(np.asarray(canvas.buffer_rgba()).copy())
-    caption = f"Arm {arm}, one trial ({path.parent.name}): the same histograms, epoch by epoch (n = 1)."
+    caption = (
+        f"Arm {arm}, one trial ({path.parent.name}): the same histograms, epoch by epoch (n = 1)."
+    )
     return Animation("distributions_animation", "The same, as an animation", caption, _gif(images))
 
 
@@ -159,9 +197,20 @@ def _gif(images: Sequence[NDArray[np.uint8]]) -> bytes:
     """Frames [height, width, 4] as an endless GIF of about six seconds."""
     from PIL import Image
 
-    frames = [Image.fromarray(image).convert("RGB").quantize(32, dither=Image.Dither.NONE) for image in images]
+    frames = [
+        Image.fromarray(image).convert("RGB").quantize(32, dither=Image.Dither.NONE)
+        for image in images
+    ]
     each = max(80, math.ceil(6000 / len(frames)))
     buffer = io.BytesIO()
     times = [each] * (len(frames) - 1) + [1500]
-    frames[0].save(buffer, format="GIF", save_all=True, append_images=frames[1:], duration=times, loop=0, optimize=False)
+    frames[0].save(
+        buffer,
+        format="GIF",
+        save_all=True,
+        append_images=frames[1:],
+        duration=times,
+        loop=0,
+        optimize=False,
+    )
     return buffer.getvalue()

@@ -18,7 +18,13 @@ from reports.files import written
 
 NAME = "Report Sans"
 LETTERS = tuple(
-    itertools.chain(range(0x20, 0x250), range(0x370, 0x400), range(0x2010, 0x2060), range(0x2190, 0x2300), range(0x25A0, 0x2600))
+    itertools.chain(
+        range(0x20, 0x250),
+        range(0x370, 0x400),
+        range(0x2010, 0x2060),
+        range(0x2190, 0x2300),
+        range(0x25A0, 0x2600),
+    )
 )
 
 
@@ -35,7 +41,12 @@ def family() -> list[str]:
 def _cut(source: Path, target: Path) -> None:
     from fontTools import subset  # type: ignore[import-untyped]
 
-    options = subset.Options(layout_features=[], glyph_names=True, name_IDs=["*"], drop_tables=["GSUB", "GPOS", "GDEF", "FFTM"])
+    options = subset.Options(
+        layout_features=[],
+        glyph_names=True,
+        name_IDs=["*"],
+        drop_tables=["GSUB", "GPOS", "GDEF", "FFTM"],
+    )
     font = subset.load_font(str(source), options)
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes=LETTERS)

@@ -19,13 +19,19 @@ from reports.figures.style import INK, QUIET, Look, Picture
 def trials(study: Study, second: str) -> pd.DataFrame:
     """Completed search trials with ``arm``, ``number``, ``value`` (of the metric) and ``cost`` (of the second objective)."""
     rows = pd.concat([search.trials_of(study, arm) for arm in arms_searched(study)])
-    return rows.assign(cost=rows[second]).dropna(subset=["value", "cost"])[["arm", "number", "value", "cost"]].reset_index(drop=True)
+    return (
+        rows.assign(cost=rows[second])
+        .dropna(subset=["value", "cost"])[["arm", "number", "value", "cost"]]
+        .reset_index(drop=True)
+    )
 
 
 def front_of(rows: pd.DataFrame, *, higher: bool, cheaper: bool = True) -> pd.DataFrame:
     """The rows that no other row beats in both, by rising cost. ``cheaper``: a lower cost is better."""
     sign = 1.0 if cheaper else -1.0
-    points = dict(zip(rows.index, zip(sign * rows["cost"], rows["value"], strict=True), strict=True))
+    points = dict(
+        zip(rows.index, zip(sign * rows["cost"], rows["value"], strict=True), strict=True)
+    )
     return rows.loc[pareto_front(points, higher)]
 
 
@@ -46,7 +52,9 @@ def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
         )  # fmt: skip
     path = (front["cost"] * factor, front["value"] * scale_of(goal))
     axes.step(*path, where="post", color=QUIET, linewidth=1, linestyle=(0, (4, 2)), zorder=1)
-    axes.plot(*path, "o", markersize=8, markerfacecolor="none", markeredgecolor=INK, linestyle="none")
+    axes.plot(
+        *path, "o", markersize=8, markerfacecolor="none", markeredgecolor=INK, linestyle="none"
+    )
     axes.set_xlabel(label)
     axes.set_ylabel(label_of(goal))
     figure.legend(loc="outside right center")

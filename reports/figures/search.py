@@ -46,11 +46,19 @@ def budgets(study: Study, looks: Mapping[str, Look]) -> Picture | None:
         budget, look = search.expected_best(values, goal.higher), looks[arm]
         trials = np.arange(1, values.size + 1)
         every = max(1, values.size // 6)
-        line = {"color": look.colour, "linestyle": look.dash, "marker": look.marker, "markersize": 4, "markevery": (every - 1, every)}
+        line = {
+            "color": look.colour,
+            "linestyle": look.dash,
+            "marker": look.marker,
+            "markersize": 4,
+            "markevery": (every - 1, every),
+        }
         left.step(trials, search.best_so_far(values, goal.higher), where="post", label=arm, **line)
         right.plot(trials, budget.mean, **line)
         if len(arms) <= 4:  # more bands than that hide each other
-            right.fill_between(trials, budget.low, budget.high, color=look.colour, alpha=0.12, linewidth=0)
+            right.fill_between(
+                trials, budget.low, budget.high, color=look.colour, alpha=0.12, linewidth=0
+            )
         reaches.append((float(np.nanmin(budget.mean)), budget.mean[-1]))
     _close_up(left, reaches, goal)
     left.set_title("best so far")
@@ -84,11 +92,21 @@ def _close_up(axes: Axes, reaches: Sequence[tuple[float, float]], goal: Objectiv
 def flips_text(study: Study) -> str:
     """Where a ranking between arms changes with the tuning budget, in words."""
     goal = search.objective(study)
-    curves = {arm: search.expected_best(search.trials_of(study, arm)["value"], goal.higher).mean for arm in arms_searched(study)}
+    curves = {
+        arm: search.expected_best(search.trials_of(study, arm)["value"], goal.higher).mean
+        for arm in arms_searched(study)
+    }
     found = search.flips(curves, goal.higher)
     if not found:
-        return "The order of the arms by expected best does not change with the tuning budget." if len(curves) > 1 else ""
-    words = [f"{flip.early} is ahead of {flip.late} with up to {flip.trials} trial{'s' if flip.trials > 1 else ''}" for flip in found[:6]]
+        return (
+            "The order of the arms by expected best does not change with the tuning budget."
+            if len(curves) > 1
+            else ""
+        )
+    words = [
+        f"{flip.early} is ahead of {flip.late} with up to {flip.trials} trial{'s' if flip.trials > 1 else ''}"
+        for flip in found[:6]
+    ]
     more = f", and {len(found) - 6} further pairs" if len(found) > 6 else ""
     return f"The order of the arms depends on the tuning budget: {'; '.join(words)}, behind it with more{more}."
 
@@ -96,9 +114,15 @@ def flips_text(study: Study) -> str:
 def importances(study: Study) -> pd.DataFrame:
     """[arm x parameter]: shares of importance; NaN where an arm does not search the parameter."""
     found = {arm: search.importance(study, arm) for arm in arms_searched(study)}
-    names = [name for name in study.plan.get("parameters", {}) if any(name in shares for shares in found.values())]
+    names = [
+        name
+        for name in study.plan.get("parameters", {})
+        if any(name in shares for shares in found.values())
+    ]
     frame = pd.DataFrame(
-        [{name: shares.get(name, np.nan) for name in names} for shares in found.values()], index=list(found), columns=names
+        [{name: shares.get(name, np.nan) for name in names} for shares in found.values()],
+        index=list(found),
+        columns=names,
     )
     return frame.dropna(how="all")
 
@@ -117,7 +141,9 @@ def importance_picture(study: Study, shares: pd.DataFrame) -> Picture | None:
     axes.tick_params(length=0, labelcolor=INK)
     axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
     axes.grid(False)
-    counts = ", ".join(f"{arm} {search.trials_of(study, arm)['value'].notna().sum()}" for arm in shares.index)
+    counts = ", ".join(
+        f"{arm} {search.trials_of(study, arm)['value'].notna().sum()}" for arm in shares.index
+    )
     caption = (
         "Share of each parameter in what separates the best trials of a search from the rest (PED-ANOVA, optuna.importance); rows sum to 1."
         f" From few trials these are rough; completed trials: {counts}. An empty cell: not searched by that arm."
@@ -128,7 +154,10 @@ def importance_picture(study: Study, shares: pd.DataFrame) -> Picture | None:
 def short_names(names: Sequence[str] | pd.Index) -> dict[str, str]:
     """The last part of a dotted path, or all of it where two end alike."""
     ends = [str(name).rsplit(".", 1)[-1] for name in names]
-    return {str(name): end if ends.count(end) == 1 else str(name) for name, end in zip(names, ends, strict=True)}
+    return {
+        str(name): end if ends.count(end) == 1 else str(name)
+        for name, end in zip(names, ends, strict=True)
+    }
 
 
 def most_important(study: Study, shares: pd.DataFrame, most: int) -> list[str]:
@@ -148,12 +177,33 @@ def slices(study: Study, shares: pd.DataFrame, looks: Mapping[str, Look]) -> Pic
     for arm in arms_searched(study):
         rows = search.trials_of(study, arm).dropna(subset=["value"])
         best = rows.sort_values("value", ascending=not goal.higher, kind="stable").head(1)
-        reaches.append((float(rows["value"].min()) * scale_of(goal), float(best["value"].iloc[0]) * scale_of(goal)))
+        reaches.append(
+            (
+                float(rows["value"].min()) * scale_of(goal),
+                float(best["value"].iloc[0]) * scale_of(goal),
+            )
+        )
         for axes, name in zip(panels, names, strict=True):
             x = _place(study, name, rows)
             dots: dict[str, Any] = {"marker": looks[arm].marker, "color": looks[arm].colour}
-            axes.plot(x, rows["value"] * scale_of(goal), linestyle="none", markersize=4, alpha=0.7, markeredgewidth=0, label=arm, **dots)
-            axes.plot(x[best.index], best["value"] * scale_of(goal), "o", markersize=7.5, markerfacecolor="none", markeredgecolor=INK)
+            axes.plot(
+                x,
+                rows["value"] * scale_of(goal),
+                linestyle="none",
+                markersize=4,
+                alpha=0.7,
+                markeredgewidth=0,
+                label=arm,
+                **dots,
+            )
+            axes.plot(
+                x[best.index],
+                best["value"] * scale_of(goal),
+                "o",
+                markersize=7.5,
+                markerfacecolor="none",
+                markeredgecolor=INK,
+            )
     for axes, name in zip(panels, names, strict=True):
         _parameter_axis(axes, study, name)
     _close_up(panels[0], reaches, goal)
@@ -170,7 +220,9 @@ def _place(study: Study, name: str, rows: pd.DataFrame) -> pd.Series:
     if space["type"] != "categorical":
         return rows[name].astype(float)
     index = {str(choice): float(k) for k, choice in enumerate(space["choices"])}
-    return rows[name].map(lambda value: index.get(f"{value:g}" if isinstance(value, float) else str(value), np.nan))
+    return rows[name].map(
+        lambda value: index.get(f"{value:g}" if isinstance(value, float) else str(value), np.nan)
+    )
 
 
 def _parameter_axis(axes: Axes, study: Study, name: str) -> None:
@@ -194,7 +246,11 @@ def interaction(study: Study, shares: pd.DataFrame, arm: str | None) -> Picture 
     rows = search.trials_of(study, arm).dropna(subset=["value"])
     spaces = study.plan.get("parameters", {})
     mine = search.searched_parameters(study, rows)
-    order = [name for name in most_important(study, shares.loc[shares.index == arm], len(spaces)) if name in mine]
+    order = [
+        name
+        for name in most_important(study, shares.loc[shares.index == arm], len(spaces))
+        if name in mine
+    ]
     names = [name for name in order if spaces[name]["type"] != "categorical"][:2]
     if len(names) < 2 or len(rows) < search.LEAST_FOR_IMPORTANCE:
         return None
@@ -204,14 +260,25 @@ def interaction(study: Study, shares: pd.DataFrame, arm: str | None) -> Picture 
     edges = [_edges(spaces[name]) for name in names]
     table, counts = binned(rows[names[0]], rows[names[1]], rows["value"] * scale_of(goal), *edges)
     best = np.nanquantile(rows["value"] * scale_of(goal), [0.2, 1.0])
-    mesh = axes.pcolormesh(*edges, np.ma.masked_invalid(table.T), cmap=style.SEQUENTIAL, vmin=best[0], vmax=best[1], alpha=0.85)
-    axes.scatter(rows[names[0]], rows[names[1]], s=16, color="white", edgecolors=INK, linewidths=0.7)
+    mesh = axes.pcolormesh(
+        *edges,
+        np.ma.masked_invalid(table.T),
+        cmap=style.SEQUENTIAL,
+        vmin=best[0],
+        vmax=best[1],
+        alpha=0.85,
+    )
+    axes.scatter(
+        rows[names[0]], rows[names[1]], s=16, color="white", edgecolors=INK, linewidths=0.7
+    )
     for axis, name in ((axes.xaxis, names[0]), (axes.yaxis, names[1])):
         if spaces[name].get("log"):
             style.log_axis(axis, spaces[name]["low"], spaces[name]["high"])
         axis.set_label_text(short_names(list(spaces))[name])
     axes.grid(False)
-    figure.colorbar(mesh, ax=axes, label=f"mean {label_of(goal)}", extend="min").outline.set_visible(False)
+    figure.colorbar(
+        mesh, ax=axes, label=f"mean {label_of(goal)}", extend="min"
+    ).outline.set_visible(False)
     caption = (
         f"Arm {arm}: mean of the completed trials in each cell (n = {int(counts.sum())} trials in {int((counts > 0).sum())} cells; dots are"
         " the trials). The colours end at the worst fifth of the trials."
@@ -224,7 +291,9 @@ def _edges(space: Mapping[str, float]) -> np.ndarray:
     return np.asarray(spread(space["low"], space["high"], BINS + 1))
 
 
-def binned(x: pd.Series, y: pd.Series, values: pd.Series, x_edges: np.ndarray, y_edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def binned(
+    x: pd.Series, y: pd.Series, values: pd.Series, x_edges: np.ndarray, y_edges: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """(mean value [BINS, BINS] with NaN in empty cells, counts [BINS, BINS])."""
     counts, *_ = np.histogram2d(x, y, bins=[x_edges, y_edges])
     sums, *_ = np.histogram2d(x, y, bins=[x_edges, y_edges], weights=values)

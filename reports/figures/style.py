@@ -37,11 +37,24 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 INK, QUIET, LINE, GRID, PAGE = "#1d2329", "#5b6570", "#a4adb7", "#e4e8ec", "#fefefe"
-_THEMED = {INK: "var(--ink)", QUIET: "var(--quiet)", LINE: "var(--line)", GRID: "var(--grid)", PAGE: "var(--page)"}
+_THEMED = {
+    INK: "var(--ink)",
+    QUIET: "var(--quiet)",
+    LINE: "var(--line)",
+    GRID: "var(--grid)",
+    PAGE: "var(--page)",
+}
 
 PALETTE = ("#1f7fc0", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.5, 1.2)),
+    (0, (5, 1.2, 1.2, 1.2)),
+    (0, (8, 2)),
+    (0, (3, 1, 1, 1, 1, 1)),
+)
 SEQUENTIAL = "cividis"  # even in lightness, the same to the colour-blind
 DIVERGING = "PuOr"
 
@@ -110,12 +123,20 @@ class Animation:
     gif: bytes
 
 
-def looks(arms: Sequence[str], reference: str | None = None, baseline: str | None = None) -> dict[str, Look]:
+def looks(
+    arms: Sequence[str], reference: str | None = None, baseline: str | None = None
+) -> dict[str, Look]:
     """arm -> look. The reference is the first colour and the baseline the second, whatever the plan's order."""
-    first = list(dict.fromkeys(arm for arm in (reference, baseline) if arm is not None and arm in arms))
+    first = list(
+        dict.fromkeys(arm for arm in (reference, baseline) if arm is not None and arm in arms)
+    )
     order = [*first, *(arm for arm in arms if arm not in first)]
     return {
-        arm: Look(PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)], DASHES[(k + k // len(PALETTE)) % len(DASHES)])
+        arm: Look(
+            PALETTE[k % len(PALETTE)],
+            MARKERS[k % len(MARKERS)],
+            DASHES[(k + k // len(PALETTE)) % len(DASHES)],
+        )
         for k, arm in enumerate(order)
     }
 
@@ -127,14 +148,18 @@ def styled() -> Iterator[None]:
         yield
 
 
-def grid(panels: int, columns: int, height: float, *, sharex: Any = False, sharey: Any = False) -> tuple[Figure, list[Axes]]:
+def grid(
+    panels: int, columns: int, height: float, *, sharex: Any = False, sharey: Any = False
+) -> tuple[Figure, list[Axes]]:
     """A figure of the page's width with ``panels`` axes in rows of ``columns``, ``height`` inches a row."""
     columns = min(columns, max(1, panels))
     rows = -(-panels // columns)
     figure = Figure(figsize=(WIDTH, rows * height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).ravel()
     for one in axes:
-        one.locator_params(nbins=6 if columns < 3 else 4)  # calm, and ticks are most of a small figure's cost
+        one.locator_params(
+            nbins=6 if columns < 3 else 4
+        )  # calm, and ticks are most of a small figure's cost
     for spare in axes[panels:]:
         spare.set_visible(False)
     return figure, list(axes[:panels])
@@ -179,17 +204,25 @@ def save(pictures: Sequence[Picture], folder: Path, formats: Sequence[str]) -> N
     for picture in pictures:
         if "png" in formats:
             with written(folder / f"{picture.name}.png") as path:
-                FigureCanvasAgg(settle(picture.figure, "white", 140)).print_png(path, pil_kwargs={"compress_level": 4})
+                FigureCanvasAgg(settle(picture.figure, "white", 140)).print_png(
+                    path, pil_kwargs={"compress_level": 4}
+                )
         if "pdf" in formats:
             with written(folder / f"{picture.name}.pdf") as path:
-                FigureCanvasPdf(settle(picture.figure, "white", 72)).print_pdf(path, metadata={"CreationDate": None})
+                FigureCanvasPdf(settle(picture.figure, "white", 72)).print_pdf(
+                    path, metadata={"CreationDate": None}
+                )
 
 
-TOLD = frozenset(errno.errorcode) - {1}  # what an exit code can tell; 1 is that of any other exception
+TOLD = frozenset(errno.errorcode) - {
+    1
+}  # what an exit code can tell; 1 is that of any other exception
 
 
 @contextmanager
-def saved_beside(pictures: Sequence[Picture], folder: Path, formats: Sequence[str]) -> Iterator[None]:
+def saved_beside(
+    pictures: Sequence[Picture], folder: Path, formats: Sequence[str]
+) -> Iterator[None]:
     """`save` in a forked process while the block runs, since drawing is most of a report's time.
 
     A process with threads (a study's driver) is not forked: it saves first.
@@ -200,7 +233,9 @@ def saved_beside(pictures: Sequence[Picture], folder: Path, formats: Sequence[st
         save(pictures, folder, formats)
         yield
     else:
-        child = multiprocessing.get_context("fork").Process(target=_save_or_say, args=(pictures, folder, formats))
+        child = multiprocessing.get_context("fork").Process(
+            target=_save_or_say, args=(pictures, folder, formats)
+        )
         child.start()
         try:
             yield
@@ -209,7 +244,9 @@ def saved_beside(pictures: Sequence[Picture], folder: Path, formats: Sequence[st
         if child.exitcode in TOLD:
             raise OSError(child.exitcode, os.strerror(child.exitcode), str(folder))
         if child.exitcode:
-            raise RuntimeError(f"writing the figures to {folder} failed (exit code {child.exitcode}); the reason is printed above")
+            raise RuntimeError(
+                f"writing the figures to {folder} failed (exit code {child.exitcode}); the reason is printed above"
+            )
 
 
 def _save_or_say(pictures: Sequence[Picture], folder: Path, formats: Sequence[str]) -> None:
@@ -225,14 +262,24 @@ def _save_or_say(pictures: Sequence[Picture], folder: Path, formats: Sequence[st
 def svg(picture: Picture) -> str:
     """The figure as an <svg> element to put into a page: transparent, text and lines in the page's colours."""
     buffer = io.StringIO()
-    FigureCanvasSVG(settle(picture.figure, "none", 72)).print_svg(buffer, metadata={"Date": None, "Creator": None})
+    FigureCanvasSVG(settle(picture.figure, "none", 72)).print_svg(
+        buffer, metadata={"Date": None, "Creator": None}
+    )
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
-    text = re.sub(r'(id="|url\(#|href="#)', rf"\1{picture.name}-", text)  # ids stay apart when a page holds many figures
+    text = re.sub(
+        r'(id="|url\(#|href="#)', rf"\1{picture.name}-", text
+    )  # ids stay apart when a page holds many figures
     for colour, variable in _THEMED.items():
         text = text.replace(colour, variable)
-    share = 100 * picture.figure.get_figwidth() / WIDTH  # narrow figures stay narrow, so that all text has one size
-    return text.replace("<svg ", f'<svg role="img" aria-label="{html.escape(picture.title)}" style="max-width: {share:.4g}%" ', 1)
+    share = (
+        100 * picture.figure.get_figwidth() / WIDTH
+    )  # narrow figures stay narrow, so that all text has one size
+    return text.replace(
+        "<svg ",
+        f'<svg role="img" aria-label="{html.escape(picture.title)}" style="max-width: {share:.4g}%" ',
+        1,
+    )

@@ -35,24 +35,53 @@ def tuned_table(study: Study) -> Table | None:
             Cell(record.parameter, record.parameter),
             _value_cell(record.chosen, study.plan["parameters"][record.parameter]["type"]),
         ]
-        cells += [Cell(low if low == high else f"{low} to {high}"), Cell(str(record.trials), record.trials)]
+        cells += [
+            Cell(low if low == high else f"{low} to {high}"),
+            Cell(str(record.trials), record.trials),
+        ]
         rows.append(
             (
                 *cells,
-                Cell(f"near its {record.at_edge} end" if record.at_edge else DASH, record.at_edge, tone="worse" if record.at_edge else ""),
+                Cell(
+                    f"near its {record.at_edge} end" if record.at_edge else DASH,
+                    record.at_edge,
+                    tone="worse" if record.at_edge else "",
+                ),
             )
         )
-    headers = (("parameter", False), ("chosen", True), ("best quarter", True), ("trials in it", True), ("range", False))
+    headers = (
+        ("parameter", False),
+        ("chosen", True),
+        ("best quarter", True),
+        ("trials in it", True),
+        ("range", False),
+    )
     text = (
         "Value of each searched parameter in the arm's best trial, and in the best quarter of its completed trials: a wide quarter means"
         " that the value hardly matters. A value within a twentieth of an end of the searched range asks for a wider range."
     )
-    raw = pd.DataFrame([{**vars(r), **{key: str(vars(r)[key]) for key in ("chosen", "low", "high")}} for r in records])
-    return Table("tuned", "Tuned values", text, (Column("arm", False), *(Column(*h) for h in headers)), tuple(rows), raw)
+    raw = pd.DataFrame(
+        [
+            {**vars(r), **{key: str(vars(r)[key]) for key in ("chosen", "low", "high")}}
+            for r in records
+        ]
+    )
+    return Table(
+        "tuned",
+        "Tuned values",
+        text,
+        (Column("arm", False), *(Column(*h) for h in headers)),
+        tuple(rows),
+        raw,
+    )
 
 
 def _value(value: object) -> str:
-    return significant_digits(float(value)) if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) else str(value)
+    return (
+        significant_digits(float(value))
+        if isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+        else str(value)
+    )
 
 
 def _value_cell(value: object, kind: str) -> Cell:
@@ -65,15 +94,37 @@ def _value_cell(value: object, kind: str) -> Cell:
 def overtuning_table(study: Study) -> Table | None:
     """Validation gain against test gain."""
     goal = search.objective(study)
-    records = [record for arm in arms_searched(study) if (record := search.overtuning(study, arm)) is not None]
+    records = [
+        record
+        for arm in arms_searched(study)
+        if (record := search.overtuning(study, arm)) is not None
+    ]
     if not records:
         return None
-    columns = ("search trials", "best in search", "replicates, validation", "change", "replicates, test", "change", "n")
+    columns = (
+        "search trials",
+        "best in search",
+        "replicates, validation",
+        "change",
+        "replicates, test",
+        "change",
+        "n",
+    )
     rows = []
     for r in records:
-        signed = [number((b - a) * scale_of(goal), 2, True) for a, b in ((r.searched, r.validation), (r.validation, r.test))]
-        cells = [Cell(r.arm, r.arm), Cell(str(r.trials), r.trials), Cell(_show(r.searched, goal), r.searched)]
-        cells += [Cell(_show(r.validation, goal), r.validation), Cell(signed[0], r.validation - r.searched)]
+        signed = [
+            number((b - a) * scale_of(goal), 2, True)
+            for a, b in ((r.searched, r.validation), (r.validation, r.test))
+        ]
+        cells = [
+            Cell(r.arm, r.arm),
+            Cell(str(r.trials), r.trials),
+            Cell(_show(r.searched, goal), r.searched),
+        ]
+        cells += [
+            Cell(_show(r.validation, goal), r.validation),
+            Cell(signed[0], r.validation - r.searched),
+        ]
         cells += [Cell(_show(r.test, goal), r.test), Cell(signed[1], r.test - r.validation)]
         rows.append((*cells, Cell(str(r.n), r.n)))
     text = (
@@ -82,12 +133,23 @@ def overtuning_table(study: Study) -> Table | None:
         " Test data were read by replicates only."
     )
     raw = pd.DataFrame([vars(record) for record in records])
-    return Table("overtuning", "What was promised and what held", text, (Column("arm", False), *map(Column, columns)), tuple(rows), raw)
+    return Table(
+        "overtuning",
+        "What was promised and what held",
+        text,
+        (Column("arm", False), *map(Column, columns)),
+        tuple(rows),
+        raw,
+    )
 
 
 def overtuning_picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
     goal = search.objective(study)
-    records = [record for arm in arms_searched(study) if (record := search.overtuning(study, arm)) is not None]
+    records = [
+        record
+        for arm in arms_searched(study)
+        if (record := search.overtuning(study, arm)) is not None
+    ]
     if len(records) < 2:
         return None
     scale = scale_of(goal)
@@ -97,8 +159,26 @@ def overtuning_picture(study: Study, looks: Mapping[str, Look]) -> Picture | Non
     for row, r in enumerate(records):
         points = [x * scale for x in (r.searched, r.validation, r.test)]
         axes.plot(points, [row] * 3, color=LINE, linewidth=1.2, zorder=1)
-        axes.scatter(points[:1], [row], s=40, marker="D", facecolors="none", edgecolors=QUIET, linewidths=1.1, zorder=3)
-        axes.scatter(points[1:2], [row], s=36, marker="o", facecolors="none", edgecolors=looks[r.arm].colour, linewidths=1.4, zorder=3)
+        axes.scatter(
+            points[:1],
+            [row],
+            s=40,
+            marker="D",
+            facecolors="none",
+            edgecolors=QUIET,
+            linewidths=1.1,
+            zorder=3,
+        )
+        axes.scatter(
+            points[1:2],
+            [row],
+            s=36,
+            marker="o",
+            facecolors="none",
+            edgecolors=looks[r.arm].colour,
+            linewidths=1.4,
+            zorder=3,
+        )
         axes.scatter(points[2:], [row], s=36, marker="o", color=looks[r.arm].colour, zorder=3)
     tests = [r.test * scale for r in records]
     near = [r for r in records if not goal.higher or max(tests) - r.test * scale < FAR]
@@ -116,6 +196,7 @@ def overtuning_picture(study: Study, looks: Mapping[str, Look]) -> Picture | Non
     away = [r.arm for r in records if r not in near]
     caption = (
         "Diamond: the search's best trial on validation data. Circle: the same configuration with fresh seeds, on validation data. Disc: on"
-        f" test data. Means over n = {span(r.n for r in records)} replicates." + (f" Outside the axis: {', '.join(away)}." if away else "")
+        f" test data. Means over n = {span(r.n for r in records)} replicates."
+        + (f" Outside the axis: {', '.join(away)}." if away else "")
     )
     return Picture("overtuning", "What was promised and what held", caption, figure)

@@ -44,10 +44,16 @@ def all_sections(study: Study, options: Options) -> Iterator[Section]:
     measured = any(result.n for result in results)
     yield from _outcome(study, results, options, looks)
     yield from section("planned", planned.title(options), "", planned.table(study, options))
-    yield from section("curves", "Learning curves", "", plots.learning_curves(study, options, looks))
+    yield from section(
+        "curves", "Learning curves", "", plots.learning_curves(study, options, looks)
+    )
     yield from _ablation(study, options)
     yield from _search(study, options, looks)
-    costs = (result_tables.cost_table(results), plots.cost_plane(results, options, looks)) if measured else ()
+    costs = (
+        (result_tables.cost_table(results), plots.cost_plane(results, options, looks))
+        if measured
+        else ()
+    )
     yield from section("cost", "Cost", "", *costs)
     yield from _inside(study, options, looks)
     if len(study.trials):
@@ -94,7 +100,14 @@ def _search(study: Study, options: Options, looks: dict[str, style.Look]) -> Ite
 def _inside(study: Study, options: Options, looks: dict[str, style.Look]) -> Iterator[Section]:
     rows = diagnostics.read(study, list(looks))
     order = [arm for arm in looks if arm == options.reference] + list(dict.fromkeys(rows["arm"]))
-    recorded = next(((path, arm) for arm in looks for path in diagnostics.files(study, arm, "distributions.npz")), None)
+    recorded = next(
+        (
+            (path, arm)
+            for arm in looks
+            for path in diagnostics.files(study, arm, "distributions.npz")
+        ),
+        None,
+    )
     yield from section(
         "inside",
         "Inside the networks",
@@ -106,8 +119,15 @@ def _inside(study: Study, options: Options, looks: dict[str, style.Look]) -> Ite
     )
 
 
-def _outcome(study: Study, results: Sequence[ArmResult], options: Options, looks: dict[str, style.Look]) -> Iterator[Section]:
-    if not any(sum(counts.values()) for result in results for kind, counts in result.states.items() if kind == "replicate"):
+def _outcome(
+    study: Study, results: Sequence[ArmResult], options: Options, looks: dict[str, style.Look]
+) -> Iterator[Section]:
+    if not any(
+        sum(counts.values())
+        for result in results
+        for kind, counts in result.states.items()
+        if kind == "replicate"
+    ):
         return
     yield from section(
         "outcome",
@@ -117,7 +137,9 @@ def _outcome(study: Study, results: Sequence[ArmResult], options: Options, looks
         plots.accuracy(results, options, looks),
         plots.differences(results, options, looks),
         plots.table_picture(results, options),
-        result_tables.comparison_table(results, options) if compare.comparison_family(results, options) else None,
+        result_tables.comparison_table(results, options)
+        if compare.comparison_family(results, options)
+        else None,
     )
 
 
@@ -129,7 +151,9 @@ def summary(results: Sequence[ArmResult], options: Options) -> str:
     for arm in options.against:
         if by_name[arm].n:
             unit = " %" if options.percent else ""
-            sentences.append(f"{arm} has a mean {name} of {result_tables.show(by_name[arm].mean, options)}{unit} (n = {by_name[arm].n}).")
+            sentences.append(
+                f"{arm} has a mean {name} of {result_tables.show(by_name[arm].mean, options)}{unit} (n = {by_name[arm].n})."
+            )
     family = compare.comparison_family(results, options)
     if family:
         counts: dict[str, int] = {}
@@ -138,18 +162,26 @@ def summary(results: Sequence[ArmResult], options: Options) -> str:
             counts[words] = counts.get(words, 0) + 1
         listed = ", ".join(f"{count} {words}" for words, count in sorted(counts.items()))
         sentences.append(f"Of {len(family)} comparison{'s' if len(family) > 1 else ''}: {listed}.")
-    dead = [result.arm for result in results if result.states and not result.n and not _open(result)]
+    dead = [
+        result.arm for result in results if result.states and not result.n and not _open(result)
+    ]
     if dead:
-        sentences.append(f"Without a value, since no trial of theirs that could give one succeeded: {', '.join(dead)}.")
+        sentences.append(
+            f"Without a value, since no trial of theirs that could give one succeeded: {', '.join(dead)}."
+        )
     return " ".join(sentences)
 
 
 def ended_early(study: Study) -> str:
     """What a budget cut short, as the run's end says it: searches of unequal length favour the arms that had more trials."""
-    return " ".join(f"{name} ended before its plan was done: {note}." for name, note in study.budgets.items())
+    return " ".join(
+        f"{name} ended before its plan was done: {note}." for name, note in study.budgets.items()
+    )
 
 
 def _open(result: ArmResult) -> bool:
     """May the arm still get a value: a replicate is to finish, or its search is still going on or has found something?"""
     searched, replicated = result.states.get("search", {}), result.states.get("replicate", {})
-    return bool({*UNFINISHED} & {*searched, *replicated}) or ("completed" in searched and not replicated)
+    return bool({*UNFINISHED} & {*searched, *replicated}) or (
+        "completed" in searched and not replicated
+    )

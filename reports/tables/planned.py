@@ -13,7 +13,14 @@ import pandas as pd
 from reports.analysis import statistics
 from reports.analysis.collect import Study
 from reports.analysis.compare import Difference, Options, by_seed, difference, judged
-from reports.tables.results import difference_cell, metric_header, metric_name, reading, show, verdict_cell
+from reports.tables.results import (
+    difference_cell,
+    metric_header,
+    metric_name,
+    reading,
+    show,
+    verdict_cell,
+)
 from reports.tables.table import Cell, Column, Table, number, p_text
 
 
@@ -34,7 +41,10 @@ def title(options: Options) -> str:
 def comparisons(study: Study, options: Options) -> list[Planned]:
     """One record per pair, in the study file's order."""
     values = by_seed(study, options.column)
-    found = judged([difference(values[one], values[other], other, options) for one, other in options.pairs], options)
+    found = judged(
+        [difference(values[one], values[other], other, options) for one, other in options.pairs],
+        options,
+    )
     shared = [values[list(pair)].dropna().mean() for pair in options.pairs]
     return [
         Planned(one, float(mean[one]), float(mean[other]), record)
@@ -56,24 +66,59 @@ def table(study: Study, options: Options) -> Table | None:
         "p",
         f"p ({options.correction})",
     )
-    columns = (Column("arm", False), Column("against", False), *map(Column, headers), Column("d"), Column("verdict", False))
+    columns = (
+        Column("arm", False),
+        Column("against", False),
+        *map(Column, headers),
+        Column("d"),
+        Column("verdict", False),
+    )
     rows, lines = [], []
     for item in records:
         record = item.record
-        cells = [Cell(item.arm, item.arm), Cell(record.against, record.against), Cell(str(record.n), record.n)]
-        cells += [Cell(show(mean, options), None if math.isnan(mean) else mean) for mean in (item.mean, item.other)]
-        cells += [replace(difference_cell(record, options), note=""), Cell(p_text(record.p), record.p)]
-        cells += [Cell(p_text(record.p_corrected), record.p_corrected), Cell(number(record.effect), record.effect)]
+        cells = [
+            Cell(item.arm, item.arm),
+            Cell(record.against, record.against),
+            Cell(str(record.n), record.n),
+        ]
+        cells += [
+            Cell(show(mean, options), None if math.isnan(mean) else mean)
+            for mean in (item.mean, item.other)
+        ]
+        cells += [
+            replace(difference_cell(record, options), note=""),
+            Cell(p_text(record.p), record.p),
+        ]
+        cells += [
+            Cell(p_text(record.p_corrected), record.p_corrected),
+            Cell(number(record.effect), record.effect),
+        ]
         rows.append((*cells, verdict_cell(record)))
-        lines.append({"arm": item.arm, "arm_mean": item.mean, "against_mean": item.other, **vars(record)})
-    return Table("planned", title(options), _caption(records, options), columns, tuple(rows), pd.DataFrame(lines))
+        lines.append(
+            {"arm": item.arm, "arm_mean": item.mean, "against_mean": item.other, **vars(record)}
+        )
+    return Table(
+        "planned",
+        title(options),
+        _caption(records, options),
+        columns,
+        tuple(rows),
+        pd.DataFrame(lines),
+    )
 
 
 def _caption(records: list[Planned], options: Options) -> str:
     family = [item.record for item in records if item.record.n]
     size = f"{len(family)} comparison{'s' if len(family) > 1 else ''}"
-    named = "on the command line (--pair)" if options.pairs_asked else "in the study file (report.pairs)"
-    correction = {"holm": f"Holm-corrected over this table's {size}", "bonferroni": f"Bonferroni-corrected over this table's {size}"}
+    named = (
+        "on the command line (--pair)"
+        if options.pairs_asked
+        else "in the study file (report.pairs)"
+    )
+    correction = {
+        "holm": f"Holm-corrected over this table's {size}",
+        "bonferroni": f"Bonferroni-corrected over this table's {size}",
+    }
     unit = "points" if options.percent else "units of the metric"
     text = (
         f"Pairs named {named}. {metric_name(options).capitalize()} {reading(options)}; both means are over the n seeds that the two"
@@ -81,7 +126,12 @@ def _caption(records: list[Planned], options: Options) -> str:
         f" {correction.get(options.correction, 'uncorrected')} and not over the main table's, at level {options.alpha:g} (* significant)."
         " d: Hedges-corrected Cohen's d of the paired differences."
     )
-    most, needed = max(record.n for record in family), statistics.seeds_needed(len(family), options.alpha, options.correction)
+    most, needed = (
+        max(record.n for record in family),
+        statistics.seeds_needed(len(family), options.alpha, options.correction),
+    )
     if most < needed:
-        text += f" {needed} seeds are needed for every one of them to be able to reach significance."
+        text += (
+            f" {needed} seeds are needed for every one of them to be able to reach significance."
+        )
     return text

@@ -68,7 +68,9 @@ def significant_digits(value: float, digits: int = 3) -> str:
     if value == 0:
         return "0"
     if not 1e-4 <= abs(value) < 1e7:
-        return f"{value:.{digits - 1}e}".replace("e-0", "e-").replace("e+0", "e").replace("-", MINUS)
+        return (
+            f"{value:.{digits - 1}e}".replace("e-0", "e-").replace("e+0", "e").replace("-", MINUS)
+        )
     return number(value, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
 
 
@@ -92,14 +94,24 @@ def to_markdown(table: Table) -> str:
     def row(cells: Sequence[str]) -> str:
         return (
             "| "
-            + " | ".join(text.replace("|", "\\|").replace("*", "\\*").replace("\\*\\*", "**").replace("\n", " ") for text in cells)
+            + " | ".join(
+                text.replace("|", "\\|")
+                .replace("*", "\\*")
+                .replace("\\*\\*", "**")
+                .replace("\n", " ")
+                for text in cells
+            )
             + " |"
         )
 
     lines = [f"**{table.title}**", "", row([column.header for column in table.columns])]
-    lines.append("|" + "|".join("---:" if column.numeric else "---" for column in table.columns) + "|")
+    lines.append(
+        "|" + "|".join("---:" if column.numeric else "---" for column in table.columns) + "|"
+    )
     for cells in table.rows:
-        lines.append(row([f"{_marked(cell, '**{}**', '{}*')} {cell.note}".strip() for cell in cells]))
+        lines.append(
+            row([f"{_marked(cell, '**{}**', '{}*')} {cell.note}".strip() for cell in cells])
+        )
     return "\n".join([*lines, "", table.caption, ""])
 
 
@@ -112,17 +124,31 @@ def to_latex(table: Table) -> str:
     """A ``table*`` environment: needs \\usepackage{booktabs} and \\usepackage{graphicx} (it is shrunk to the line's width)."""
     shown = table.paper or range(len(table.columns))
     columns = "".join("r" if table.columns[k].numeric else "l" for k in shown)
-    lines = ["% needs \\usepackage{booktabs} and \\usepackage{graphicx}", "\\begin{table*}[t]", "  \\centering"]
+    lines = [
+        "% needs \\usepackage{booktabs} and \\usepackage{graphicx}",
+        "\\begin{table*}[t]",
+        "  \\centering",
+    ]
     lines += [
         f"  \\caption{{{latex(table.title)}. {latex(table.caption)}}}",
         f"  \\label{{tab:{table.name}}}",
         "  \\vspace{4pt}",
         "  \\small",
     ]
-    lines += ["  \\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%", f"  \\begin{{tabular}}{{{columns}}}"]
-    lines += ["    \\toprule", "    " + " & ".join(latex(table.columns[k].header) for k in shown) + " \\\\", "    \\midrule"]
+    lines += [
+        "  \\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%",
+        f"  \\begin{{tabular}}{{{columns}}}",
+    ]
+    lines += [
+        "    \\toprule",
+        "    " + " & ".join(latex(table.columns[k].header) for k in shown) + " \\\\",
+        "    \\midrule",
+    ]
     for cells in table.rows:
-        texts = (_marked(_escaped(cell), "\\textbf{{{}}}", "{}$^{{*}}$") for cell in (cells[k] for k in shown))
+        texts = (
+            _marked(_escaped(cell), "\\textbf{{{}}}", "{}$^{{*}}$")
+            for cell in (cells[k] for k in shown)
+        )
         lines.append("    " + " & ".join(texts) + " \\\\")
     return "\n".join([*lines, "    \\bottomrule", "  \\end{tabular}}", "\\end{table*}", ""])
 
@@ -157,11 +183,17 @@ def latex(text: str) -> str:
 
 def to_text(table: Table) -> str:
     """Aligned columns for a terminal; the caption below."""
-    rows = [[column.header for column in table.columns], *([_marked(cell, "{}", "{} *") for cell in cells] for cells in table.rows)]
+    rows = [
+        [column.header for column in table.columns],
+        *([_marked(cell, "{}", "{} *") for cell in cells] for cells in table.rows),
+    ]
     widths = [max(len(row[k]) for row in rows) for k in range(len(table.columns))]
     lines = []
     for row in rows:
-        cells = (text.rjust(w) if column.numeric else text.ljust(w) for text, w, column in zip(row, widths, table.columns, strict=True))
+        cells = (
+            text.rjust(w) if column.numeric else text.ljust(w)
+            for text, w, column in zip(row, widths, table.columns, strict=True)
+        )
         lines.append("  ".join(cells).rstrip())
     rule = "─" * max(map(len, lines))
     caption = textwrap.wrap(table.caption, max(80, len(rule)))
@@ -195,5 +227,8 @@ def main_table_text(folders: str | Path | Sequence[str | Path], **wishes: Any) -
 
     study = read_studies(folders)
     options = options_for(study, **wishes)
-    tables = [result_tables.short_table(study, main_table(study, options), options), planned.table(study, options)]
+    tables = [
+        result_tables.short_table(study, main_table(study, options), options),
+        planned.table(study, options),
+    ]
     return "\n\n".join(to_text(table) for table in tables if table is not None)

@@ -44,13 +44,24 @@ class Job:
 
     @property
     def role(self) -> dict[str, Any]:
-        return {"arm": self.arm, "kind": self.kind, "number": self.number, "parameters": self.parameters}
+        return {
+            "arm": self.arm,
+            "kind": self.kind,
+            "number": self.number,
+            "parameters": self.parameters,
+        }
 
 
 class Agenda:
     """The study's open and closed questions."""
 
-    def __init__(self, folder: Path, plan: Plan, searches: Mapping[str, ArmSearch], spent_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        plan: Plan,
+        searches: Mapping[str, ArmSearch],
+        spent_seconds: float = 0.0,
+    ) -> None:
         self.folder, self.plan, self.searches = folder, plan, dict(searches)
         self.tables = Tables(folder, [arm.name for arm in plan.arms], list(plan.spec.parameters))
         self.waiting: list[Job] = []  # to be gone on with, or repeated, before anything new
@@ -74,7 +85,9 @@ class Agenda:
 
     def settled(self, job: Job) -> dict[str, Any] | None:
         """The final state that is on disk for a job, unless it is to be tried once more."""
-        state = store.finished_state(store.trial_folder(self.folder, job.id), tested=job.kind == "replicate")
+        state = store.finished_state(
+            store.trial_folder(self.folder, job.id), tested=job.kind == "replicate"
+        )
         if state is None or (state["state"] == "pruned" and job.kind == "replicate"):
             return None
         retry = state["state"] == "out_of_memory" and self.plan.spec.retry.out_of_memory > 0
@@ -84,12 +97,23 @@ class Agenda:
         assert proposal.id is not None
         seed = self.searches[arm.name].search.seed
         config = resolved(arm.config(proposal.parameters, seed))
-        job = Job(proposal.id, arm.name, "search", proposal.number, seed, proposal.parameters, config, proposal.stopped_at)
+        job = Job(
+            proposal.id,
+            arm.name,
+            "search",
+            proposal.number,
+            seed,
+            proposal.parameters,
+            config,
+            proposal.stopped_at,
+        )
         return self._with_company(job)
 
     def _with_company(self, job: Job) -> Job:
         state = store.read_state(store.trial_folder(self.folder, job.id))
-        again = state is not None and state["state"] in store.FINAL_STATES and self.settled(job) is None
+        again = (
+            state is not None and state["state"] in store.FINAL_STATES and self.settled(job) is None
+        )
         alone = state is not None and state["state"] == "out_of_memory"
         return replace(job, repeat=again, alone=alone) if again else job
 
@@ -106,7 +130,15 @@ class Agenda:
         if arm.name not in self.configs:
             self.configs[arm.name] = arm.config(proposal.parameters, 0)
         config = self.configs[arm.name].model_copy(update={"seed": seed})
-        return Job(trial_id(config), arm.name, "replicate", index, seed, proposal.parameters, resolved(config))
+        return Job(
+            trial_id(config),
+            arm.name,
+            "replicate",
+            index,
+            seed,
+            proposal.parameters,
+            resolved(config),
+        )
 
     def next(self) -> Job | None:
         """The next trial to train, or None: nothing can start before another one ends (or `finished`)."""
@@ -141,13 +173,19 @@ class Agenda:
     def _ask(self) -> Job | None:
         """The next proposal of the arm that has had fewest: all arms come forward together."""
         flying = Counter(job.arm for job in self.running.values() if job.kind == "search")
-        open_arms = [name for name, search in self.searches.items() if search.count < search.budget and name not in self.chosen]
+        open_arms = [
+            name
+            for name, search in self.searches.items()
+            if search.count < search.budget and name not in self.chosen
+        ]
         for name in sorted(open_arms, key=lambda name: (flying[name], self.searches[name].count)):
             while (proposal := self.searches[name].ask()) is not None:
                 self.proposals[name][proposal.number] = proposal
                 if proposal.id is not None:
                     return self.search_job(self.plan.by_name[name], proposal)
-                self.searches[name].tell(proposal.number, "failed", {}, "these values do not go together")
+                self.searches[name].tell(
+                    proposal.number, "failed", {}, "these values do not go together"
+                )
             self.choose(self.plan.by_name[name])
         return None
 
@@ -167,7 +205,14 @@ class Agenda:
 
     def _running_state(self, job: Job) -> dict[str, Any]:
         state = store.read_state(store.trial_folder(self.folder, job.id)) or {}
-        return {"id": job.id, "seed": job.seed, "state": "running", "epochs": 0, "retries": 0, "started": state.get("started")}
+        return {
+            "id": job.id,
+            "seed": job.seed,
+            "state": "running",
+            "epochs": 0,
+            "retries": 0,
+            "started": state.get("started"),
+        }
 
     # ---- news of a job
 
@@ -176,7 +221,10 @@ class Agenda:
         if self.tables.add_epoch(job.id, row):
             self.new_epochs += 1
         epoch = int(row["epoch"])
-        self.tables.put(job.key, {"epochs": self.tables.epochs(job.id), "seconds_per_epoch": self._pace(job, row)})
+        self.tables.put(
+            job.key,
+            {"epochs": self.tables.epochs(job.id), "seconds_per_epoch": self._pace(job, row)},
+        )
         value = row.get(self.metric_of(row))
         if job.kind != "search" or value is None:
             return False
@@ -199,11 +247,17 @@ class Agenda:
         rows = store.read_history(store.trial_folder(self.folder, job.id)) or []
         return max((row.get("val/accuracy", 0.0) for row in rows[: epoch - 1]), default=0.0)
 
-    def end(self, job: Job, outcome: Mapping[str, Any] | None, error: str | None = None) -> dict[str, Any]:
+    def end(
+        self, job: Job, outcome: Mapping[str, Any] | None, error: str | None = None
+    ) -> dict[str, Any]:
         """Records how a job ended. ``error`` is what Ray says of a worker that died once too often."""
         job = self.running.pop(job.id, job)
         folder = store.trial_folder(self.folder, job.id)
-        state = store.finished_state(folder, tested=job.kind == "replicate") if not job.repeat else store.read_state(folder)
+        state = (
+            store.finished_state(folder, tested=job.kind == "replicate")
+            if not job.repeat
+            else store.read_state(folder)
+        )
         if job.stopped_at is not None:
             state = self.pruned(job, job.stopped_at) or state
         if state is None or state["state"] not in store.FINAL_STATES:
@@ -212,14 +266,20 @@ class Agenda:
                 self.deaths[job.id] += 1
                 return self._once_more(job, reason)
             state = dict(outcome) if outcome else self._failed(job, reason, "dead_worker")
-        if state["state"] == "out_of_memory" and not job.alone and self.plan.spec.retry.out_of_memory:
+        if (
+            state["state"] == "out_of_memory"
+            and not job.alone
+            and self.plan.spec.retry.out_of_memory
+        ):
             return self._once_more(replace(job, alone=True, repeat=True), state["reason"])
         self.record(job, state)
         for other in self.followers.pop(job.id, []):
             self.record(other, state)
             self.choose(self.plan.by_name[other.arm])
         self.choose(self.plan.by_name[job.arm])
-        self.ended_here.append({name: state.get(name) for name in ("state", "cause", "reason", "tail")})
+        self.ended_here.append(
+            {name: state.get(name) for name in ("state", "cause", "reason", "tail")}
+        )
         self.fatal = self.fatal or senseless(self.ended_here, self.plan.spec.max_failed)
         return state
 
@@ -227,19 +287,33 @@ class Agenda:
         """Puts a job in front of what waits: its worker died, or it shall run alone."""
         self.waiting.insert(0, job)
         self.tables.put(job.key, {"state": "interrupted", "reason": reason})
-        return {"id": job.id, "state": "interrupted", "reason": reason, "metrics": {}, "epochs": self.tables.epochs(job.id)}
+        return {
+            "id": job.id,
+            "state": "interrupted",
+            "reason": reason,
+            "metrics": {},
+            "epochs": self.tables.epochs(job.id),
+        }
 
     def record(self, job: Job, state: Mapping[str, Any]) -> None:
         """The end of a job into the tables and, for a search trial, into Optuna."""
-        if self.listed.setdefault((job.arm, job.kind, job.id), job.number) == job.number:  # proposed twice: listed once
+        if (
+            self.listed.setdefault((job.arm, job.kind, job.id), job.number) == job.number
+        ):  # proposed twice: listed once
             self.tables.put(job.key, row_of(job.key, state, job.parameters))
         if self.tables.epochs(job.id) != state["epochs"]:
-            self.tables.set_epochs(job.id, store.read_history(store.trial_folder(self.folder, job.id)) or [])
+            self.tables.set_epochs(
+                job.id, store.read_history(store.trial_folder(self.folder, job.id)) or []
+            )
         if job.kind == "search":
             if state.get("again"):
-                self.untold[job.key] = state  # the next attempt may succeed: Optuna hears of it when the run ends
+                self.untold[job.key] = (
+                    state  # the next attempt may succeed: Optuna hears of it when the run ends
+                )
             else:
-                self.searches[job.arm].tell(job.number, state["state"], state["metrics"], state.get("reason"))
+                self.searches[job.arm].tell(
+                    job.number, state["state"], state["metrics"], state.get("reason")
+                )
             if state["state"] != "running":
                 (store.trial_folder(self.folder, job.id) / "checkpoint.pt").unlink(missing_ok=True)
         else:
@@ -301,8 +375,15 @@ class Agenda:
 
     def _search_open(self, name: str) -> bool:
         search = self.searches[name]
-        busy = any(job.arm == name and job.kind == "search" for job in [*self.running.values(), *self.waiting])
-        busy = busy or any(job.arm == name and job.kind == "search" for jobs in self.followers.values() for job in jobs)
+        busy = any(
+            job.arm == name and job.kind == "search"
+            for job in [*self.running.values(), *self.waiting]
+        )
+        busy = busy or any(
+            job.arm == name and job.kind == "search"
+            for jobs in self.followers.values()
+            for job in jobs
+        )
         return busy or (search.count < search.budget and not self.out_of_budget(replicates=False))
 
     def best(self, name: str) -> Proposal | None:
@@ -311,7 +392,9 @@ class Agenda:
         metric = self.plan.spec.metric
         sign = 1 if metric.mode == "max" else -1
         rows = [row for key, row in self.tables.rows.items() if key[:2] == (name, "search")]
-        completed = [row for row in rows if row["state"] == "completed" and row.get(metric.name) is not None]
+        completed = [
+            row for row in rows if row["state"] == "completed" and row.get(metric.name) is not None
+        ]
         candidates = completed or [row for row in rows if row["state"] in ("pruned", "diverged")]
         if not candidates:
             return None
@@ -337,7 +420,9 @@ class Agenda:
 
     def out_of_budget(self, *, replicates: bool) -> bool:
         """Whether the study may start nothing more; search leaves what the replicates are estimated to need."""
-        note = used_up(self.plan, self.tables, self.spent_seconds, self.concurrency, replicates=replicates)
+        note = used_up(
+            self.plan, self.tables, self.spent_seconds, self.concurrency, replicates=replicates
+        )
         self.budget_note = note or self.budget_note
         return note is not None
 
@@ -355,5 +440,9 @@ class Agenda:
         if any(self._search_open(name) for name in self.searches):
             return False
         owed = [arm for arm in self.plan.arms if self.chosen.get(arm.name) is not None]
-        complete = all((arm.name, "replicate", index) in self.given for arm in owed for index in range(len(self.plan.seeds)))
+        complete = all(
+            (arm.name, "replicate", index) in self.given
+            for arm in owed
+            for index in range(len(self.plan.seeds))
+        )
         return complete or self.out_of_budget(replicates=True)

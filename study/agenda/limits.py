@@ -27,7 +27,10 @@ def senseless(ended: Sequence[Mapping[str, Any]], max_failed: float) -> str | No
     last = ended[-1]
     failed = [state for state in ended if state["state"] == "failed"]
     first = ended[:SAME_ERROR]
-    if len(ended) == SAME_ERROR == len(failed) and len({state.get("reason") for state in first}) == 1:
+    if (
+        len(ended) == SAME_ERROR == len(failed)
+        and len({state.get("reason") for state in first}) == 1
+    ):
         return f"the first {SAME_ERROR} trials all failed with: {last['reason']}\n{last.get('tail', '')}".rstrip()
     if last.get("cause") == "disk_full":
         return f"the disk is full: {last['reason']}; make room and repeat the command"
@@ -37,7 +40,9 @@ def senseless(ended: Sequence[Mapping[str, Any]], max_failed: float) -> str | No
     return None
 
 
-def used_up(plan: Plan, tables: Tables, spent_seconds: float, at_once: int, *, replicates: bool) -> str | None:
+def used_up(
+    plan: Plan, tables: Tables, spent_seconds: float, at_once: int, *, replicates: bool
+) -> str | None:
     """Which budget the next trial would cross; None if one may start. ``replicates``: whether it is one.
 
     What runs is counted to its end, and before a search trial also all that the replicates still need. The next trial counts at full
@@ -58,18 +63,30 @@ def used_up(plan: Plan, tables: Tables, spent_seconds: float, at_once: int, *, r
     needed = 0.0
     if pace is not None:
         slowest = max(arms, key=lambda arm: plan.epochs(arm) * pace[arm.name].seconds)
-        needed = estimate.seconds([*work, estimate.Work(slowest.name, 1, plan.epochs(slowest))], pace, at_once)
+        needed = estimate.seconds(
+            [*work, estimate.Work(slowest.name, 1, plan.epochs(slowest))], pace, at_once
+        )
     checks = (
-        ("trials", budget.trials, trials + (0 if replicates else sum(item.trials for item in owed))),
+        (
+            "trials",
+            budget.trials,
+            trials + (0 if replicates else sum(item.trials for item in owed)),
+        ),
         ("epochs", budget.epochs, epochs + sum(item.trials * item.epochs for item in work)),
         ("hours", budget.hours, (spent_seconds + needed) / 3600),
     )
     for name, limit, used in checks:
         if limit is not None and used > limit:
-            return f"the budget of {limit:g} {name} is used up" + ("" if replicates else " but for the replicates")
+            return f"the budget of {limit:g} {name} is used up" + (
+                "" if replicates else " but for the replicates"
+            )
     return None
 
 
 def full(error: BaseException) -> Stopped | None:
     """A full disk is not our fault, whoever says it."""
-    return Stopped(f"the disk is full ({error}); make room and repeat the command") if store.is_full(error) else None
+    return (
+        Stopped(f"the disk is full ({error}); make room and repeat the command")
+        if store.is_full(error)
+        else None
+    )

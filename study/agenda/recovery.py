@@ -40,11 +40,19 @@ def recover(agenda: Agenda) -> Diff:
             agenda.record(job, state)
         else:
             diff.damaged += store.set_damaged_aside(store.trial_folder(agenda.folder, job.id))
-    asked = {row["id"] for row in agenda.tables.rows.values()} | {job.id for job in [*agenda.waiting, *replicates]}
-    known = {path.name for path in (agenda.folder / "trials").glob("*") if (path / "config.yaml").exists()}
+    asked = {row["id"] for row in agenda.tables.rows.values()} | {
+        job.id for job in [*agenda.waiting, *replicates]
+    }
+    known = {
+        path.name
+        for path in (agenda.folder / "trials").glob("*")
+        if (path / "config.yaml").exists()
+    }
     diff.kept, diff.retired = len(known & asked), len(known - asked)
     begun = sum(job.id in known and job.key not in agenda.tables.rows for job in replicates)
-    total = sum(agenda.plan.search_trials(arm) for arm in agenda.plan.arms) + len(agenda.plan.arms) * len(agenda.plan.seeds)
+    total = sum(agenda.plan.search_trials(arm) for arm in agenda.plan.arms) + len(
+        agenda.plan.arms
+    ) * len(agenda.plan.seeds)
     diff.new = max(0, total - len(agenda.tables.rows) - len(agenda.waiting) - begun)
     return diff
 
@@ -83,12 +91,20 @@ def _adopt(agenda: Agenda, arm: Arm, search: ArmSearch) -> None:
     for path in (agenda.folder / "trials").glob("*/state.json"):
         state = store.finished_state(path.parent, tested=False)
         for role in state["roles"] if state else ():
-            if role["arm"] == arm.name and role["kind"] == "search" and arm.holds(role["parameters"]):
+            if (
+                role["arm"] == arm.name
+                and role["kind"] == "search"
+                and arm.holds(role["parameters"])
+            ):
                 found[role["number"]] = (path.parent, state, role["parameters"])
     there = {trial.user_attrs.get("id") for trial in search.optuna.get_trials(deepcopy=False)}
     for _, (folder, state, parameters) in sorted(found.items()):
         if search.identity(parameters) == folder.name and folder.name not in there:
             history = store.read_history(folder) or []
-            values = {int(row["epoch"]): row[agenda.metric_of(row)] for row in history if agenda.metric_of(row) in row}
+            values = {
+                int(row["epoch"]): row[agenda.metric_of(row)]
+                for row in history
+                if agenda.metric_of(row) in row
+            }
             search.adopt(parameters, folder.name, state or {}, values)
     search.set_adopted()

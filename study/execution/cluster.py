@@ -38,7 +38,12 @@ SETTINGS = {
 }
 # A Ray of our own listens on loopback only (the variable is Ray's switch for laptops, in spite of its name; every port obeys it)
 LOCAL_SETTINGS = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
-WORKER_SETTINGS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+WORKER_SETTINGS = (
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TRIM_THRESHOLD_",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+)
 QUIET: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -54,7 +59,9 @@ def session(resources: Resources, address: str | None) -> Iterator[Path]:
     os.environ.update({**SETTINGS, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads})
     if not address:
         os.environ.update(LOCAL_SETTINGS)
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # never in a file: Ray's own is readable by everyone
+        os.environ.setdefault(
+            "RAY_AUTH_TOKEN", secrets.token_hex(32)
+        )  # never in a file: Ray's own is readable by everyone
         build.share_compiled()  # importing torch makes a folder for it, else in /tmp
     import ray
 
@@ -75,10 +82,16 @@ def session(resources: Resources, address: str | None) -> Iterator[Path]:
 def _start(temporary: Path) -> None:
     import ray
 
-    own = {"include_dashboard": False, "_temp_dir": str(temporary), "object_store_memory": 128 * 2**20}
+    own = {
+        "include_dashboard": False,
+        "_temp_dir": str(temporary),
+        "object_store_memory": 128 * 2**20,
+    }
     try:
         ray.init(address="local", **own, **QUIET)
-    except Exception as error:  # Ray gives its processes 30 s, which a machine with much else to do may not hold
+    except (
+        Exception
+    ) as error:  # Ray gives its processes 30 s, which a machine with much else to do may not hold
         raise RayLost(f"Ray did not start: {' '.join(str(error).split())[:200]}") from error
 
 
@@ -86,12 +99,18 @@ def _join(address: str) -> None:
     import ray
 
     host, colon, port = address.rpartition(":")
-    if colon and port.isdecimal() and "/" not in host:  # Ray itself would try for more than a minute
+    if (
+        colon and port.isdecimal() and "/" not in host
+    ):  # Ray itself would try for more than a minute
         try:
             _knock(host, port, 10.0)
         except (OSError, OverflowError) as error:
             raise _no_cluster(address, str(error)) from None
-    variables = {name: value for name, value in os.environ.items() if name in WORKER_SETTINGS or name.startswith("EISNN_")}
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name in WORKER_SETTINGS or name.startswith("EISNN_")
+    }
     try:
         ray.init(address=address, runtime_env={"env_vars": variables}, **QUIET)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
@@ -114,7 +133,9 @@ def check_head() -> None:
     try:
         _knock(host, port, 30.0)
     except OSError as error:
-        raise RayLost(f"the head of Ray's cluster at {host}:{port} does not answer ({error})") from None
+        raise RayLost(
+            f"the head of Ray's cluster at {host}:{port} does not answer ({error})"
+        ) from None
 
 
 def _knock(host: str, port: str, seconds: float) -> None:

@@ -38,7 +38,11 @@ def progress(agenda: Agenda) -> list[ArmProgress]:
     for arm in plan.arms:
         rows = [row for key, row in agenda.tables.rows.items() if key[0] == arm.name]
         states = Counter(row["state"] for row in rows)
-        values = [row[metric.name] for row in rows if row["state"] == "completed" and row.get(metric.name) is not None]
+        values = [
+            row[metric.name]
+            for row in rows
+            if row["state"] == "completed" and row.get(metric.name) is not None
+        ]
         best = (max if metric.mode == "max" else min)(values, default=None)
         replicates = len(plan.seeds) if agenda.chosen.get(arm.name, ...) is not None else 0
         records.append(
@@ -87,29 +91,49 @@ class Display:
         """A line per trial where there is no live table; what went wrong is said in any case."""
         if self.live is None:
             records = progress(agenda)
-            done, total = sum(record.done for record in records), sum(record.total for record in records)
+            done, total = (
+                sum(record.done for record in records),
+                sum(record.total for record in records),
+            )
             left = seconds_left(agenda.plan, agenda.tables.rows, agenda.chosen, agenda.concurrency)
             metric = agenda.plan.spec.metric.name
             value = state["metrics"].get(metric)
             result = state["state"] + (f", {metric} {value:.4f}" if value is not None else "")
             then = f"; {duration(left)} left" if left is not None and done < total else ""
-            self.note(f"[{done}/{total}] {job.arm} {job.kind} {job.number}: {result} after {state['epochs']} epochs{then}")
+            self.note(
+                f"[{done}/{total}] {job.arm} {job.kind} {job.number}: {result} after {state['epochs']} epochs{then}"
+            )
         for path in state.get("damaged") or ():
             self.note(f"  damaged: set aside as {path}; the trial was repeated")
         if state["state"] in UNWELL:
-            self.note(f"  {job.arm} {job.kind} {job.number} ({job.id}) {state['state']}: {state.get('reason')}")
+            self.note(
+                f"  {job.arm} {job.kind} {job.number} ({job.id}) {state['state']}: {state.get('reason')}"
+            )
             if state.get("cause") == "error":
-                self.note("    " + "\n    ".join(str(state.get("tail", "")).strip().splitlines()[-3:]))
+                self.note(
+                    "    " + "\n    ".join(str(state.get("tail", "")).strip().splitlines()[-3:])
+                )
 
     def _table(self, agenda: Agenda) -> Table:
         records = progress(agenda)
         left = seconds_left(agenda.plan, agenda.tables.rows, agenda.chosen, agenda.concurrency)
-        title = f"{agenda.plan.spec.name}" + (f": about {duration(left)} left" if left is not None else "")
+        title = f"{agenda.plan.spec.name}" + (
+            f": about {duration(left)} left" if left is not None else ""
+        )
         table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-        for name in ("arm", "done", "running", "failed", "epochs", f"best {agenda.plan.spec.metric.name}"):
+        for name in (
+            "arm",
+            "done",
+            "running",
+            "failed",
+            "epochs",
+            f"best {agenda.plan.spec.metric.name}",
+        ):
             table.add_column(name, justify="left" if name == "arm" else "right")
         for record in records:
             best = "" if record.best is None else f"{record.best:.4f}"
             done = f"{record.done}/{record.total}"
-            table.add_row(record.name, done, str(record.running), str(record.unwell), str(record.epochs), best)
+            table.add_row(
+                record.name, done, str(record.running), str(record.unwell), str(record.epochs), best
+            )
         return table

@@ -26,7 +26,9 @@ from study.execution.shares import Portion, Share
 from study.worker import trial
 from study.worker.environment import code_key
 
-Train = Callable[[dict[str, Any], trial.Report], dict[str, Any]]  # a job -> its outcome; called in a worker
+Train = Callable[
+    [dict[str, Any], trial.Report], dict[str, Any]
+]  # a job -> its outcome; called in a worker
 
 
 def execute(
@@ -48,7 +50,11 @@ def execute(
     if agenda.finished:
         return
     spec = agenda.plan.spec
-    with signals() as received, built(display.note) as kernels, session(spec.resources, address) as temporary:
+    with (
+        signals() as received,
+        built(display.note) as kernels,
+        session(spec.resources, address) as temporary,
+    ):
         listen(received)  # Ray has put a handler of its own for SIGTERM
         share = Share(agenda.plan, agenda.folder, max_concurrent, meter, display.note)
         shell = _Shell(agenda, display, share, environment, on_tick)
@@ -59,7 +65,12 @@ def execute(
         on_tick()  # before anything trains
         try:
             with loggers.feeds(spec.loggers, spec.name, agenda.folder, display.note) as feeds:
-                _tune(shell, train, temporary, [loggers.callback(feeds, shell.jobs.get)] if feeds else [])
+                _tune(
+                    shell,
+                    train,
+                    temporary,
+                    [loggers.callback(feeds, shell.jobs.get)] if feeds else [],
+                )
         except Stopped:
             if shell.problem is None:
                 raise
@@ -72,8 +83,21 @@ def execute(
 class _Shell:
     """What Tune's searcher, scheduler and callback share: which of Tune's trials is which of our jobs."""
 
-    def __init__(self, agenda: Agenda, display: Display, share: Share, environment: str, on_tick: Callable[[], None]) -> None:
-        self.agenda, self.display, self.share, self.environment, self.on_tick = agenda, display, share, environment, on_tick
+    def __init__(
+        self,
+        agenda: Agenda,
+        display: Display,
+        share: Share,
+        environment: str,
+        on_tick: Callable[[], None],
+    ) -> None:
+        self.agenda, self.display, self.share, self.environment, self.on_tick = (
+            agenda,
+            display,
+            share,
+            environment,
+            on_tick,
+        )
         self.jobs: dict[str, Job] = {}
         self.portions: dict[str, Portion] = {}
         self.errors: dict[str, str] = {}
@@ -108,7 +132,10 @@ class _Shell:
         job = self.agenda.next()
         if job is not None:
             self.jobs[tune_id], self.portions[tune_id] = job, self.share.of(job)
-            return {"job": json.dumps(self.worker_job(job, self.portions[tune_id])), "bundle": self.portions[tune_id].bundle}
+            return {
+                "job": json.dumps(self.worker_job(job, self.portions[tune_id])),
+                "bundle": self.portions[tune_id].bundle,
+            }
         return False if self.agenda.finished else None
 
     def result(self, tune_id: str, result: dict[str, Any]) -> bool:
@@ -122,7 +149,9 @@ class _Shell:
         job, portion = self.jobs.pop(tune_id, None), self.portions.pop(tune_id, None)
         if job is not None and portion is not None:
             outcome = json.loads(result["outcome"]) if result and "outcome" in result else None
-            known = outcome or store.read_state(store.trial_folder(self.agenda.folder, job.id)) or {}
+            known = (
+                outcome or store.read_state(store.trial_folder(self.agenda.folder, job.id)) or {}
+            )
             if known.get("state") == "out_of_memory":
                 self.share.ran_out(job, portion)
             state = self.agenda.end(job, outcome, self.errors.pop(tune_id, None))
@@ -156,7 +185,9 @@ def _tune(shell: _Shell, train: Train, temporary: Path, others: list[Any]) -> No
     from ray import tune
 
     tuner = tune.Tuner(
-        tune.with_resources(_trainable(train), lambda config: tune.PlacementGroupFactory([config["bundle"]])),
+        tune.with_resources(
+            _trainable(train), lambda config: tune.PlacementGroupFactory([config["bundle"]])
+        ),
         tune_config=tune.TuneConfig(
             search_alg=_searcher(shell),
             scheduler=_scheduler(shell),
@@ -199,7 +230,9 @@ def _searcher(shell: _Shell) -> Any:
             config = shell.guard(lambda: shell.suggest(trial_id))
             return Searcher.FINISHED if config is False else config
 
-        def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        def on_trial_complete(
+            self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+        ) -> None:
             shell.guard(lambda: shell.end(trial_id, result))
 
         def save(self, checkpoint_path: str) -> None: ...
@@ -234,7 +267,9 @@ def _scheduler(shell: _Shell) -> Any:
 def _last_words(error_file: str | None) -> str:
     """The telling line of what Ray wrote about a death."""
     with contextlib.suppress(OSError, TypeError):
-        lines = [line.strip() for line in Path(str(error_file)).read_text().splitlines() if line.strip()]
+        lines = [
+            line.strip() for line in Path(str(error_file)).read_text().splitlines() if line.strip()
+        ]
         return next((line for line in lines if "died" in line or "Error" in line), lines[-1])[:300]
     return "nothing more is known"
 
@@ -246,7 +281,9 @@ def _callback(shell: _Shell) -> Any:
         def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
             shell.guard(shell.tick)
 
-        def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        def on_trial_complete(
+            self, iteration: int, trials: list[Any], trial: Any, **info: Any
+        ) -> None:
             trial.metric_analysis.clear()  # means of the last epochs, of which Tune would keep 30 kB for every trial
             trial.metric_n_steps.clear()
 

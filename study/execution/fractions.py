@@ -27,7 +27,13 @@ WITHOUT_MEMORY = (
     "train.learning_rate", "train.momentum", "train.weight_decay", "train.warmup_epochs", "train.warmup_fraction",
     "train.warmup_start", "train.schedule", "train.first_step",
 )  # fmt: skip
-SIZES = ("model.layers", "model.width", "model.T", "train.batch_size", "circuit.ei_ratio")  # more (of ei_ratio less) is more memory
+SIZES = (
+    "model.layers",
+    "model.width",
+    "model.T",
+    "train.batch_size",
+    "circuit.ei_ratio",
+)  # more (of ei_ratio less) is more memory
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,10 @@ def worst(arm: Arm) -> list[TrialConfig]:
     """The configs of an arm that may need most memory: of configs that differ only in SIZES the largest, one per other shape."""
     largest: dict[str, TrialConfig] = {}
     for config in _corners(arm):
-        others = json.dumps({path: value for path, value in shape(config).items() if path not in SIZES}, sort_keys=True)
+        others = json.dumps(
+            {path: value for path, value in shape(config).items() if path not in SIZES},
+            sort_keys=True,
+        )
         if others not in largest or demand(config) > demand(largest[others]):
             largest[others] = config
     return list({key(config): config for config in largest.values()}.values())
@@ -87,9 +96,16 @@ def _corners(arm: Arm) -> Iterator[TrialConfig]:
     """The arm's base, and every combination of ends and choices of the searched parameters that change memory."""
     yield arm.config({}, 0)
     space = {path: parameter for path, parameter in arm.space.items() if not _without_memory(path)}
-    for values in itertools.islice(itertools.product(*(parameter.values() for parameter in space.values())), MAX_POINTS):
+    for values in itertools.islice(
+        itertools.product(*(parameter.values() for parameter in space.values())), MAX_POINTS
+    ):
         point = dict(zip(space, values, strict=True))
-        met = {path: all(point.get(other, wanted) == wanted for other, wanted in space[path].when.items()) for path in point}
+        met = {
+            path: all(
+                point.get(other, wanted) == wanted for other, wanted in space[path].when.items()
+            )
+            for path in point
+        }
         try:
             yield arm.config({path: value for path, value in point.items() if met[path]}, 0)
         except ConfigError:
@@ -132,5 +148,9 @@ def why(footprint: Footprint, trials: int, most: int) -> str:
     """How many trials share a GPU, and why so many."""
     need = HEADROOM * footprint.peak_mb
     text = f"{footprint.peak_mb:,.0f} MB measured, {need:,.0f} MB with {HEADROOM - 1:.0%} headroom, of {footprint.total_mb:,.0f} MB"
-    limit = f" ({most} is what the CPUs can serve)" if trials == most and footprint.total_mb / need >= most + 1 else ""
+    limit = (
+        f" ({most} is what the CPUs can serve)"
+        if trials == most and footprint.total_mb / need >= most + 1
+        else ""
+    )
     return f"{text}: {trials} trial{'s' * (trials > 1)} to a GPU{limit}"

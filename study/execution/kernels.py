@@ -18,12 +18,19 @@ def built(note: Callable[[str], None]) -> Iterator[Callable[[], str]]:
         return
     note(build.BUILDING)
     process = subprocess.Popen(
-        [sys.executable, build.__file__], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, build.__file__],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
 
     def wait() -> str:
         reason = process.communicate()[0].strip()
-        return _words(reason or (f"their build ended with {process.returncode}" if process.returncode else None))
+        return _words(
+            reason
+            or (f"their build ended with {process.returncode}" if process.returncode else None)
+        )
 
     try:
         yield wait

@@ -28,7 +28,11 @@ from study import store
 if TYPE_CHECKING:
     from study.agenda.agenda import Job
 
-PACKAGES = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"}  # each one's extra in pyproject.toml has its name
+PACKAGES = {
+    "tensorboard": "tensorboardX",
+    "mlflow": "mlflow",
+    "wandb": "wandb",
+}  # each one's extra in pyproject.toml has its name
 PATIENCE = 300.0  # seconds that a study which has ended waits at most for its loggers
 STOPPED_PATIENCE = 6.0  # one that was stopped
 
@@ -72,7 +76,12 @@ class Run:
 def run_of(job: Job, study: str, folder: Path) -> Run:
     role = {"study": study, "arm": job.arm, "kind": job.kind, "number": job.number, "trial": job.id}
     place = folder / job.arm / f"{job.kind}-{job.number}"
-    return Run(job.id, f"{job.arm}/{job.kind}/{job.number}", str(place.absolute()), {**role, **flat(job.config)})
+    return Run(
+        job.id,
+        f"{job.arm}/{job.kind}/{job.number}",
+        str(place.absolute()),
+        {**role, **flat(job.config)},
+    )
 
 
 def flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
@@ -82,7 +91,9 @@ def flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
         if isinstance(value, Mapping):
             found.update(flat(value, f"{above}{key}."))
         else:
-            found[above + key] = value if isinstance(value, bool | int | float | str) else json.dumps(value)
+            found[above + key] = (
+                value if isinstance(value, bool | int | float | str) else json.dumps(value)
+            )
     return found
 
 
@@ -140,7 +151,9 @@ def _mlflow(study: str, folder: Path) -> Any:
             note.write_text(self._trial_runs[trial])
 
     folder.mkdir(parents=True, exist_ok=True)
-    address = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder.absolute() / 'mlflow.db'}"
+    address = (
+        os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder.absolute() / 'mlflow.db'}"
+    )
     return MLflow(tracking_uri=address, experiment_name=study)
 
 
@@ -167,7 +180,11 @@ def _wandb(study: str, folder: Path) -> Any:
     return Wandb(project=project, group=study, upload_timeout=1, **options)
 
 
-MAKERS: dict[str, Callable[[str, Path], Any]] = {"tensorboard": _tensorboard, "mlflow": _mlflow, "wandb": _wandb}
+MAKERS: dict[str, Callable[[str, Path], Any]] = {
+    "tensorboard": _tensorboard,
+    "mlflow": _mlflow,
+    "wandb": _wandb,
+}
 
 
 # ---- threads ------------------------------------------------------------------------------------------------------------
@@ -179,7 +196,9 @@ class Feed(threading.Thread):
     def __init__(self, name: str, study: str, folder: Path, say: Callable[[str], None]) -> None:
         super().__init__(name=f"logger-{name}", daemon=True)
         self.logger, self.study, self.folder, self.say = name, study, folder / "logs" / name, say
-        self.events: queue.SimpleQueue[tuple[str, Run, tuple[Any, ...]] | None] = queue.SimpleQueue()
+        self.events: queue.SimpleQueue[tuple[str, Run, tuple[Any, ...]] | None] = (
+            queue.SimpleQueue()
+        )
         self.runs: dict[str, Run] = {}  # by Tune's id; the driver's thread only
         self.said = False
 
@@ -220,17 +239,23 @@ class Feed(threading.Thread):
         if not self.said:
             self.said = True
             first = (str(error).strip().splitlines() or [""])[0]
-            self.say(f"the {self.logger} logger {what} ({type(error).__name__}: {first}); the study goes on, details are in log.txt")
+            self.say(
+                f"the {self.logger} logger {what} ({type(error).__name__}: {first}); the study goes on, details are in log.txt"
+            )
 
     def close(self, patience: float) -> None:
         self.events.put(None)
         self.join(patience)
         if self.is_alive():
-            self.say(f"the {self.logger} logger has not finished after {patience:g} s; what it has not written is lost")
+            self.say(
+                f"the {self.logger} logger has not finished after {patience:g} s; what it has not written is lost"
+            )
 
 
 @contextlib.contextmanager
-def feeds(names: Sequence[str], study: str, folder: Path, say: Callable[[str], None]) -> Iterator[list[Feed]]:
+def feeds(
+    names: Sequence[str], study: str, folder: Path, say: Callable[[str], None]
+) -> Iterator[list[Feed]]:
     """A running thread per logger; they end with the block."""
     started = [Feed(name, study, folder, say) for name in names]
     for feed in started:
@@ -249,23 +274,35 @@ def callback(started: Sequence[Feed], job_of: Callable[[str], Job | None]) -> An
     from ray.tune import Callback
 
     class Loggers(Callback):
-        def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        def on_trial_start(
+            self, iteration: int, trials: list[Any], trial: Any, **info: Any
+        ) -> None:
             job = job_of(trial.trial_id)
             if job is not None:
                 for feed in started:
                     feed.runs[trial.trial_id] = run_of(job, feed.study, feed.folder)
                     feed.events.put(("start", feed.runs[trial.trial_id], ()))
 
-        def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+        def on_trial_result(
+            self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+        ) -> None:
             found = news(result)
             for feed in started:
                 if found is not None and trial.trial_id in feed.runs:
                     feed.events.put(("result", feed.runs[trial.trial_id], found))
 
-        def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-            self._end(trial, "outcome" in trial.last_result and json.loads(trial.last_result["outcome"])["state"] != "completed")
+        def on_trial_complete(
+            self, iteration: int, trials: list[Any], trial: Any, **info: Any
+        ) -> None:
+            self._end(
+                trial,
+                "outcome" in trial.last_result
+                and json.loads(trial.last_result["outcome"])["state"] != "completed",
+            )
 
-        def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        def on_trial_error(
+            self, iteration: int, trials: list[Any], trial: Any, **info: Any
+        ) -> None:
             self._end(trial, True)
 
         def _end(self, trial: Any, failed: bool) -> None:

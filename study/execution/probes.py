@@ -31,7 +31,11 @@ class Known:
 
     def footprint(self, gpu: str, config: TrialConfig) -> Footprint | None:
         found = self.probes.get(gpu, {}).get(key_of(config))
-        return Footprint(*(float(found[name]) for name in ("peak_mb", "context_mb", "total_mb"))) if found else None
+        return (
+            Footprint(*(float(found[name]) for name in ("peak_mb", "context_mb", "total_mb")))
+            if found
+            else None
+        )
 
     def add(self, gpu: str, config: TrialConfig, footprint: Footprint) -> None:
         entry = {**asdict(footprint), "shape": shape(config)}
@@ -46,41 +50,61 @@ class Known:
 
 
 def measure(
-    known: Known, gpu: str, arms: Iterable[Arm], probe: Callable[[dict[str, Any]], Mapping[str, float]], note: Callable[[str], None]
+    known: Known,
+    gpu: str,
+    arms: Iterable[Arm],
+    probe: Callable[[dict[str, Any]], Mapping[str, float]],
+    note: Callable[[str], None],
 ) -> set[str]:
     """Probes the arms' shapes that are not known on this kind of GPU, largest first; each outcome is on disk before the next probe.
 
     Returns the keys of those that failed: said, not kept. Their trials get a whole GPU, and if the fault is theirs, will record it.
     """
-    missing = {name: config for name, config in to_probe(arms).items() if known.footprint(gpu, config) is None}
+    missing = {
+        name: config
+        for name, config in to_probe(arms).items()
+        if known.footprint(gpu, config) is None
+    }
     failed = set()
     if missing:
-        note(f"measuring the GPU memory of {len(missing)} kind{'s' * (len(missing) > 1)} of network")
+        note(
+            f"measuring the GPU memory of {len(missing)} kind{'s' * (len(missing) > 1)} of network"
+        )
     for name, config in missing.items():
         try:
             known.add(gpu, config, Footprint(**probe(resolved(config))))
         except Exception as error:
             failed.add(name)
             reason = (str(error).strip().splitlines() or [""])[-1]
-            note(f"a probe failed, so trials of its kind get a whole GPU: {type(error).__name__}: {reason}")
+            note(
+                f"a probe failed, so trials of its kind get a whole GPU: {type(error).__name__}: {reason}"
+            )
     return failed
 
 
-def shares(known: Known, gpu: str, arms: Iterable[Arm], most: int, failed: Collection[str] = ()) -> dict[str, tuple[float, float, str]]:
+def shares(
+    known: Known, gpu: str, arms: Iterable[Arm], most: int, failed: Collection[str] = ()
+) -> dict[str, tuple[float, float, str]]:
     """For each arm: its share of a GPU, the context's MB, and the reason.
 
     A shape that was not probed (beyond MAX_PROBES, so none of the largest) counts as large as the largest that was. ``most``: how
     many trials at once the CPUs can serve per GPU.
     """
     arms = list(arms)
-    measured = [found for config in to_probe(arms).values() if (found := known.footprint(gpu, config)) is not None]
+    measured = [
+        found
+        for config in to_probe(arms).values()
+        if (found := known.footprint(gpu, config)) is not None
+    ]
     given = {}
     for arm in arms:
         configs = worst(arm)
         if not measured or any(key_of(config) in failed for config in configs):
             given[arm.name] = (1.0, 0.0, "not measured: a whole GPU")
             continue
-        footprints = [known.footprint(gpu, config) or max(measured, key=_peak) for config in configs]
+        footprints = [
+            known.footprint(gpu, config) or max(measured, key=_peak) for config in configs
+        ]
         biggest = max(footprints, key=_peak)
         trials = trials_per_gpu(biggest, most)
         given[arm.name] = (1 / trials, biggest.context_mb, why(biggest, trials, most))

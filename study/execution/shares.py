@@ -30,13 +30,19 @@ class Portion:
     def bundle(self) -> dict[str, float]:
         """As Ray's resources."""
         memory = self.memory_gb * 2**30 if self.memory_gb and not self.gpu else 0.0
-        return {name: value for name, value in (("CPU", self.cpu), ("GPU", self.gpu), ("memory", memory)) if value}
+        return {
+            name: value
+            for name, value in (("CPU", self.cpu), ("GPU", self.gpu), ("memory", memory))
+            if value
+        }
 
     def fits(self, node: Mapping[str, float]) -> int:
         """How many such trials a machine with these resources can run at once."""
         gpus = int(node.get("GPU", 0.0))
         return min(
-            gpus * int(1 / value + 1e-9) if name == "GPU" and value < 1 else int(node.get(name, 0.0) / value + 1e-9)
+            gpus * int(1 / value + 1e-9)
+            if name == "GPU" and value < 1
+            else int(node.get(name, 0.0) / value + 1e-9)
             for name, value in self.bundle.items()
         )
 
@@ -44,15 +50,31 @@ class Portion:
 class Share:
     """Each arm's portion, learned from probes and from trials that ran out of memory."""
 
-    def __init__(self, plan: Plan, folder: Path, max_concurrent: int | None, meter: Meter, note: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Path,
+        max_concurrent: int | None,
+        meter: Meter,
+        note: Callable[[str], None],
+    ) -> None:
         import ray
 
-        self.ray, self.limit, self.resources, self.note, self.meter = ray, max_concurrent, plan.spec.resources, note, meter
+        self.ray, self.limit, self.resources, self.note, self.meter = (
+            ray,
+            max_concurrent,
+            plan.spec.resources,
+            note,
+            meter,
+        )
         self.known = Known(folder)
         self.nodes = self._nodes()
         self.gpus = sum(node.get("GPU", 0.0) for node in self.nodes)
         self._next = time.monotonic() + 5.0
-        self.portions = {arm.name: Portion(self.resources.cpu, memory_gb=self.resources.memory_gb) for arm in plan.arms}
+        self.portions = {
+            arm.name: Portion(self.resources.cpu, memory_gb=self.resources.memory_gb)
+            for arm in plan.arms
+        }
         for arm in plan.arms:
             gpu = self.resources.gpu_of(arm.name)
             if gpu != "auto":
@@ -68,13 +90,22 @@ class Share:
 
     def _gpu_name(self) -> str:
         """Ray's word for the GPUs' kind; what was measured on one kind says nothing of another."""
-        kinds = {name.partition(":")[2] for node in self.nodes for name in node if name.startswith("accelerator_type:")}
+        kinds = {
+            name.partition(":")[2]
+            for node in self.nodes
+            for name in node
+            if name.startswith("accelerator_type:")
+        }
         return "+".join(sorted(kinds)) or UNKNOWN_GPU
 
     def _check_machine(self) -> None:
         """Refuses what no machine here can give to one trial."""
         for arm, portion in self.portions.items():
-            keys = {"CPU": "resources.cpu", "GPU": self.resources.gpu_key(arm), "memory": "resources.memory_gb"}
+            keys = {
+                "CPU": "resources.cpu",
+                "GPU": self.resources.gpu_key(arm),
+                "memory": "resources.memory_gb",
+            }
             units = {"CPU": (1, "CPUs"), "GPU": (1, "GPU"), "memory": (2**30, "GB of memory")}
             for name, wanted in portion.bundle.items():
                 most = max((node.get(name, 0.0) for node in self.nodes), default=0.0)
@@ -82,12 +113,23 @@ class Share:
                     hint = "; give gpu: 0 or auto" if name == "GPU" else ""
                     unit, word = units[name]
                     asked = f"a trial of {arm} asks for {wanted / unit:.3g} {word}"
-                    raise Stopped(f"{keys[name]}: {asked} and the largest machine has {most / unit:.3g}{hint}")
+                    raise Stopped(
+                        f"{keys[name]}: {asked} and the largest machine has {most / unit:.3g}{hint}"
+                    )
 
     def _measure(self, plan: Plan) -> None:
-        kind, automatic = self._gpu_name(), [arm for arm in plan.arms if self.resources.gpu_of(arm.name) == "auto"]
-        failed = measure(self.known, kind, automatic, lambda config: self._probe(plan, config), self.note)
-        most = max(int(node.get("CPU", 0.0) / self.resources.cpu / node["GPU"] + 1e-9) for node in self.nodes if node.get("GPU"))
+        kind, automatic = (
+            self._gpu_name(),
+            [arm for arm in plan.arms if self.resources.gpu_of(arm.name) == "auto"],
+        )
+        failed = measure(
+            self.known, kind, automatic, lambda config: self._probe(plan, config), self.note
+        )
+        most = max(
+            int(node.get("CPU", 0.0) / self.resources.cpu / node["GPU"] + 1e-9)
+            for node in self.nodes
+            if node.get("GPU")
+        )
         given = shares(self.known, kind, automatic, max(1, most), failed)
         for name, (gpu, context, _) in given.items():
             self.portions[name] = replace(self.portions[name], gpu=gpu, context_mb=context)
@@ -95,10 +137,14 @@ class Share:
             names = [name for name, item in given.items() if item[2] == reason]
             self.note(f"{', '.join(names)}: {reason}")
         for arm in plan.arms:
-            self._check_explicit(arm.name, [self.known.footprint(kind, config) for config in worst(arm)])
+            self._check_explicit(
+                arm.name, [self.known.footprint(kind, config) for config in worst(arm)]
+            )
 
     def _probe(self, plan: Plan, config: dict[str, Any]) -> Mapping[str, float]:
-        task = self.ray.remote(num_cpus=self.resources.cpu, num_gpus=1, max_calls=1, max_retries=0)(self.meter)
+        task = self.ray.remote(num_cpus=self.resources.cpu, num_gpus=1, max_calls=1, max_retries=0)(
+            self.meter
+        )
         job = {"config": config, "diagnose": plan.spec.diagnostics, "folders": plan.folders}
         found: Mapping[str, float] = self.ray.get(task.remote(job))
         return found
@@ -108,7 +154,11 @@ class Share:
         if self.resources.gpu_of(arm) == "auto":
             return
         for footprint in footprints:
-            problem = footprint and self.portions[arm].gpu and too_small(self.portions[arm].gpu, footprint)
+            problem = (
+                footprint
+                and self.portions[arm].gpu
+                and too_small(self.portions[arm].gpu, footprint)
+            )
             if problem:
                 raise Stopped(f"{self.resources.gpu_key(arm)}: {problem}")
 
@@ -130,12 +180,16 @@ class Share:
         """The arm's later trials get more than what was not enough; kept in the study's folder."""
         if had.gpu and had.gpu < 1:
             self.known.learn(job.arm, "gpu", larger(had.gpu))
-            self.note(f"{job.arm}: {had.gpu:.3g} of a GPU was too little memory; its trials now get {larger(had.gpu):.3g}")
+            self.note(
+                f"{job.arm}: {had.gpu:.3g} of a GPU was too little memory; its trials now get {larger(had.gpu):.3g}"
+            )
         elif had.memory_gb and not had.gpu:
             most = max(node.get("memory", 0.0) for node in self.nodes) / 2**30
             more = min(2 * had.memory_gb, most)
             self.known.learn(job.arm, "memory_gb", more)
-            self.note(f"{job.arm}: {had.memory_gb:.3g} GB was too little memory; its trials now get {more:.3g}")
+            self.note(
+                f"{job.arm}: {had.memory_gb:.3g} GB was too little memory; its trials now get {more:.3g}"
+            )
 
     # ---- how many
 
@@ -167,7 +221,8 @@ class Share:
         if len(running) >= max(self._fit(portion) for portion in portions):
             return False
         return all(
-            sum(getattr(one, name) for one in running) + min(getattr(portion, name) for portion in portions)
+            sum(getattr(one, name) for one in running)
+            + min(getattr(portion, name) for portion in portions)
             <= sum(node.get(resource, 0.0) for node in self.nodes) + 1e-9
             for name, resource in (("cpu", "CPU"), ("gpu", "GPU"))
         )

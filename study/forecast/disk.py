@@ -25,8 +25,14 @@ Rows = Mapping[tuple[str, str, int], Mapping[str, Any]]
 MB = 2**20
 RESERVE = 32 * MB  # for the report, the database's journal, and what else the machine writes
 A_TRIAL = 20_000  # bytes: config, state, its row in the tables and in the database
-AN_EPOCH = 400  # bytes: its line in the trial's history and in the study's table, its row in the database
-DIAGNOSED = {"off": 0, "scalars": 300, "distributions": 4_000}  # bytes for each layer and epoch of a replicate
+AN_EPOCH = (
+    400  # bytes: its line in the trial's history and in the study's table, its row in the database
+)
+DIAGNOSED = {
+    "off": 0,
+    "scalars": 300,
+    "distributions": 4_000,
+}  # bytes for each layer and epoch of a replicate
 UNKNOWN = 40 * MB  # weights that cannot be counted beforehand: ten million in float32
 COPIES = {"search": 2, "replicate": 3}  # of the weights, in a checkpoint
 
@@ -40,7 +46,9 @@ def weights(plan: Plan) -> Callable[[], dict[str, int]]:
     configs = {arm.name: arm.config({}, 0) for arm in plan.arms}
     if "torch" in sys.modules:
         return lambda: _count(configs)
-    process = ProcessPoolExecutor(1, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    process = ProcessPoolExecutor(
+        1, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
+    )
     counted = process.submit(_count, configs)
     process.shutdown(wait=False)
     return counted.result
@@ -62,12 +70,16 @@ def _bytes(config: TrialConfig) -> int:
             state = build_model(with_shapes(config, shape, classes)).state_dict()
     except Exception:  # a network or dataset of the user's may not bear this; the trial itself will say what is wrong with it
         return UNKNOWN
-    return sum(value.numel() for value in state.values()) * (8 if config.train.precision == "float64" else 4)
+    return sum(value.numel() for value in state.values()) * (
+        8 if config.train.precision == "float64" else 4
+    )
 
 
 def at_work(plan: Plan, sizes: Mapping[str, int], at_once: int) -> int:
     """Bytes that so many trials' checkpoints take while they train and replace them."""
-    largest = max(sizes[arm.name] * COPIES["replicate" if plan.seeds else "search"] for arm in plan.arms)
+    largest = max(
+        sizes[arm.name] * COPIES["replicate" if plan.seeds else "search"] for arm in plan.arms
+    )
     return 2 * at_once * largest
 
 
@@ -79,7 +91,11 @@ def to_keep(plan: Plan, sizes: Mapping[str, int], rows: Rows) -> int:
         config, epochs = arm.config({}, 0), plan.epochs(arm)
         searches = max(0, plan.search_trials(arm) - begun[(arm.name, "search")])
         replicates = max(0, len(plan.seeds) - begun[(arm.name, "replicate")])
-        diagnosed = DIAGNOSED.get(plan.spec.diagnostics, DIAGNOSED["scalars"]) * config.model.layers * epochs
+        diagnosed = (
+            DIAGNOSED.get(plan.spec.diagnostics, DIAGNOSED["scalars"])
+            * config.model.layers
+            * epochs
+        )
         total += (searches + replicates) * (A_TRIAL + AN_EPOCH * epochs)
         total += replicates * (COPIES["replicate"] * sizes[arm.name] + diagnosed)
     return total

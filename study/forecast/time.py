@@ -41,7 +41,11 @@ def paces(plan: Plan, rows: Rows) -> dict[str, Pace] | None:
 
 def epochs_of_search(plan: Plan, arm: Arm, rows: Rows) -> float:
     """How long a further search trial probably runs: the mean over the arm's ended ones, which pruning cuts short; else its full length."""
-    ended = [row["epochs"] or 0 for key, row in rows.items() if key[:2] == (arm.name, "search") and row["state"] not in OPEN]
+    ended = [
+        row["epochs"] or 0
+        for key, row in rows.items()
+        if key[:2] == (arm.name, "search") and row["state"] not in OPEN
+    ]
     return sum(ended) / len(ended) if ended else float(plan.epochs(arm))
 
 
@@ -66,21 +70,34 @@ def running(plan: Plan, rows: Rows) -> list[Work]:
 def replicates(plan: Plan, rows: Rows, without: Collection[str] = ()) -> list[Work]:
     """The replicates that nobody has begun. ``without``: arms that have no configuration to replicate."""
     begun = Counter(arm for arm, kind, _ in rows if kind == "replicate")
-    left = [(arm, len(plan.seeds) - begun[arm.name]) for arm in plan.arms if arm.name not in without]
+    left = [
+        (arm, len(plan.seeds) - begun[arm.name]) for arm in plan.arms if arm.name not in without
+    ]
     return [Work(arm.name, trials, plan.epochs(arm)) for arm, trials in left if trials > 0]
 
 
 def searches(plan: Plan, rows: Rows, ended: Collection[str]) -> list[Work]:
     """The search trials that nobody has begun, of arms whose search has not ended."""
     begun = Counter(arm for arm, kind, _ in rows if kind == "search")
-    left = [(arm, plan.search_trials(arm) - begun[arm.name]) for arm in plan.arms if arm.name not in ended]
-    return [Work(arm.name, trials, epochs_of_search(plan, arm, rows)) for arm, trials in left if trials > 0]
+    left = [
+        (arm, plan.search_trials(arm) - begun[arm.name])
+        for arm in plan.arms
+        if arm.name not in ended
+    ]
+    return [
+        Work(arm.name, trials, epochs_of_search(plan, arm, rows))
+        for arm, trials in left
+        if trials > 0
+    ]
 
 
 def seconds(work: Iterable[Work], pace: Mapping[str, Pace], at_once: int) -> float:
     """How long the work takes with ``at_once`` trials at a time: an equal share for each, but never less than its longest trial."""
     each = [(item.trials, item.epochs * pace[item.arm].seconds * BESIDE) for item in work]
-    return max(sum(trials * time for trials, time in each) / at_once, max((time for _, time in each), default=0.0))
+    return max(
+        sum(trials * time for trials, time in each) / at_once,
+        max((time for _, time in each), default=0.0),
+    )
 
 
 def seconds_left(plan: Plan, rows: Rows, chosen: Mapping[str, Any], at_once: int) -> float | None:

@@ -69,19 +69,28 @@ def _same_data(arms: list[Arm]) -> Iterator[str]:
 
 def _impossible_values(arm: Arm) -> Iterator[str]:
     """Ends and choices of every parameter, alone and (not for ablations, of which there may be many) in pairs."""
-    singles = [(path, value) for path, parameter in arm.space.items() for value in parameter.values()]
+    singles = [
+        (path, value) for path, parameter in arm.space.items() for value in parameter.values()
+    ]
     pairs = itertools.combinations(singles, 2) if arm.role != "ablation" else ()
     for points in [*((single,) for single in singles), *pairs]:
         values = dict(points)
         for path in list(values):
             values.update(_requirements(arm, path, values))
-        if any(values[path] != value for path, value in points) or len({path for path, _ in points}) < len(points):
+        if any(values[path] != value for path, value in points) or len(
+            {path for path, _ in points}
+        ) < len(points):
             continue
         try:
             arm.config(values, 0)
         except ConfigError as error:
             path, value = points[-1]
-            problem = str(error).splitlines()[0].removeprefix(f"arm {arm.name}: ").removeprefix(f"{path}: ")
+            problem = (
+                str(error)
+                .splitlines()[0]
+                .removeprefix(f"arm {arm.name}: ")
+                .removeprefix(f"{path}: ")
+            )
             together = f" (with {points[0][0]}: {points[0][1]})" if len(points) == 2 else ""
             yield f"parameters.{path}: the value {value}{together} is impossible in arm {arm.name}: {problem}"
             if not together:

@@ -56,7 +56,10 @@ class Arm:
     def active(self, values: Mapping[str, Any]) -> Iterator[str]:
         """The searched paths whose conditions ``values`` meet. ``values`` may be filled while this runs."""
         for path, parameter in self.space.items():
-            if all(other in values and values[other] == wanted for other, wanted in parameter.when.items()):
+            if all(
+                other in values and values[other] == wanted
+                for other, wanted in parameter.when.items()
+            ):
                 yield path
 
     def holds(self, values: Mapping[str, Any]) -> bool:
@@ -69,7 +72,10 @@ class Arm:
         """Every point of a finite search space, in the file's order."""
         points: list[dict[str, Any]] = [{}]
         for path, parameter in self.space.items():
-            met = [all(point.get(other) == wanted for other, wanted in parameter.when.items()) for point in points]
+            met = [
+                all(point.get(other) == wanted for other, wanted in parameter.when.items())
+                for point in points
+            ]
             points = [
                 {**point, path: value} if here else point
                 for point, here in zip(points, met, strict=True)
@@ -138,8 +144,13 @@ def make_plan(spec: StudySpec, where: str, bases: Mapping[str, str] | None = Non
     Raises:
         ConfigError: one line per problem.
     """
-    names = dict.fromkeys([spec.base, *(str(given["base"]) for given in spec.baselines.values() if "base" in given)])
-    texts = {name: bases[name] if bases and name in bases else find_base(name, where).read_text("utf-8") for name in names}
+    names = dict.fromkeys(
+        [spec.base, *(str(given["base"]) for given in spec.baselines.values() if "base" in given)]
+    )
+    texts = {
+        name: bases[name] if bases and name in bases else find_base(name, where).read_text("utf-8")
+        for name in names
+    }
     trees = {name: parse_yaml(text, name) for name, text in texts.items()}
     for name, tree in trees.items():
         make_config(tree, name)
@@ -162,7 +173,9 @@ def find_base(name: str, where: str) -> Path:
         if (root / name).is_file():
             read_yaml(root / name)  # not a config at all: say so with its path
             return root / name
-    raise ConfigError(f"{where}: base: {name}: no such file in {Path().absolute()}, beside the study file, or in {package}")
+    raise ConfigError(
+        f"{where}: base: {name}: no such file in {Path().absolute()}, beside the study file, or in {package}"
+    )
 
 
 # ---- arms ---------------------------------------------------------------------------------------------------------------
@@ -171,8 +184,17 @@ def find_base(name: str, where: str) -> Path:
 def _arms(spec: StudySpec) -> Iterator[Arm]:
     yield Arm(spec.ablation.reference, "reference", spec.base, {}, {})
     for away in _subsets(spec):
-        overrides = {path: value for factor in away for path, value in spec.ablation.factors[factor].items()}
-        yield Arm(_ablation_name(away, tuple(spec.ablation.factors)), "ablation", spec.base, overrides, {}, away)
+        overrides = {
+            path: value for factor in away for path, value in spec.ablation.factors[factor].items()
+        }
+        yield Arm(
+            _ablation_name(away, tuple(spec.ablation.factors)),
+            "ablation",
+            spec.base,
+            overrides,
+            {},
+            away,
+        )
     for name, given in spec.baselines.items():
         overrides = {path: value for path, value in given.items() if path != "base"}
         yield Arm(name, "baseline", str(given.get("base", spec.base)), overrides, {})
@@ -183,7 +205,11 @@ def _subsets(spec: StudySpec) -> list[tuple[str, ...]]:
     factors = tuple(spec.ablation.factors)
     found: dict[tuple[str, ...], None] = {}
     for design in spec.ablation.design:
-        sizes = {"leave_one_out": [1], "add_one_in": [len(factors), len(factors) - 1], "factorial": range(len(factors) + 1)}
+        sizes = {
+            "leave_one_out": [1],
+            "add_one_in": [len(factors), len(factors) - 1],
+            "factorial": range(len(factors) + 1),
+        }
         for size in sizes[design]:
             found.update(dict.fromkeys(itertools.combinations(factors, max(size, 0))))
     found.pop((), None)
@@ -212,10 +238,14 @@ def _complete(arm: Arm, base: dict[str, Any], spec: StudySpec, where: str) -> Ar
     config = resolved(make_config(tree, f"{where}: {_key(arm)}"))
     for path in arm.overrides:
         if not _has(config, path):
-            raise ConfigError(f"{where}: {_key(arm)}.{path}: has no effect: this arm's network ({_norm(config)}) has no such part")
+            raise ConfigError(
+                f"{where}: {_key(arm)}.{path}: has no effect: this arm's network ({_norm(config)}) has no such part"
+            )
     space, left_out = _space(spec.parameters, arm.overrides, config)
     tuned = spec.tuned and bool(space) and (spec.tune == "each" or arm.role == "reference")
-    return Arm(arm.name, arm.role, arm.base, arm.overrides, tree, arm.factors, space, left_out, tuned)
+    return Arm(
+        arm.name, arm.role, arm.base, arm.overrides, tree, arm.factors, space, left_out, tuned
+    )
 
 
 def _key(arm: Arm) -> str:
@@ -226,7 +256,11 @@ def _key(arm: Arm) -> str:
 
 def _norm(config: Mapping[str, Any]) -> str:
     model = config["model"]
-    return f"model.factory: {model['factory']}" if "factory" in model else f"model.norm: {model['norm']}"
+    return (
+        f"model.factory: {model['factory']}"
+        if "factory" in model
+        else f"model.norm: {model['norm']}"
+    )
 
 
 def _has(tree: Any, path: str) -> bool:
@@ -256,10 +290,16 @@ def _space(
     left_out: dict[str, str] = {}
     waiting = dict(parameters)
     while waiting:
-        path = next(path for path in waiting if not any(other in waiting for other in waiting[path].when))
+        path = next(
+            path for path in waiting if not any(other in waiting for other in waiting[path].when)
+        )
         parameter = waiting.pop(path)
         fixed = {other: wanted for other, wanted in parameter.when.items() if other not in space}
-        unmet = [o for o, wanted in fixed.items() if o in left_out and not (_has(config, o) and _value(config, o) == wanted)]
+        unmet = [
+            o
+            for o, wanted in fixed.items()
+            if o in left_out and not (_has(config, o) and _value(config, o) == wanted)
+        ]
         if path in overrides:
             left_out[path] = f"the arm fixes it at {overrides[path]}"
         elif not _has(config, path):
@@ -267,7 +307,9 @@ def _space(
         elif unmet:
             left_out[path] = f"only searched when {unmet[0]} is {parameter.when[unmet[0]]}"
         else:
-            conditions = {other: wanted for other, wanted in parameter.when.items() if other in space}
+            conditions = {
+                other: wanted for other, wanted in parameter.when.items() if other in space
+            }
             space[path] = parameter.model_copy(update={"when": conditions})
     return space, left_out
 
@@ -281,7 +323,9 @@ def fingerprint(plan: Plan, arm: Arm) -> str:
     kinds = {path: [p.type, p.log, p.choices, p.when] for path, p in arm.space.items()}
     fixed = resolved(arm.config({}, search.seed if search else 0))
     second = [plan.spec.second_objective.model_dump()] if plan.spec.second_objective else []
-    text = json.dumps([NUMERICS_VERSION, fixed, plan.spec.metric.name, kinds, *second], sort_keys=True)
+    text = json.dumps(
+        [NUMERICS_VERSION, fixed, plan.spec.metric.name, kinds, *second], sort_keys=True
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
@@ -304,7 +348,10 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         "correction": spec.report.correction,
         "seeds": spec.replicate.seeds,
         "first_seed": spec.replicate.first_seed,
-        "parameters": {path: parameter.model_dump(exclude_defaults=True) for path, parameter in spec.parameters.items()},
+        "parameters": {
+            path: parameter.model_dump(exclude_defaults=True)
+            for path, parameter in spec.parameters.items()
+        },
         "search": spec.search.model_dump() if spec.search and spec.tuned else None,
         "tune": spec.tune,
         "arms": [_arm_record(plan, arm) for arm in plan.arms],
@@ -333,11 +380,19 @@ def _arm_record(plan: Plan, arm: Arm) -> dict[str, Any]:
 
 def incomparable(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
     """What changed between two plans of one folder so that their trials must not be mixed; None if nothing did."""
-    for key, what in (("metric", "the metric"), ("data", "the data or their split"), ("numerics", "the version of the numerics")):
+    for key, what in (
+        ("metric", "the metric"),
+        ("data", "the data or their split"),
+        ("numerics", "the version of the numerics"),
+    ):
         if key in old and old[key] != new[key]:
             return f"{what} was {_plain(old[key])} and is now {_plain(new[key])}"
     return None
 
 
 def _plain(value: Any) -> str:
-    return ", ".join(f"{key}: {item}" for key, item in value.items()) if isinstance(value, Mapping) else str(value)
+    return (
+        ", ".join(f"{key}: {item}" for key, item in value.items())
+        if isinstance(value, Mapping)
+        else str(value)
+    )

@@ -20,7 +20,15 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from eisnn.config.trial import trial_id
 from eisnn.config.yaml_file import ConfigError
 from study.plan.plan import Arm, Plan, search_name
-from study.search.optuna_parts import Deferred, choice, distribution, make_pruner, make_sampler, seed_for, unchoice
+from study.search.optuna_parts import (
+    Deferred,
+    choice,
+    distribution,
+    make_pruner,
+    make_sampler,
+    seed_for,
+    unchoice,
+)
 from study.spec.models import METRICS
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -53,7 +61,10 @@ class ArmSearch:
             self.optuna = optuna.create_study(
                 storage=storage,
                 study_name=search_name(plan, arm),
-                directions=["maximize" if mode == "max" else "minimize" for mode in plan.spec.objectives.values()],
+                directions=[
+                    "maximize" if mode == "max" else "minimize"
+                    for mode in plan.spec.objectives.values()
+                ],
                 pruner=self.pruner or optuna.pruners.NopPruner(),
                 load_if_exists=True,
             )
@@ -66,7 +77,10 @@ class ArmSearch:
     def _points(self) -> list[dict[str, Any]]:
         if self.search.sampler == "grid":
             return self.arm.grid()
-        return [{path: value for path, value in point.items() if path in self.arm.space} for point in self.search.points]
+        return [
+            {path: value for path, value in point.items() if path in self.arm.space}
+            for point in self.search.points
+        ]
 
     # -- what is there
 
@@ -98,7 +112,9 @@ class ArmSearch:
         self.handles[frozen.number] = frozen._trial_id
         values = self._external(frozen.params)
         attributes = frozen.user_attrs
-        return Proposal(frozen.number, values, attributes.get("id"), True, attributes.get("stopped_at"))
+        return Proposal(
+            frozen.number, values, attributes.get("id"), True, attributes.get("stopped_at")
+        )
 
     def _reopen(self, frozen: FrozenTrial) -> Trial:
         """The live handle of a RUNNING trial. Optuna has no public way; covered by tests, and Optuna is pinned."""
@@ -108,9 +124,18 @@ class ArmSearch:
 
     def _external(self, values: Mapping[str, Any]) -> dict[str, Any]:
         known = self.arm.space
-        return {path: unchoice(known[path], value) if path in known else value for path, value in values.items()}
+        return {
+            path: unchoice(known[path], value) if path in known else value
+            for path, value in values.items()
+        }
 
-    def adopt(self, parameters: dict[str, Any], identity: str, state: Mapping[str, Any], values: Mapping[int, float]) -> None:
+    def adopt(
+        self,
+        parameters: dict[str, Any],
+        identity: str,
+        state: Mapping[str, Any],
+        values: Mapping[int, float],
+    ) -> None:
         """Enters a finished trial that is known from its folder alone (a lost database, or a search that changed its kind)."""
         outcome, measured = self._truth(state["state"], state["metrics"])
         attributes = {"id": identity, "state": state["state"], "reason": state.get("reason") or ""}
@@ -165,7 +190,9 @@ class ArmSearch:
         _ = trial.relative_params  # drawn together, by the trial's own sampler
         for path in self.arm.active(values):
             self.optuna.sampler = self._sampler(number, path)
-            values[path] = unchoice(self.arm.space[path], trial._suggest(path, distribution(self.arm.space[path])))
+            values[path] = unchoice(
+                self.arm.space[path], trial._suggest(path, distribution(self.arm.space[path]))
+            )
         identity = self.identity(values)
         self.handles[number] = trial._trial_id
         if identity is not None and trial.user_attrs.get("id") != identity:
@@ -211,9 +238,13 @@ class ArmSearch:
     def values(self, metrics: Mapping[str, float]) -> list[float] | None:
         """What a trial measured of each objective; None if one is missing."""
         measured = [metrics.get(name) for name in self.plan.spec.objectives]
-        return None if None in measured else [float(value) for value in measured if value is not None]
+        return (
+            None if None in measured else [float(value) for value in measured if value is not None]
+        )
 
-    def tell(self, number: int, state: str, metrics: Mapping[str, float], reason: str | None) -> None:
+    def tell(
+        self, number: int, state: str, metrics: Mapping[str, float], reason: str | None
+    ) -> None:
         """Records a trial's end truthfully: COMPLETE, PRUNED, or FAIL with the state and reason as attributes."""
         handle = self.handles[number]
         if self.storage.get_trial(handle).state.is_finished():
@@ -225,7 +256,9 @@ class ArmSearch:
         with warnings.catch_warnings(action="ignore"):
             self.optuna.tell(number, values, outcome)
 
-    def _truth(self, state: str, metrics: Mapping[str, float]) -> tuple[TrialState, list[float] | None]:
+    def _truth(
+        self, state: str, metrics: Mapping[str, float]
+    ) -> tuple[TrialState, list[float] | None]:
         """What Optuna is told of an end, and the values that go with COMPLETE."""
         outcome, values = TOLD.get(state, TrialState.FAIL), self.values(metrics)
         if state == "diverged" and self.search.diverged == "worst":
@@ -238,5 +271,8 @@ class ArmSearch:
         """An accuracy of 0, or the largest loss told so far."""
         if METRICS[self.plan.spec.metric.name] == "max":
             return [0.0]
-        told = [trial.value for trial in self.optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
+        told = [
+            trial.value
+            for trial in self.optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        ]
         return [max(value for value in told if value is not None)] if told else None

@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.trial import TrialState
 
 from study import store
@@ -29,7 +34,9 @@ def open_storage(folder: Path) -> tuple[optuna.storages.RDBStorage, Path | None]
         for suffix in ("-journal", "-wal", "-shm"):
             if (extra := path.with_name(path.name + suffix)).exists():
                 os.replace(extra, aside.with_name(aside.name + suffix))
-    if not path.exists():  # made elsewhere and renamed: a kill while the tables are made leaves no half database
+    if (
+        not path.exists()
+    ):  # made elsewhere and renamed: a kill while the tables are made leaves no half database
         temporary = folder / ".optuna.db.tmp"
         temporary.unlink(missing_ok=True)
         _storage(temporary).engine.dispose()
@@ -38,7 +45,9 @@ def open_storage(folder: Path) -> tuple[optuna.storages.RDBStorage, Path | None]
 
 
 def _storage(path: Path) -> optuna.storages.RDBStorage:
-    return optuna.storages.RDBStorage(f"sqlite:///{path.absolute()}", engine_kwargs={"connect_args": {"timeout": 60}})
+    return optuna.storages.RDBStorage(
+        f"sqlite:///{path.absolute()}", engine_kwargs={"connect_args": {"timeout": 60}}
+    )
 
 
 def _readable(path: Path) -> bool:
@@ -46,7 +55,9 @@ def _readable(path: Path) -> bool:
         connection = sqlite3.connect(path, timeout=60)
         try:
             whole = connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
-            return whole and connection.execute("SELECT count(*) FROM version_info").fetchone()[0] > 0
+            return (
+                whole and connection.execute("SELECT count(*) FROM version_info").fetchone()[0] > 0
+            )
         finally:
             connection.close()
     except sqlite3.DatabaseError:
@@ -57,8 +68,12 @@ def close_phantoms(storage: optuna.storages.RDBStorage, current: set[str]) -> No
     """Trials left RUNNING by searches that the study file no longer asks for are told as FAIL."""
     for summary in storage.get_all_studies():
         if summary.study_name not in current:
-            for trial in storage.get_all_trials(summary._study_id, deepcopy=False, states=(TrialState.RUNNING,)):
-                storage.set_trial_user_attr(trial._trial_id, "reason", "retired: the study file no longer asks for it")
+            for trial in storage.get_all_trials(
+                summary._study_id, deepcopy=False, states=(TrialState.RUNNING,)
+            ):
+                storage.set_trial_user_attr(
+                    trial._trial_id, "reason", "retired: the study file no longer asks for it"
+                )
                 storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
 
@@ -71,7 +86,9 @@ def distribution(parameter: Parameter) -> BaseDistribution:
     assert parameter.low is not None
     assert parameter.high is not None
     if parameter.type == "int":
-        return IntDistribution(int(parameter.low), int(parameter.high), parameter.log, int(parameter.step or 1))
+        return IntDistribution(
+            int(parameter.low), int(parameter.high), parameter.log, int(parameter.step or 1)
+        )
     return FloatDistribution(parameter.low, parameter.high, parameter.log, parameter.step)
 
 
@@ -81,7 +98,11 @@ def choice(value: Any) -> Any:
 
 
 def unchoice(parameter: Parameter, value: Any) -> Any:
-    return next(given for given in parameter.choices if choice(given) == value) if parameter.choices is not None else value
+    return (
+        next(given for given in parameter.choices if choice(given) == value)
+        if parameter.choices is not None
+        else value
+    )
 
 
 def seed_for(*parts: Any) -> int:
@@ -93,20 +114,28 @@ def make_sampler(search: Search, seed: int) -> optuna.samplers.BaseSampler:
     if search.sampler == "tpe":
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=search.startup)
     if search.sampler == "gp":
-        return optuna.samplers.GPSampler(seed=seed, n_startup_trials=search.startup, warn_independent_sampling=False)
+        return optuna.samplers.GPSampler(
+            seed=seed, n_startup_trials=search.startup, warn_independent_sampling=False
+        )
     return optuna.samplers.RandomSampler(seed=seed)
 
 
 def make_pruner(search: Search, epochs: int) -> optuna.pruners.BasePruner | None:
     pruner = search.pruner
     if pruner.type == "asha":
-        return optuna.pruners.SuccessiveHalvingPruner(min_resource=pruner.grace_epochs, reduction_factor=pruner.reduction_factor)
+        return optuna.pruners.SuccessiveHalvingPruner(
+            min_resource=pruner.grace_epochs, reduction_factor=pruner.reduction_factor
+        )
     if pruner.type == "hyperband":
         return optuna.pruners.HyperbandPruner(
-            min_resource=pruner.grace_epochs, max_resource=epochs, reduction_factor=pruner.reduction_factor
+            min_resource=pruner.grace_epochs,
+            max_resource=epochs,
+            reduction_factor=pruner.reduction_factor,
         )
     if pruner.type == "median":
-        return optuna.pruners.MedianPruner(n_startup_trials=pruner.startup_trials, n_warmup_steps=pruner.grace_epochs - 1)
+        return optuna.pruners.MedianPruner(
+            n_startup_trials=pruner.startup_trials, n_warmup_steps=pruner.grace_epochs - 1
+        )
     return None
 
 

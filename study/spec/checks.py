@@ -46,7 +46,11 @@ def path_problem(dotted: str) -> str | None:
     """Why ``dotted`` is not the path of a value in a training config; None if it is."""
     parts = dotted.split(".")
     for depth, part in enumerate(parts):
-        if parts[:depth] == ["model", "options"] and depth == len(parts) - 1 and part.isidentifier():
+        if (
+            parts[:depth] == ["model", "options"]
+            and depth == len(parts) - 1
+            and part.isidentifier()
+        ):
             return None  # of the user's network or layer, which alone knows them
         known = known_fields(TrialConfig, tuple(parts[:depth]))
         if not known:
@@ -64,9 +68,20 @@ def path_problem(dotted: str) -> str | None:
 
 
 def _paths(spec: StudySpec) -> Iterator[str]:
-    keyed = [("parameters", path) for path in spec.parameters] + [("overrides", path) for path in spec.overrides]
-    keyed += [(f"ablation.factors.{name}", path) for name, paths in spec.ablation.factors.items() for path in paths]
-    keyed += [(f"baselines.{name}", path) for name, paths in spec.baselines.items() for path in paths if path != "base"]
+    keyed = [("parameters", path) for path in spec.parameters] + [
+        ("overrides", path) for path in spec.overrides
+    ]
+    keyed += [
+        (f"ablation.factors.{name}", path)
+        for name, paths in spec.ablation.factors.items()
+        for path in paths
+    ]
+    keyed += [
+        (f"baselines.{name}", path)
+        for name, paths in spec.baselines.items()
+        for path in paths
+        if path != "base"
+    ]
     for key, path in keyed:
         problem = path_problem(path)
         if problem:
@@ -156,6 +171,8 @@ def _sizes(spec: StudySpec) -> Iterator[str]:
                 f"at most {MAX_ARMS} are run; name fewer factors, or leave_one_out"
             )
             return
-    trials = arms * (spec.replicate.seeds + (spec.search.trials if spec.search and spec.tuned else 0))
+    trials = arms * (
+        spec.replicate.seeds + (spec.search.trials if spec.search and spec.tuned else 0)
+    )
     if arms > MAX_ARMS or trials > MAX_TRIALS:
         yield f"the study is {arms:,} arms and {trials:,} trials; at most {MAX_ARMS} and {MAX_TRIALS:,} are run"

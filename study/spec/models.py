@@ -27,7 +27,9 @@ def _word(value: Any) -> Any:
 
 
 def _to_tuple(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+    return (
+        (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+    )
 
 
 def _one_or_list(words: tuple[str, ...]) -> dict[str, Any]:
@@ -37,15 +39,23 @@ def _one_or_list(words: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _pair(value: Any) -> Any:
-    if not (isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(name, str) for name in value)):
-        raise ValueError(f"must be the names of two arms, such as [full, bn], given {str(value)[:80]}")
+    if not (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and all(isinstance(name, str) for name in value)
+    ):
+        raise ValueError(
+            f"must be the names of two arms, such as [full, bn], given {str(value)[:80]}"
+        )
     return tuple(value)
 
 
 def _share(value: Any) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if value != "auto" and not (number and value >= 0):
-        raise ValueError(f"must be auto, 0, a fraction of one GPU, or a whole number of GPUs, given {value!r}")
+        raise ValueError(
+            f"must be auto, 0, a fraction of one GPU, or a whole number of GPUs, given {value!r}"
+        )
     if number and value > 1 and value % 1:
         raise ValueError(f"must be at most 1 or a whole number of GPUs, given {value:g}")
     return value
@@ -53,9 +63,13 @@ def _share(value: Any) -> Any:
 
 Pair = Annotated[tuple[str, str], BeforeValidator(_pair)]
 Logger = Literal["tensorboard", "mlflow", "wandb"]
-Loggers = Annotated[tuple[Logger, ...], BeforeValidator(_to_tuple), WithJsonSchema(_one_or_list(get_args(Logger)))]
+Loggers = Annotated[
+    tuple[Logger, ...], BeforeValidator(_to_tuple), WithJsonSchema(_one_or_list(get_args(Logger)))
+]
 Design = Literal["leave_one_out", "add_one_in", "factorial"]
-Designs = Annotated[tuple[Design, ...], BeforeValidator(_to_tuple), WithJsonSchema(_one_or_list(get_args(Design)))]
+Designs = Annotated[
+    tuple[Design, ...], BeforeValidator(_to_tuple), WithJsonSchema(_one_or_list(get_args(Design)))
+]
 
 
 SHARE_SCHEMA = {"anyOf": [{"enum": ["auto"]}, {"type": "number", "minimum": 0}]}
@@ -72,7 +86,9 @@ class Metric(Section):
     @model_validator(mode="after")
     def _direction(self) -> Metric:
         if METRICS[self.name] != self.mode:
-            raise ValueError(f"mode must be {METRICS[self.name]} for {self.name}, given {self.mode}")
+            raise ValueError(
+                f"mode must be {METRICS[self.name]} for {self.name}, given {self.mode}"
+            )
         return self
 
 
@@ -80,7 +96,15 @@ class SecondObjective(Section):
     """What searches minimise (or maximise) besides ``metric``: their trials then spread along the Pareto front of the two, which the report
     draws. An arm's configuration is still the one with the best ``metric``."""
 
-    name: Literal["energy_nj", "macs", "acs", "parameters", "firing_rate", "seconds_per_epoch", "peak_memory_mb"] = "energy_nj"
+    name: Literal[
+        "energy_nj",
+        "macs",
+        "acs",
+        "parameters",
+        "firing_rate",
+        "seconds_per_epoch",
+        "peak_memory_mb",
+    ] = "energy_nj"
     """Costs are of the trial's last epoch; energy is estimated."""
     mode: Literal["min", "max"] = "min"
     """Which way is better."""
@@ -227,7 +251,10 @@ class StudySpec(Section):
     max_failed: Fraction = 0.5
     """The fraction of trials that may fail before the study stops."""
     report: ReportSpec = ReportSpec()
-    diagnostics: Annotated[word_or_reference("off", "scalars", "distributions"), BeforeValidator(_word)] = "off"  # type: ignore[valid-type]
+    diagnostics: Annotated[
+        word_or_reference("off", "scalars", "distributions"),  # type: ignore[valid-type]
+        BeforeValidator(_word),
+    ] = "off"
     """What replicates record of their insides: nothing, numbers per layer and epoch, also histograms; or numbers and what a function of
     yours measures, as my_module:function."""
     loggers: Loggers = ()
@@ -290,7 +317,9 @@ def set_key(tree: dict[str, Any], dotted: str, value: Any) -> None:
     match = re.match(r"(overrides|baselines\.[^.]+|ablation\.factors\.[^.]+)\.(.+)", dotted)
     parents = match[1].split(".") if match else []
     rest = match[2] if match else dotted
-    if not match and (match := re.match(r"(parameters)\.(.+)\.(type|low|high|log|step|choices|when)$", dotted)):
+    if not match and (
+        match := re.match(r"(parameters)\.(.+)\.(type|low|high|log|step|choices|when)$", dotted)
+    ):
         parents, rest = [match[1], match[2]], match[3]
     elif not match:
         *parents, rest = dotted.split(".")

@@ -30,7 +30,9 @@ def check(plan: Plan, where: str) -> None:
     if second is not None and second.name in ("macs", "acs", "energy_nj"):
         for arm in plan.arms:
             if any(config.model.own_layers for config in _configs(arm)):
-                lines[f"{where}: second_objective.name: {second.name} is not counted where layers are yours, as in arm {arm.name}"] = None
+                lines[
+                    f"{where}: second_objective.name: {second.name} is not counted where layers are yours, as in arm {arm.name}"
+                ] = None
     if is_reference(plan.spec.diagnostics):
         try:
             find(plan.spec.diagnostics, "diagnostics")
@@ -42,7 +44,11 @@ def check(plan: Plan, where: str) -> None:
 
 def _configs(arm: Arm) -> Iterator[TrialConfig]:
     """The arm's config, and one for each choice of a parameter that names code or is an option of it."""
-    names = [path for path in arm.space if path in ("model.factory", "model.norm") or path.startswith("model.options.")]
+    names = [
+        path
+        for path in arm.space
+        if path in ("model.factory", "model.norm") or path.startswith("model.options.")
+    ]
     some = {path: arm.space[path].values()[0] for path in names}
     yield arm.config(some, 0)
     for path in names:
@@ -51,7 +57,9 @@ def _configs(arm: Arm) -> Iterator[TrialConfig]:
 
 
 def _problem(config: TrialConfig, where: str) -> Iterator[str]:
-    from eisnn.networks.own import check as tried  # loads torch, which a study without such code does not pay for here
+    from eisnn.networks.own import (
+        check as tried,
+    )  # loads torch, which a study without such code does not pay for here
 
     try:
         tried(config)
@@ -63,4 +71,8 @@ def notes(plan: Plan) -> list[str]:
     """A line for each piece of code that is going to run."""
     also = {"diagnostics": plan.spec.diagnostics} if is_reference(plan.spec.diagnostics) else {}
     trees = [resolved(config) for arm in plan.arms for config in _configs(arm) if config.code]
-    return list(dict.fromkeys(note for tree in trees or [{"model": {}, "data": {}}] for note in notes_of(tree, also)))
+    return list(
+        dict.fromkeys(
+            note for tree in trees or [{"model": {}, "data": {}}] for note in notes_of(tree, also)
+        )
+    )

@@ -37,10 +37,16 @@ class Parameter(Section):
 
     def _categorical(self) -> None:
         if not self.choices:
-            raise ValueError(f"a categorical parameter needs choices: [..., ...], given {self.choices}")
-        given = [name for name in ("low", "high", "step") if getattr(self, name) is not None] + ["log"] * self.log
+            raise ValueError(
+                f"a categorical parameter needs choices: [..., ...], given {self.choices}"
+            )
+        given = [name for name in ("low", "high", "step") if getattr(self, name) is not None] + [
+            "log"
+        ] * self.log
         if given:
-            raise ValueError(f"a categorical parameter has choices only, given {', '.join(given)} too")
+            raise ValueError(
+                f"a categorical parameter has choices only, given {', '.join(given)} too"
+            )
         if any(choice in self.choices[:index] for index, choice in enumerate(self.choices)):
             raise ValueError(f"choices must differ from each other, given {self.choices}")
 
@@ -48,18 +54,26 @@ class Parameter(Section):
         if self.choices is not None:
             raise ValueError(f"choices are for type: categorical, given type: {self.type}")
         if self.low is None or self.high is None:
-            raise ValueError(f"a parameter of type {self.type} needs low and high, given low: {self.low}, high: {self.high}")
+            raise ValueError(
+                f"a parameter of type {self.type} needs low and high, given low: {self.low}, high: {self.high}"
+            )
         if not self.low < self.high:
-            raise ValueError(f"low must be below high, given low: {self.low:g}, high: {self.high:g}")
+            raise ValueError(
+                f"low must be below high, given low: {self.low:g}, high: {self.high:g}"
+            )
         if self.log and self.low <= 0:
             raise ValueError(f"log: true needs low above 0, given low: {self.low:g}")
         if self.log and self.step is not None:
             raise ValueError(f"log: true and step exclude each other, given step: {self.step:g}")
         if self.step is not None and self.step > self.high - self.low:
-            raise ValueError(f"step must be at most high - low = {self.high - self.low:g}, given step: {self.step:g}")
+            raise ValueError(
+                f"step must be at most high - low = {self.high - self.low:g}, given step: {self.step:g}"
+            )
         whole = [name for name in ("low", "high", "step") if (getattr(self, name) or 0) % 1]
         if self.type == "int" and whole:
-            raise ValueError(f"{whole[0]} must be a whole number for type: int, given {getattr(self, whole[0]):g}")
+            raise ValueError(
+                f"{whole[0]} must be a whole number for type: int, given {getattr(self, whole[0]):g}"
+            )
 
     def values(self) -> list[Value]:
         """Every choice, or the two ends of the range."""

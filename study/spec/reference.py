@@ -43,10 +43,18 @@ def pages() -> dict[Path, str]:
     """Path below docs/ -> content."""
     study, config = schema(StudySpec), schema(TrialConfig)
     return {
-        Path("study_file.md"): "\n".join([STUDY_HEAD + EDITOR.format(path="../docs/schema/study.schema.json"), *tables(StudySpec, study)])
+        Path("study_file.md"): "\n".join(
+            [
+                STUDY_HEAD + EDITOR.format(path="../docs/schema/study.schema.json"),
+                *tables(StudySpec, study),
+            ]
+        )
         + "\n",
         Path("config.md"): "\n".join(
-            [CONFIG_HEAD + EDITOR.format(path="../../docs/schema/config.schema.json"), *tables(TrialConfig, config)]
+            [
+                CONFIG_HEAD + EDITOR.format(path="../../docs/schema/config.schema.json"),
+                *tables(TrialConfig, config),
+            ]
         ),
         Path("schema/study.schema.json"): json.dumps(study, indent=1) + "\n",
         Path("schema/config.schema.json"): json.dumps(config, indent=1) + "\n",
@@ -60,7 +68,11 @@ def schema(model: type[BaseModel]) -> dict[str, Any]:
 
 def tables(model: type[BaseModel], whole: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """Markdown: one table for the model's own options, then one for each section in it."""
-    sections = {name: inner for name, field in model.model_fields.items() if (inner := model_in(field.annotation)) is not None}
+    sections = {
+        name: inner
+        for name, field in model.model_fields.items()
+        if (inner := model_in(field.annotation)) is not None
+    }
     definition = whole["$defs"][model.__name__] if prefix else whole
     yield f"\n## {prefix.rstrip('.') or 'Top level'}\n\n{_text(model.__doc__)}\n"
     yield "| key | value | default | meaning |\n|---|---|---|---|"
@@ -70,7 +82,11 @@ def tables(model: type[BaseModel], whole: Mapping[str, Any], prefix: str = "") -
             meaning = _text(field.description or sections[name].__doc__)
             yield f"| `{name}` | [{prefix}{link}](#{re.sub('[^a-z0-9_-]', '', (prefix + link).lower())}) | | {meaning} |"
         else:
-            default = "required" if field.is_required() else _word(field.get_default(call_default_factory=True))
+            default = (
+                "required"
+                if field.is_required()
+                else _word(field.get_default(call_default_factory=True))
+            )
             yield f"| `{name}` | {kind(definition['properties'][name])} | {default} | {_text(field.description)} |"
     for name, inner in sections.items():
         yield from tables(inner, whole, f"{prefix}{_below(name, definition['properties'][name])}.")
@@ -85,7 +101,11 @@ def kind(schema: Mapping[str, Any], several: bool = False) -> str:
     if "anyOf" in schema and isinstance(schema["anyOf"][0].get("type"), list):
         return "plain values" if several else "a plain value, or a list of them"
     if "anyOf" in schema:
-        return ", or ".join(dict.fromkeys(kind(option) for option in schema["anyOf"] if option.get("type") != "null"))
+        return ", or ".join(
+            dict.fromkeys(
+                kind(option) for option in schema["anyOf"] if option.get("type") != "null"
+            )
+        )
     if "enum" in schema or "const" in schema:
         words = [_word(word) for word in schema.get("enum", [schema.get("const")])]
         return "true or false" if words[:2] == ["true", "false"] else " \\| ".join(words)
@@ -93,13 +113,24 @@ def kind(schema: Mapping[str, Any], several: bool = False) -> str:
         return "`module:attribute`"
     if schema.get("type") == "array":
         inner = schema["prefixItems"][0] if "prefixItems" in schema else schema.get("items", {})
-        return f"a list of {kind(inner, True)}" + (f" ({len(schema['prefixItems'])})" if "prefixItems" in schema else "")
+        return f"a list of {kind(inner, True)}" + (
+            f" ({len(schema['prefixItems'])})" if "prefixItems" in schema else ""
+        )
     if schema.get("type") == "object":
         return f"{'mappings' if several else 'a mapping'} to {kind(schema['additionalProperties'], True)}"
-    names = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
+    names = {
+        "integer": "whole number",
+        "number": "number",
+        "string": "text",
+        "boolean": "true or false",
+    }
     limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    bounds = [f"{sign} {_number(schema[limit])}" for limit, sign in limits.items() if limit in schema]
-    return " ".join([names.get(str(schema.get("type")), "a plain value"), ", ".join(bounds)]).strip()
+    bounds = [
+        f"{sign} {_number(schema[limit])}" for limit, sign in limits.items() if limit in schema
+    ]
+    return " ".join(
+        [names.get(str(schema.get("type")), "a plain value"), ", ".join(bounds)]
+    ).strip()
 
 
 def _word(value: Any) -> str:

@@ -26,7 +26,16 @@ from filelock import FileLock, Timeout
 if TYPE_CHECKING:
     import pandas as pd
 
-STATES = ("planned", "running", "completed", "pruned", "diverged", "out_of_memory", "failed", "interrupted")
+STATES = (
+    "planned",
+    "running",
+    "completed",
+    "pruned",
+    "diverged",
+    "out_of_memory",
+    "failed",
+    "interrupted",
+)
 FINAL_STATES = ("completed", "pruned", "diverged", "out_of_memory", "failed")
 
 KINDS: dict[str, dict[str, Any]] = {  # what cannot be missing in a file of ours
@@ -39,7 +48,15 @@ KINDS: dict[str, dict[str, Any]] = {  # what cannot be missing in a file of ours
     "state.json": {"state": str, "epochs": int, "metrics": dict, "roles": list, "retries": int},
 }
 
-EPOCH_METRICS = ("train/loss", "train/accuracy", "val/loss", "val/accuracy", "learning_rate", "firing_rate", "seconds")
+EPOCH_METRICS = (
+    "train/loss",
+    "train/accuracy",
+    "val/loss",
+    "val/accuracy",
+    "learning_rate",
+    "firing_rate",
+    "seconds",
+)
 HISTORY_COLUMNS = ("epoch", *EPOCH_METRICS)
 EPOCH_COLUMNS = ("id", *HISTORY_COLUMNS)
 TRIAL_METRICS = (
@@ -88,7 +105,12 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     kinds = KINDS.get(path.name, {})
-    return value if isinstance(value, dict) and all(isinstance(value.get(key), kind) for key, kind in kinds.items()) else None
+    return (
+        value
+        if isinstance(value, dict)
+        and all(isinstance(value.get(key), kind) for key, kind in kinds.items())
+        else None
+    )
 
 
 def set_aside(path: Path) -> Path:
@@ -137,7 +159,10 @@ def lock_study(folder: Path) -> FileLock:
             f"Wait for it or stop it; reports may be made meanwhile: python -m reports {folder}"
         ) from None
     user = os.environ.get("USER") or os.environ.get("LOGNAME") or str(os.getuid())
-    write_json(folder / "owner.json", {"user": user, "host": socket.gethostname(), "pid": os.getpid(), "since": now()})
+    write_json(
+        folder / "owner.json",
+        {"user": user, "host": socket.gethostname(), "pid": os.getpid(), "since": now()},
+    )
     return lock
 
 
@@ -171,7 +196,9 @@ def lock_trial(folder: Path, patience: float) -> FileLock:
     try:
         lock.acquire(timeout=patience, poll_interval=0.1)
     except Timeout:
-        raise StoreError(f"{folder}: another process still trains this trial after {patience:.0f} s of waiting") from None
+        raise StoreError(
+            f"{folder}: another process still trains this trial after {patience:.0f} s of waiting"
+        ) from None
     return lock
 
 
@@ -188,7 +215,11 @@ def is_full(error: BaseException | None) -> bool:
     """Whether an error, or what caused it, says that a disk or a quota is full: in Python's words, SQLite's, or torch's."""
     while error is not None:
         text = str(error).lower()
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in text or "no space left" in text:
+        if (
+            getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+            or "disk is full" in text
+            or "no space left" in text
+        ):
             return True
         error = error.__cause__
     return False
@@ -208,7 +239,9 @@ def write_state(folder: Path, state: Mapping[str, Any]) -> None:
         ValueError: an unknown state, or a search trial with a test metric: the test set is not for choosing.
     """
     if state["state"] not in STATES:
-        raise ValueError(f"a trial's state must be one of {', '.join(STATES)}, given {state['state']!r}")
+        raise ValueError(
+            f"a trial's state must be one of {', '.join(STATES)}, given {state['state']!r}"
+        )
     tested = [name for name in state.get("metrics", {}) if name.startswith("test/")]
     if tested and not state.get("test"):
         raise ValueError(f"{folder.name} is a search trial: it must not carry {', '.join(tested)}")
@@ -218,7 +251,12 @@ def write_state(folder: Path, state: Mapping[str, Any]) -> None:
 def read_state(folder: Path) -> dict[str, Any] | None:
     """The trial's state, or None if there is none that can be believed (missing, damaged, of another trial)."""
     state = read_json(folder / "state.json")
-    if state is None or state.get("id") != folder.name or state["state"] not in STATES or "started" not in state:
+    if (
+        state is None
+        or state.get("id") != folder.name
+        or state["state"] not in STATES
+        or "started" not in state
+    ):
         return None
     numbers = all(isinstance(value, int | float) for value in state["metrics"].values())
     return state if numbers and all(_is_role(role) for role in state["roles"]) else None
@@ -226,7 +264,9 @@ def read_state(folder: Path) -> dict[str, Any] | None:
 
 def _is_role(role: Any) -> bool:
     kinds = {"arm": str, "kind": str, "number": int, "parameters": dict}
-    return isinstance(role, dict) and all(isinstance(role.get(key), kind) for key, kind in kinds.items())
+    return isinstance(role, dict) and all(
+        isinstance(role.get(key), kind) for key, kind in kinds.items()
+    )
 
 
 def write_history(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -250,7 +290,11 @@ def read_history(folder: Path) -> list[dict[str, float]] | None:
 def _history_row(line: list[str]) -> dict[str, float]:
     if len(line) != len(HISTORY_COLUMNS):
         raise ValueError("a line of the history is short")
-    values = {name: float(cell) for name, cell in zip(HISTORY_COLUMNS[1:], line[1:], strict=True) if cell != ""}
+    values = {
+        name: float(cell)
+        for name, cell in zip(HISTORY_COLUMNS[1:], line[1:], strict=True)
+        if cell != ""
+    }
     return {"epoch": int(line[0]), **values}
 
 
@@ -295,7 +339,9 @@ def set_damaged_aside(folder: Path) -> list[Path]:
 def table_text(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """CSV text; numbers in full precision, a missing or None value as an empty cell."""
     buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, list(columns), restval="", extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(
+        buffer, list(columns), restval="", extrasaction="ignore", lineterminator="\n"
+    )
     writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()
@@ -309,13 +355,19 @@ def load_plan(folder: Path) -> dict[str, Any]:
     """
     plan = read_json(Path(folder) / "plan.json")
     if plan is None or "arms" not in plan:
-        raise StoreError(f"{folder}: holds no readable plan.json; give a study's folder, such as results/ei_ablation")
+        raise StoreError(
+            f"{folder}: holds no readable plan.json; give a study's folder, such as results/ei_ablation"
+        )
     return plan
 
 
 def trials_frame(folder: Path) -> pd.DataFrame:
     """``trials.csv``: one row per arm and trial that the study file asks for now; missing numbers are NaN."""
-    return _frame(Path(folder) / "trials.csv", TRIAL_COLUMNS, ("id", "arm", "kind", "state", "reason", "started", "finished"))
+    return _frame(
+        Path(folder) / "trials.csv",
+        TRIAL_COLUMNS,
+        ("id", "arm", "kind", "state", "reason", "started", "finished"),
+    )
 
 
 def epochs_frame(folder: Path) -> pd.DataFrame:
@@ -328,8 +380,12 @@ def _frame(path: Path, columns: tuple[str, ...], words: tuple[str, ...]) -> pd.D
 
     if not path.exists():
         return pd.DataFrame(columns=list(columns))
-    frame = pd.read_csv(path, dtype=dict.fromkeys(words, "string"), keep_default_na=False, na_values=[""])
+    frame = pd.read_csv(
+        path, dtype=dict.fromkeys(words, "string"), keep_default_na=False, na_values=[""]
+    )
     missing = [name for name in columns if name not in frame.columns]
     if missing:
-        raise StoreError(f"{path}: lacks the column {missing[0]!r}; repeat the study's command, which writes the table again")
+        raise StoreError(
+            f"{path}: lacks the column {missing[0]!r}; repeat the study's command, which writes the table again"
+        )
     return frame

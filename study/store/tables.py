@@ -47,7 +47,12 @@ class Tables:
         return new
 
     def set_epochs(self, identity: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        self.lines[identity] = [_line([identity, int(row["epoch"]), *(row.get(name, "") for name in store.EPOCH_METRICS)]) for row in rows]
+        self.lines[identity] = [
+            _line(
+                [identity, int(row["epoch"]), *(row.get(name, "") for name in store.EPOCH_METRICS)]
+            )
+            for row in rows
+        ]
         self._changed = True
 
     def write(self, *, now: bool = False) -> None:
@@ -55,11 +60,20 @@ class Tables:
         start = time.monotonic()
         if not self._changed or not (now or start >= self._next):
             return
-        rows = [self.rows[key] for key in sorted(self.rows, key=lambda key: (self.order[key[0]], key[1] != "search", key[2]))]
-        store.write_text(self.folder / "trials.csv", store.table_text(self.columns, rows), durable=now)
+        rows = [
+            self.rows[key]
+            for key in sorted(
+                self.rows, key=lambda key: (self.order[key[0]], key[1] != "search", key[2])
+            )
+        ]
+        store.write_text(
+            self.folder / "trials.csv", store.table_text(self.columns, rows), durable=now
+        )
         shown = dict.fromkeys(row["id"] for row in rows)
         lines = [line for identity in shown for line in self.lines.get(identity, ())]
-        store.write_text(self.folder / "epochs.csv", _line(store.EPOCH_COLUMNS) + "".join(lines), durable=now)
+        store.write_text(
+            self.folder / "epochs.csv", _line(store.EPOCH_COLUMNS) + "".join(lines), durable=now
+        )
         self._changed = False
         self._next = time.monotonic() + max(1.0, 20 * (time.monotonic() - start))
 
@@ -82,6 +96,12 @@ def row_of(key: Key, state: Mapping[str, Any], parameters: Mapping[str, Any]) ->
         "arm": key[0],
         "kind": key[1],
         "number": key[2],
-        **{name: state.get(name) for name in ("seed", "state", "reason", "epochs", "started", "finished", "retries")},
-        **{path: json.dumps(value) if isinstance(value, list) else value for path, value in parameters.items()},
+        **{
+            name: state.get(name)
+            for name in ("seed", "state", "reason", "epochs", "started", "finished", "retries")
+        },
+        **{
+            path: json.dumps(value) if isinstance(value, list) else value
+            for path, value in parameters.items()
+        },
     }

@@ -22,7 +22,18 @@ from eisnn.config.trial import NUMERICS_VERSION
 from eisnn.kernels.cpu import build
 from study import store
 
-PACKAGES = ("torch", "torchvision", "numpy", "ray", "optuna", "pandas", "scikit-learn", "scipy", "pydantic", "SQLAlchemy")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "ray",
+    "optuna",
+    "pandas",
+    "scikit-learn",
+    "scipy",
+    "pydantic",
+    "SQLAlchemy",
+)
 MAX_DIFF = 200_000
 
 
@@ -53,7 +64,11 @@ def record(folder: Path) -> str:
     present = describe()
     before = store.read_json(folder / "environment.json") or {}
     earlier: Mapping[str, Any] = before.pop("earlier", {})
-    kept = {**earlier, before["key"]: before} if before.get("key") not in (None, present["key"]) else dict(earlier)
+    kept = (
+        {**earlier, before["key"]: before}
+        if before.get("key") not in (None, present["key"])
+        else dict(earlier)
+    )
     store.write_json(folder / "environment.json", {**present, "earlier": kept})
     return str(present["key"])
 
@@ -73,12 +88,16 @@ def check_code(key: str | None) -> None:
     """Raises OSError where this machine holds other code than the one that gave the order. ``key`` None: not to be checked."""
     if key is not None and key != (here := code_key()):
         where = f"{socket.gethostname()}:{Path(eisnn.__file__).parent.parent}"
-        raise OSError(f"{where} holds other code ({here}) than the machine of the command ({key}); update it, or share the folder")
+        raise OSError(
+            f"{where} holds other code ({here}) than the machine of the command ({key}); update it, or share the folder"
+        )
 
 
 def _run(*command: str) -> str:
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False, errors="replace").stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=10, check=False, errors="replace"
+        ).stdout
     return ""
 
 

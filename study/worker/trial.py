@@ -24,7 +24,9 @@ from study import store
 from study.worker import environment
 
 IMAGES = 0.125  # of a GPU share: for each of the three splits
-PATIENCE = 120.0  # seconds for which a trial waits for an orphan of a killed run to leave its folder
+PATIENCE = (
+    120.0  # seconds for which a trial waits for an orphan of a killed run to leave its folder
+)
 
 DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's is ten times as fast
 
@@ -57,14 +59,21 @@ def _attempt(job: Mapping[str, Any], folder: Path, report: Report) -> dict[str, 
     config = make_config(job["config"], job["id"])
     earlier = store.read_state(folder)
     damaged = [str(path) for path in store.set_damaged_aside(folder)]
-    again = earlier is not None and earlier["state"] in ("running", "interrupted", "failed", "out_of_memory")
+    again = earlier is not None and earlier["state"] in (
+        "running",
+        "interrupted",
+        "failed",
+        "out_of_memory",
+    )
     state = {
         "id": job["id"], "state": "running", "reason": None, "test": job["test"], "roles": job["roles"], "seed": config.seed,
         "alone": job["alone"], "epochs": 0, "metrics": {}, "started": earlier["started"] if earlier else store.now(),
         "finished": None, "retries": (earlier["retries"] + 1 if again else earlier["retries"]) if earlier else 0,
         "environment": job["environment"], "damaged": damaged,
     }  # fmt: skip
-    store.write_text(folder / "config.yaml", yaml.dump(job["config"], Dumper=DUMPER, sort_keys=False))
+    store.write_text(
+        folder / "config.yaml", yaml.dump(job["config"], Dumper=DUMPER, sort_keys=False)
+    )
     store.write_state(folder, state)
     history = _History(folder, report)
     try:
@@ -82,7 +91,9 @@ def _attempt(job: Mapping[str, Any], folder: Path, report: Report) -> dict[str, 
     return state
 
 
-def _fit(config: TrialConfig, job: Mapping[str, Any], folder: Path, report: Report, state: dict[str, Any]) -> dict[str, float]:
+def _fit(
+    config: TrialConfig, job: Mapping[str, Any], folder: Path, report: Report, state: dict[str, Any]
+) -> dict[str, float]:
     """`eisnn.fit` from the last checkpoint; a damaged one is set aside, which ``state`` says, and the trial starts again."""
     import eisnn
 
@@ -101,7 +112,9 @@ def _fit(config: TrialConfig, job: Mapping[str, Any], folder: Path, report: Repo
         state["damaged"].append(str(store.set_aside(checkpoint)))
         store.write_state(folder, state)
         metrics = eisnn.fit(config, resume_from=checkpoint, **options)
-    return {name: value for name, value in metrics.items() if name != "epoch" and math.isfinite(value)}
+    return {
+        name: value for name, value in metrics.items() if name != "epoch" and math.isfinite(value)
+    }
 
 
 def _path(config: TrialConfig, job: Mapping[str, Any]) -> str:
@@ -137,7 +150,9 @@ def _take_share(job: Mapping[str, Any]) -> None:
     if job["gpu"]:
         torch.cuda.empty_cache()  # of the trial before
         _, total = torch.cuda.mem_get_info()
-        torch.cuda.set_per_process_memory_fraction(max(0.0, min(1.0, job["gpu"]) - job["context_mb"] * 2**20 / total))
+        torch.cuda.set_per_process_memory_fraction(
+            max(0.0, min(1.0, job["gpu"]) - job["context_mb"] * 2**20 / total)
+        )
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     limit = int(job["memory_gb"] * 2**30) if job["memory_gb"] and not job["gpu"] else hard
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
@@ -163,7 +178,9 @@ def probe(job: Mapping[str, Any]) -> dict[str, float]:
 # ---- ends other than well -----------------------------------------------------------------------------------------------
 
 
-def _ended(job: Mapping[str, Any], folder: Path, error: Exception, state: dict[str, Any]) -> dict[str, Any]:
+def _ended(
+    job: Mapping[str, Any], folder: Path, error: Exception, state: dict[str, Any]
+) -> dict[str, Any]:
     """The outcome of a trial that raised, on disk if there is room for it."""
     name, cause = cause_of(error)
     rows = store.read_history(folder) or []
@@ -187,7 +204,11 @@ def cause_of(error: BaseException) -> tuple[str, str]:
     text = str(error).lower()
     if isinstance(error, Diverged):
         return "diverged", "diverged"
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
+    if (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in text
+    ):
         return "out_of_memory", "out_of_memory"
     if isinstance(error, DataError):
         return "failed", "data"
@@ -198,14 +219,22 @@ def cause_of(error: BaseException) -> tuple[str, str]:
 
 def _reason(error: Exception) -> str:
     first = (str(error).strip().splitlines() or [""])[0]
-    return first if isinstance(error, Diverged | DataError) and first else f"{type(error).__name__}: {first}"
+    return (
+        first
+        if isinstance(error, Diverged | DataError) and first
+        else f"{type(error).__name__}: {first}"
+    )
 
 
 def last_metrics(rows: list[dict[str, Any]]) -> dict[str, float]:
     """What a trial that did not complete measured: its last epoch, and its best one on validation data."""
     if not rows:
         return {}
-    metrics = {name: value for name, value in rows[-1].items() if name not in ("epoch", "seconds", "learning_rate")}
+    metrics = {
+        name: value
+        for name, value in rows[-1].items()
+        if name not in ("epoch", "seconds", "learning_rate")
+    }
     best = max(rows, key=lambda row: row.get("val/accuracy", -1.0))
     if "val/accuracy" in best:
         metrics.update({"val/accuracy_best": best["val/accuracy"], "best_epoch": best["epoch"]})

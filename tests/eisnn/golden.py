@@ -31,7 +31,9 @@ def record(case: str) -> Any:
     return json.loads((REFERENCE / f"{case}.json").read_text())
 
 
-def deviation(ours: Tensor | float | Sequence[float], theirs: Tensor | float | Sequence[float]) -> float:
+def deviation(
+    ours: Tensor | float | Sequence[float], theirs: Tensor | float | Sequence[float]
+) -> float:
     """Largest |ours - theirs| / max(|theirs|), over all entries: the relative tolerance of the golden tests."""
     a, b = (torch.as_tensor(x, dtype=torch.float64).detach() for x in (ours, theirs))
     assert a.shape == b.shape, f"shapes {tuple(a.shape)} and {tuple(b.shape)} differ"
@@ -101,7 +103,10 @@ def _layer_keys(layer: nn.Module, at_map: str, at_norm: str) -> dict[str, list[i
             **{f"{at_norm}.{name}": [n, 1, 1] if conv else [1, n] for name, n in vectors.items()},
         }
     if isinstance(layer, nn.Linear):
-        return {f"{at_map}.linear.weight": list(layer.weight.shape), f"{at_map}.linear.bias": list(layer.bias.shape)}
+        return {
+            f"{at_map}.linear.weight": list(layer.weight.shape),
+            f"{at_map}.linear.bias": list(layer.bias.shape),
+        }
     weight = layer.map.weight
     vectors = [f"{at_norm}.bn.{name}" for name in ("weight", "bias", "running_mean", "running_var")]
     return {

@@ -18,7 +18,9 @@ train: {epochs: 4, batch_size: 30, learning_rate: 0.02}
 
 def eisnn(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "eisnn", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, **options)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=240, check=False, **options
+    )
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +40,30 @@ def trained(config):
 
 def test_scratch_prints_every_epoch_and_the_test_accuracy(trained):
     folder, out = trained
-    assert [line.split()[1] for line in out.splitlines() if line.startswith("epoch")] == ["1/4", "2/4", "3/4", "4/4"]
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("epoch")] == [
+        "1/4",
+        "2/4",
+        "3/4",
+        "4/4",
+    ]
     assert "test accuracy" in out
-    assert {"config.yaml", "checkpoint.pt", "diagnostics.csv"} <= {path.name for path in folder.iterdir()}
+    assert {"config.yaml", "checkpoint.pt", "diagnostics.csv"} <= {
+        path.name for path in folder.iterdir()
+    }
 
 
 def test_resume_after_sigkill_ends_with_the_same_line(config, trained, tmp_path):
-    command = [sys.executable, "-m", "eisnn", "--scratch", str(config), "--output", str(tmp_path / "run"), "--threads", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "eisnn",
+        "--scratch",
+        str(config),
+        "--output",
+        str(tmp_path / "run"),
+        "--threads",
+        "1",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
         if line.startswith("epoch 2/4"):
@@ -57,15 +76,21 @@ def test_resume_after_sigkill_ends_with_the_same_line(config, trained, tmp_path)
 
 
 def _test_line(out: str) -> str:
-    return next(line for line in out.splitlines() if line.startswith("test accuracy")).rpartition(";")[0]
+    return next(line for line in out.splitlines() if line.startswith("test accuracy")).rpartition(
+        ";"
+    )[0]
 
 
 def test_evaluate_measures_and_exports_and_the_export_measures_the_same(trained, tmp_path):
     folder, out = trained
-    first = eisnn("--evaluate", folder / "checkpoint.pt", "--export", tmp_path / "weights.safetensors")
+    first = eisnn(
+        "--evaluate", folder / "checkpoint.pt", "--export", tmp_path / "weights.safetensors"
+    )
     again = eisnn("--evaluate", tmp_path / "weights.safetensors")
     assert first.returncode == again.returncode == 0, first.stderr + again.stderr
-    measured = [line for line in first.stdout.splitlines() if line.startswith(("validation", "test"))]
+    measured = [
+        line for line in first.stdout.splitlines() if line.startswith(("validation", "test"))
+    ]
     assert measured == again.stdout.splitlines()[:2]
     accuracy = out.split("test accuracy ")[1].split(" (last")[0]
     assert f"test: accuracy {accuracy}" in first.stdout

@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
 class Browser:
@@ -27,17 +29,33 @@ class Browser:
             os.dup2(ends[0], 3)
             os.dup2(ends[1], 4)
 
-        command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-        command += ["--remote-debugging-pipe", f"--user-data-dir={profile}", "--window-size=1200,900", "about:blank"]
+        command = [
+            CHROMIUM,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+        ]
+        command += [
+            "--remote-debugging-pipe",
+            f"--user-data-dir={profile}",
+            "--window-size=1200,900",
+            "about:blank",
+        ]
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(command, pass_fds=(3, 4), preexec_fn=as_files_3_and_4, **silent)
+        self._process = subprocess.Popen(
+            command, pass_fds=(3, 4), preexec_fn=as_files_3_and_4, **silent
+        )
         for end in (commands, answers, *ends):
             os.close(end)
         self._number, self._waiting, self._session = 0, b"", None
         self.problems: list[str] = []
         self.loaded = False
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
 
@@ -68,11 +86,17 @@ class Browser:
             self.loaded = True
         elif method == "Runtime.exceptionThrown":
             self.problems.append(details["exceptionDetails"]["text"])
-        elif method == "Runtime.consoleAPICalled" and details["type"] in ("error", "warning", "assert"):
+        elif method == "Runtime.consoleAPICalled" and details["type"] in (
+            "error",
+            "warning",
+            "assert",
+        ):
             self.problems.append(str(details["args"]))
         elif method == "Log.entryAdded" and details["entry"]["level"] in ("error", "warning"):
             self.problems.append(details["entry"]["text"])
-        elif method == "Network.requestWillBeSent" and not details["request"]["url"].startswith(("file:", "data:")):
+        elif method == "Network.requestWillBeSent" and not details["request"]["url"].startswith(
+            ("file:", "data:")
+        ):
             self.problems.append(f"asked for {details['request']['url']}")
 
     def open(self, page: Path | str) -> None:
@@ -89,7 +113,9 @@ class Browser:
         return result["result"].get("value")
 
     def scheme(self, name: str) -> None:
-        self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+        self.send(
+            "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}]
+        )
 
     def close(self) -> None:
         os.close(self._write)  # the browser ends with its pipe

@@ -74,7 +74,9 @@ def plan_of(write: Callable[[dict[str, Any]], Path]) -> Callable[[dict[str, Any]
 Fit = Callable[..., dict[str, float]]
 
 
-def stand_in(config: Any, *, report: Any, resume_from: Path, checkpoint_to: Path, test: bool, **_: Any) -> dict[str, float]:
+def stand_in(
+    config: Any, *, report: Any, resume_from: Path, checkpoint_to: Path, test: bool, **_: Any
+) -> dict[str, float]:
     """Keeps the contract of `eisnn.fit` with numbers that are a function of the config: a checkpoint is its history."""
     draw = random.Random(trial_id(config))
     quality = draw.random()
@@ -86,13 +88,33 @@ def stand_in(config: Any, *, report: Any, resume_from: Path, checkpoint_to: Path
         report(row)
     for epoch in range(len(history) + 1, config.train.epochs + 1):
         accuracy = quality * (1 - 0.5**epoch)
-        names = ("train/loss", "train/accuracy", "val/loss", "learning_rate", "firing_rate", "seconds")
+        names = (
+            "train/loss",
+            "train/accuracy",
+            "val/loss",
+            "learning_rate",
+            "firing_rate",
+            "seconds",
+        )
         history.append({"epoch": epoch, **dict.fromkeys(names, 0.5), "val/accuracy": accuracy})
         checkpoint_to.write_text(json.dumps(history))
         report(history[-1])
-    best = {"val/accuracy_best": history[-1]["val/accuracy"], "best_epoch": len(history), "parameters": 10, "seconds_per_epoch": 0.5}
+    best = {
+        "val/accuracy_best": history[-1]["val/accuracy"],
+        "best_epoch": len(history),
+        "parameters": 10,
+        "seconds_per_epoch": 0.5,
+    }
     best["energy_nj"] = 100 * draw.random()
-    return {**history[-1], **best, **({"test/accuracy": quality, "test/loss": 1.0, "test/accuracy_best": quality} if test else {})}
+    return {
+        **history[-1],
+        **best,
+        **(
+            {"test/accuracy": quality, "test/loss": 1.0, "test/accuracy_best": quality}
+            if test
+            else {}
+        ),
+    }
 
 
 class Killed(BaseException):
@@ -105,13 +127,17 @@ class World:
 
     folder: Path
     plan: Plan
-    trained: list[tuple[str, int]] = field(default_factory=list)  # (id, epoch) in the order of training
+    trained: list[tuple[str, int]] = field(
+        default_factory=list
+    )  # (id, epoch) in the order of training
     diff: Any = None
 
     def open(self) -> Agenda:
         self.folder.joinpath("trials").mkdir(parents=True, exist_ok=True)
         storage, self.aside = open_storage(self.folder)
-        searches = {arm.name: ArmSearch(storage, self.plan, arm) for arm in self.plan.arms if arm.tuned}
+        searches = {
+            arm.name: ArmSearch(storage, self.plan, arm) for arm in self.plan.arms if arm.tuned
+        }
         close_phantoms(storage, {search.optuna.study_name for search in searches.values()})
         agenda = Agenda(self.folder, self.plan, searches)
         self.diff = recover(agenda)
@@ -124,7 +150,14 @@ class World:
         agenda.tables.write(now=True)
         return agenda
 
-    def work(self, agenda: Agenda, *, events: int | None = None, fit: Fit = stand_in, ended: Callable[..., None] = lambda *_: None) -> None:
+    def work(
+        self,
+        agenda: Agenda,
+        *,
+        events: int | None = None,
+        fit: Fit = stand_in,
+        ended: Callable[..., None] = lambda *_: None,
+    ) -> None:
         count = itertools.count(1)
 
         def event() -> None:
@@ -139,7 +172,9 @@ class World:
             ended(agenda, job, self._train(agenda, job, fit, event))
             event()
 
-    def _train(self, agenda: Agenda, job: Job, fit: Fit, event: Callable[[], None]) -> dict[str, Any]:
+    def _train(
+        self, agenda: Agenda, job: Job, fit: Fit, event: Callable[[], None]
+    ) -> dict[str, Any]:
         def report(row: dict[str, Any]) -> None:
             event()
             if agenda.epoch(agenda.running[job.id], row):
@@ -179,7 +214,9 @@ class World:
 def world(plan_of: Callable[[dict[str, Any]], Plan]) -> Iterator[Callable[..., World]]:
     """Worlds in memory where there is a disk in memory: hundreds of small transactions wait for any other disk."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm" if Path("/dev/shm").is_dir() else None
+    ) as folder:
         yield lambda tree, name="results": World(Path(folder) / name, plan_of(tree))
 
 
@@ -208,8 +245,12 @@ class WithoutRay:
 @pytest.fixture
 def without_ray(write: Callable[[dict[str, Any]], Path]) -> Iterator[Callable[..., WithoutRay]]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
-        yield lambda tree, name="results": WithoutRay(from_file(write(tree), results=Path(folder) / name))
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm" if Path("/dev/shm").is_dir() else None
+    ) as folder:
+        yield lambda tree, name="results": WithoutRay(
+            from_file(write(tree), results=Path(folder) / name)
+        )
 
 
 @pytest.fixture
@@ -228,6 +269,9 @@ def rows_of() -> Callable[[Agenda], list[tuple[Any, ...]]]:
     names = ("id", "arm", "kind", "number", "state", "epochs", "val/accuracy", "test/accuracy")
 
     def rows(agenda: Agenda) -> list[tuple[Any, ...]]:
-        return [tuple(agenda.tables.rows[key][name] for name in names) for key in sorted(agenda.tables.rows)]
+        return [
+            tuple(agenda.tables.rows[key][name] for name in names)
+            for key in sorted(agenda.tables.rows)
+        ]
 
     return rows

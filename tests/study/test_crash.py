@@ -16,7 +16,9 @@ import pytest
 
 from tests.tiny import fill, small_disk
 
-pytestmark = pytest.mark.timeout(900)  # whole studies, several times: minutes where the machine does other work
+pytestmark = pytest.mark.timeout(
+    900
+)  # whole studies, several times: minutes where the machine does other work
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "crash.py"
 STUDY = """
@@ -30,7 +32,11 @@ baselines: {bn: {model.norm: bn}}
 replicate: {seeds: 1}
 """
 ONE = ("--max-concurrent", "1")
-LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}  # 127.0.0.1, ::1, both in one
+LOOPBACK = {
+    "0100007F",
+    "00000000000000000000000001000000",
+    "0000000000000000FFFF00000100007F",
+}  # 127.0.0.1, ::1, both in one
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +65,9 @@ def wait_for(condition: Callable[[], bool], process: Any, seconds: float = 300.0
         time.sleep(0.01)
 
 
-def test_killed_at_three_moments_it_equals_an_undisturbed_run(crash: Any, undisturbed: Path, tmp_path: Path) -> None:
+def test_killed_at_three_moments_it_equals_an_undisturbed_run(
+    crash: Any, undisturbed: Path, tmp_path: Path
+) -> None:
     space = crash.write_study(tmp_path, STUDY)
     results = tmp_path / "results" / "crash"
 
@@ -82,13 +90,22 @@ def test_killed_at_three_moments_it_equals_an_undisturbed_run(crash: Any, undist
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_killed_inside_writes_it_equals_an_undisturbed_run(crash: Any, undisturbed: Path, tmp_path: Path) -> None:
+def test_killed_inside_writes_it_equals_an_undisturbed_run(
+    crash: Any, undisturbed: Path, tmp_path: Path
+) -> None:
     """The first files of a study; half a checkpoint; half a state; a commit of the database. `--writes` of the benchmark does all."""
     space = crash.write_study(tmp_path, STUDY)
     results = tmp_path / "results" / "crash"
-    moments = ("plan.json:half:1:self", "checkpoint.pt:half:2:everything", "commit:during:12:self", "state.json:half:2:everything")
+    moments = (
+        "plan.json:half:1:self",
+        "checkpoint.pt:half:2:everything",
+        "commit:during:12:self",
+        "state.json:half:2:everything",
+    )
     for at in moments:
-        assert crash.start(space, *ONE, at=at).wait(600) == -signal.SIGKILL, (tmp_path / "output.txt").read_text()
+        assert crash.start(space, *ONE, at=at).wait(600) == -signal.SIGKILL, (
+            tmp_path / "output.txt"
+        ).read_text()
     assert crash.run(space, *ONE) == 0, (tmp_path / "output.txt").read_text()
     assert crash.repeated(tmp_path, len(moments)) == []
     assert crash.equal(undisturbed, results) == []
@@ -96,7 +113,9 @@ def test_killed_inside_writes_it_equals_an_undisturbed_run(crash: Any, undisturb
 
 
 @pytest.mark.slow
-def test_a_damaged_checkpoint_is_met_by_a_worker(crash: Any, undisturbed: Path, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_met_by_a_worker(
+    crash: Any, undisturbed: Path, tmp_path: Path
+) -> None:
     """Its trial is trained again from its first epoch, which the terminal says; no other epoch is, and the study ends as it should."""
     space = crash.write_study(tmp_path, STUDY)
     results = tmp_path / "results" / "crash"
@@ -111,8 +130,14 @@ def test_a_damaged_checkpoint_is_met_by_a_worker(crash: Any, undisturbed: Path, 
     assert crash.run(space, *ONE) == 0, (tmp_path / "output.txt").read_text()
     aside = checkpoint.with_name("checkpoint.pt.damaged-1")
     assert aside.read_bytes() == content
-    assert f"damaged: set aside as {aside}; the trial was repeated" in " ".join((tmp_path / "output.txt").read_text().split())
-    again = {name for name, epochs in crash.begun(tmp_path).items() if len(set(epochs)) < len(epochs) and name in before}
+    assert f"damaged: set aside as {aside}; the trial was repeated" in " ".join(
+        (tmp_path / "output.txt").read_text().split()
+    )
+    again = {
+        name
+        for name, epochs in crash.begun(tmp_path).items()
+        if len(set(epochs)) < len(epochs) and name in before
+    }
     assert again == {checkpoint.parent.name}
     assert crash.equal(undisturbed, results) == []
 
@@ -134,7 +159,9 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("leave", [0, 20_000])
-def test_a_disk_that_fills_during_a_study(crash: Any, undisturbed: Path, small: Path, leave: int) -> None:
+def test_a_disk_that_fills_during_a_study(
+    crash: Any, undisturbed: Path, small: Path, leave: int
+) -> None:
     """It ends with 3 and says why; repeated on the full disk it does not start; with room it ends as it should."""
     space = crash.write_study(small, STUDY)
     results = small / "results" / "crash"
@@ -151,7 +178,9 @@ def test_a_disk_that_fills_during_a_study(crash: Any, undisturbed: Path, small: 
     assert crash.equal(undisturbed, results) == []
 
 
-def test_a_signal_stops_cleanly_and_a_second_run_is_refused(crash: Any, undisturbed: Path, tmp_path: Path) -> None:
+def test_a_signal_stops_cleanly_and_a_second_run_is_refused(
+    crash: Any, undisturbed: Path, tmp_path: Path
+) -> None:
     space = crash.write_study(tmp_path, STUDY)
     results = tmp_path / "results" / "crash"
     process = crash.start(space, *ONE)
@@ -181,7 +210,11 @@ def private(crash: Any, driver: int) -> None:
     assert crash.listening([driver, *(pid for pid, _ in below)]) <= LOOPBACK
     raylet = next(pid for pid, command in below if "/raylet/raylet" in command)
     assert crash.listening([raylet])
-    variables = dict(item.split("=", 1) for item in Path(f"/proc/{raylet}/environ").read_text().split("\0") if "=" in item)
+    variables = dict(
+        item.split("=", 1)
+        for item in Path(f"/proc/{raylet}/environ").read_text().split("\0")
+        if "=" in item
+    )
     assert variables["RAY_AUTH_MODE"] == "token"
     assert not any(variables["RAY_AUTH_TOKEN"] in command for _, command in below)
 
@@ -190,8 +223,14 @@ def private(crash: Any, driver: int) -> None:
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("concurrent", ["1", "2"])
 @pytest.mark.parametrize("writes", [[], ["--writes"]])
-def test_random_kills(crash: Any, monkeypatch: pytest.MonkeyPatch, concurrent: str, writes: list[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["crash.py", "--kills", "25", "--seed", concurrent, "--concurrent", concurrent, *writes])
+def test_random_kills(
+    crash: Any, monkeypatch: pytest.MonkeyPatch, concurrent: str, writes: list[str]
+) -> None:
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["crash.py", "--kills", "25", "--seed", concurrent, "--concurrent", concurrent, *writes],
+    )
     with pytest.raises(SystemExit) as ended:
         crash.main()
     assert ended.value.code == 0

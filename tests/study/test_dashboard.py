@@ -22,8 +22,14 @@ ROOT = Path(__file__).resolve().parents[2]
 STUDY = {
     "name": "shown",
     "base": "base.yaml",
-    "parameters": {"train.learning_rate": {"type": "float", "low": 1e-4, "high": 10.0, "log": True}},
-    "search": {"trials": 5, "startup": 2, "pruner": {"type": "asha", "grace_epochs": 1, "reduction_factor": 2}},
+    "parameters": {
+        "train.learning_rate": {"type": "float", "low": 1e-4, "high": 10.0, "log": True}
+    },
+    "search": {
+        "trials": 5,
+        "startup": 2,
+        "pruner": {"type": "asha", "grace_epochs": 1, "reduction_factor": 2},
+    },
     "baselines": {"bn": {"model.norm": "bn"}},
     "replicate": {"seeds": 1},
 }
@@ -32,7 +38,9 @@ STATES = {"completed": "Complete", "pruned": "Pruned", "diverged": "Fail"}
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(importlib.util.find_spec("optuna_dashboard") is None, reason="needs the extra dashboard"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("optuna_dashboard") is None, reason="needs the extra dashboard"
+    ),
 ]
 
 
@@ -40,8 +48,17 @@ pytestmark = [
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shown")
     space = write(folder, STUDY, THREE_EPOCHS)
-    command = [sys.executable, str(ROOT / "run_study.py"), "--space", str(space), "--results", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=600)
+    command = [
+        sys.executable,
+        str(ROOT / "run_study.py"),
+        "--space",
+        str(space),
+        "--results",
+        str(folder),
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=600
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "shown"
 
@@ -53,7 +70,14 @@ def address(results: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     program = Path(sys.executable).with_name("optuna-dashboard")
-    command = [str(program), f"sqlite:///{results}/optuna.db", "--host", "127.0.0.1", "--port", port]
+    command = [
+        str(program),
+        f"sqlite:///{results}/optuna.db",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        port,
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     end = time.monotonic() + 120
     try:
@@ -77,14 +101,21 @@ def get(url: str) -> Any:
 
 
 def test_every_search_and_its_trials_are_shown(address: str, results: Path) -> None:
-    names = {arm["name"]: arm["optuna_study"] for arm in store.read_json(results / "plan.json")["arms"]}
-    shown = {study["study_name"]: study for study in get(f"{address}/api/studies")["study_summaries"]}
+    names = {
+        arm["name"]: arm["optuna_study"] for arm in store.read_json(results / "plan.json")["arms"]
+    }
+    shown = {
+        study["study_name"]: study for study in get(f"{address}/api/studies")["study_summaries"]
+    }
     assert sorted(shown) == sorted(names.values())
     trials = store.trials_frame(results)
     searched = trials[trials["kind"] == "search"]
     for arm, name in names.items():
         assert shown[name]["directions"] == ["maximize"]
-        found = {trial["number"]: trial for trial in get(f"{address}/api/studies/{shown[name]['study_id']}")["trials"]}
+        found = {
+            trial["number"]: trial
+            for trial in get(f"{address}/api/studies/{shown[name]['study_id']}")["trials"]
+        }
         rows = searched[searched["arm"] == arm].set_index("number")
         assert sorted(found) == sorted(rows.index) == [0, 1, 2, 3, 4]
         for number, row in rows.iterrows():
@@ -93,8 +124,12 @@ def test_every_search_and_its_trials_are_shown(address: str, results: Path) -> N
             assert {item["key"]: item["value"] for item in trial["user_attrs"]}["id"] == row["id"]
             (parameter,) = trial["params"]
             assert parameter["name"] == "train.learning_rate"
-            assert float(parameter["param_external_value"]) == pytest.approx(row["train.learning_rate"], rel=1e-12)
+            assert float(parameter["param_external_value"]) == pytest.approx(
+                row["train.learning_rate"], rel=1e-12
+            )
             if row["state"] == "completed":
                 assert trial["values"] == [pytest.approx(row["val/accuracy"])]
             if row["state"] != "diverged":
-                assert [item["step"] for item in trial["intermediate_values"]] == list(range(1, row["epochs"] + 1))
+                assert [item["step"] for item in trial["intermediate_values"]] == list(
+                    range(1, row["epochs"] + 1)
+                )

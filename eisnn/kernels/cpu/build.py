@@ -36,20 +36,27 @@ def refused() -> str | None:
         return None
     compiler = os.environ.get("CXX") or "c++"
     missing = next((tool for tool in ("ninja", compiler) if not shutil.which(tool)), None)
-    return None if missing is None else f"the kernels could not be built: {missing} is not installed"
+    return (
+        None if missing is None else f"the kernels could not be built: {missing} is not installed"
+    )
 
 
 def library() -> Path:
     """Where the library for exactly this source, torch and CPU is or would be."""
     sources = sorted([*FOLDER.glob("*.cpp"), *FOLDER.glob("*.h")])
     parts = [_torch_version(), platform.machine(), _cpu_flags(), *FLAGS, os.environ.get("CXX", "")]
-    digest = hashlib.sha256("\n".join([*parts, *(source.read_text() for source in sources)]).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(
+        "\n".join([*parts, *(source.read_text() for source in sources)]).encode()
+    ).hexdigest()[:16]
     return cache() / "kernels" / digest / f"{NAME}.so"
 
 
 def cache() -> Path:
     """This user's folder for what is compiled once."""
-    return Path(os.environ.get("EISNN_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eisnn")
+    return Path(
+        os.environ.get("EISNN_CACHE")
+        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eisnn"
+    )
 
 
 def share_compiled() -> None:
@@ -85,7 +92,11 @@ def _reason(error: Exception) -> str:
 def _torch_version() -> str:
     """torch's own version file, read without loading torch."""
     spec = importlib.util.find_spec("torch")
-    return (Path(spec.origin).parent / "version.py").read_text() if spec is not None and spec.origin else ""
+    return (
+        (Path(spec.origin).parent / "version.py").read_text()
+        if spec is not None and spec.origin
+        else ""
+    )
 
 
 def _cpu_flags() -> str:
@@ -94,7 +105,9 @@ def _cpu_flags() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+    return next(
+        (line for line in lines if line.startswith(("flags", "Features"))), platform.processor()
+    )
 
 
 def _build(library: Path) -> None:
@@ -104,7 +117,9 @@ def _build(library: Path) -> None:
         if library.exists():
             return
         print(f"eisnn: {BUILDING}", file=sys.stderr, flush=True)
-        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns that there is no CUDA
+        logging.getLogger("torch.utils.cpp_extension").setLevel(
+            logging.ERROR
+        )  # it warns that there is no CUDA
         import torch
         from torch.utils.cpp_extension import load as compile_and_load
 

@@ -64,7 +64,9 @@ def test_the_effective_weights_are_theirs_however_dales_law_is_kept(dale):
     model, theirs = vgg(dale=dale), weights()
     load_authors_state_dict(model, theirs)
     ours = model.body.layers[0].drive.weight("W_EE")
-    torch.testing.assert_close(ours.double(), theirs["layers.2.conv_ee.weight"], rtol=1e-5, atol=2e-8)
+    torch.testing.assert_close(
+        ours.double(), theirs["layers.2.conv_ee.weight"], rtol=1e-5, atol=2e-8
+    )
 
 
 def test_a_bias_below_a_batch_normalisation_is_folded_into_its_running_mean():
@@ -75,21 +77,39 @@ def test_a_bias_below_a_batch_normalisation_is_folded_into_its_running_mean():
     assert report.folded == ["layers.2.conv.bias"]
     block = model.eval().body.layers[0]
     x = torch.rand(2, 1, 8, 8, dtype=torch.float64)
-    current = torch.conv2d(x, theirs["layers.2.conv.weight"], theirs["layers.2.conv.bias"], padding=1)
-    mean, var, gamma, beta = (theirs[f"layers.3.bn.{name}"][:, None, None] for name in ("running_mean", "running_var", "weight", "bias"))
-    torch.testing.assert_close(block.drive(x), (current - mean) / (var + 1e-5).sqrt() * gamma + beta)
+    current = torch.conv2d(
+        x, theirs["layers.2.conv.weight"], theirs["layers.2.conv.bias"], padding=1
+    )
+    mean, var, gamma, beta = (
+        theirs[f"layers.3.bn.{name}"][:, None, None]
+        for name in ("running_mean", "running_var", "weight", "bias")
+    )
+    torch.testing.assert_close(
+        block.drive(x), (current - mean) / (var + 1e-5).sqrt() * gamma + beta
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda w: w.pop("layers.3.gain_i"), r"missing \(1\): body.layers.0.drive.g_I \(theirs: layers.3"),
-        (lambda w: w.update({"layers.2.extra": torch.ones(1)}), r"unexpected \(1\): layers.2.extra"),
+        (
+            lambda w: w.pop("layers.3.gain_i"),
+            r"missing \(1\): body.layers.0.drive.g_I \(theirs: layers.3",
+        ),
+        (
+            lambda w: w.update({"layers.2.extra": torch.ones(1)}),
+            r"unexpected \(1\): layers.2.extra",
+        ),
         (
             lambda w: w.update({"layers.3.weight_ei": torch.ones(8, 3)}),
             r"wrong shape \(1\): layers.3.weight_ei \[8, 3\], but body.layers.0.drive.W_EI is \[8, 2\]",
         ),
-        (lambda w: [w.pop(name) for name in list(w) if name.startswith(("layers.2.", "layers.3."))], "has 4: check those three keys"),
+        (
+            lambda w: [
+                w.pop(name) for name in list(w) if name.startswith(("layers.2.", "layers.3."))
+            ],
+            "has 4: check those three keys",
+        ),
     ],
 )
 def test_a_misfit_is_refused_with_what_and_where_and_changes_nothing(change, message):
@@ -106,7 +126,9 @@ def test_other_ratios_and_other_kinds_are_named_as_the_cause():
         load_authors_state_dict(vgg(ei_ratio=2), weights())
     with pytest.raises(CheckpointError, match=r"weights are of an E-I network, model.norm is 'bn'"):
         load_authors_state_dict(vgg("bn"), weights())
-    with pytest.raises(CheckpointError, match=r"weights are of an ordinary network, model.norm is 'ei'"):
+    with pytest.raises(
+        CheckpointError, match=r"weights are of an ordinary network, model.norm is 'ei'"
+    ):
         load_authors_state_dict(vgg(), weights("bn"))
 
 
@@ -123,4 +145,6 @@ def test_their_names_are_told_from_ours():
     assert looks_like_the_authors(weights())
     assert looks_like_the_authors(weights("bn"))
     assert not looks_like_the_authors(vgg().state_dict())
-    assert not looks_like_the_authors(build_model({"model": {"arch": "ResNet", "layers": 18, "width": 0.1}}).state_dict())
+    assert not looks_like_the_authors(
+        build_model({"model": {"arch": "ResNet", "layers": 18, "width": 0.1}}).state_dict()
+    )

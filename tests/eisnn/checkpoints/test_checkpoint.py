@@ -35,12 +35,20 @@ def _flip_a_weight(content: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda c: c[: len(c) // 2], lambda c: b"", lambda c: bytes(len(c)), lambda c: b"hello", _flip_a_weight],
+    [
+        lambda c: c[: len(c) // 2],
+        lambda c: b"",
+        lambda c: bytes(len(c)),
+        lambda c: b"hello",
+        _flip_a_weight,
+    ],
     ids=["truncated", "empty", "zeros", "foreign", "one bit"],
 )
 def test_damage_is_named_with_the_file(saved, damage):
     saved.write_bytes(damage(saved.read_bytes()))
-    with pytest.raises(CheckpointError, match=r"checkpoint\.pt: .*remove it to train from the start"):
+    with pytest.raises(
+        CheckpointError, match=r"checkpoint\.pt: .*remove it to train from the start"
+    ):
         load_checkpoint(saved)
 
 
@@ -68,7 +76,9 @@ def test_a_foreign_torch_file_and_a_missing_one_are_named(saved, tmp_path):
 
 def test_a_failed_write_leaves_the_old_file_and_no_rubbish(saved, monkeypatch):
     before = saved.read_bytes()
-    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        "os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     with pytest.raises(OSError, match="No space"):
         write_atomically(saved, b"new")
     assert saved.read_bytes() == before

@@ -17,7 +17,14 @@ from eisnn.networks.network import build_model
 from tests.eisnn import golden
 
 CONFIG = {
-    "model": {"arch": "VGG", "layers": 4, "width": 0.125, "input_shape": [1, 8, 8], "classes": 10, "T": 2},
+    "model": {
+        "arch": "VGG",
+        "layers": 4,
+        "width": 0.125,
+        "input_shape": [1, 8, 8],
+        "classes": 10,
+        "T": 2,
+    },
     "circuit": {"ei_ratio": 2},
 }
 
@@ -50,7 +57,10 @@ def test_an_export_brings_its_config_and_gives_the_same_network(network, tmp_pat
 
 
 def test_a_checkpoint_of_ours_brings_its_config(network, tmp_path):
-    save_checkpoint(tmp_path / "c.pt", {"config": resolved(network.config), "model": network.state_dict(), "epoch": 3})
+    save_checkpoint(
+        tmp_path / "c.pt",
+        {"config": resolved(network.config), "model": network.state_dict(), "epoch": 3},
+    )
     again = load_network(tmp_path / "c.pt")
     assert same(again, network)
 
@@ -71,7 +81,10 @@ def test_the_authors_weights_are_found_where_people_put_them(wrap, theirs, tmp_p
 
 
 def test_shapes_left_open_come_from_the_dataset(tmp_path):
-    config = {"model": {"arch": "MLP", "layers": 2, "width": 0.02, "norm": "bn", "T": 1}, "data": {"name": "fashion_mnist"}}
+    config = {
+        "model": {"arch": "MLP", "layers": 2, "width": 0.02, "norm": "bn", "T": 1},
+        "data": {"name": "fashion_mnist"},
+    }
     model = build_model({**config, "model": {**config["model"], "input_shape": [1, 28, 28]}})
     torch.save(model.state_dict(), tmp_path / "a.pt")
     assert load_network(tmp_path / "a.pt", config).config.model.input_shape == (1, 28, 28)
@@ -80,8 +93,12 @@ def test_shapes_left_open_come_from_the_dataset(tmp_path):
 def test_the_authors_safetensors_are_read_with_a_config(theirs, tmp_path):
     save_file(theirs, tmp_path / "a.safetensors")
     model = load_network(tmp_path / "a.safetensors", CONFIG)
-    torch.testing.assert_close(model.output.W_EE.detach(), theirs["layers.22.weight_ee"], rtol=0, atol=0)
-    with pytest.raises(CheckpointError, match=r"a.safetensors: says nothing about its network; give the config"):
+    torch.testing.assert_close(
+        model.output.W_EE.detach(), theirs["layers.22.weight_ee"], rtol=0, atol=0
+    )
+    with pytest.raises(
+        CheckpointError, match=r"a.safetensors: says nothing about its network; give the config"
+    ):
         load_network(tmp_path / "a.safetensors")
 
 
@@ -103,7 +120,9 @@ def test_a_file_with_code_in_it_is_refused_and_the_code_not_run(legacy, theirs, 
         (tmp_path / "bad.pth").write_bytes(pickle.dumps(content))
     else:
         torch.save(content, tmp_path / "bad.pth")
-    with pytest.raises(CheckpointError, match=r"bad.pth: refused.*save its state dict alone") as error:
+    with pytest.raises(
+        CheckpointError, match=r"bad.pth: refused.*save its state dict alone"
+    ) as error:
         load_weights(tmp_path / "bad.pth")
     assert not victim.exists()
     assert "weights_only" not in str(error.value)
@@ -125,12 +144,18 @@ def test_missing_truncated_and_empty_files_are_named(name, theirs, tmp_path):
 
 def test_a_file_without_a_state_dict_says_where_was_looked(tmp_path):
     torch.save({"epoch": 3, "losses": [1.0]}, tmp_path / "a.pth")
-    with pytest.raises(CheckpointError, match=r"no state dict found, neither at the top nor under model, state_dict"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"no state dict found, neither at the top nor under model, state_dict",
+    ):
         load_weights(tmp_path / "a.pth")
 
 
 def test_our_weights_in_another_network_are_refused_by_name(network, tmp_path):
     other = build_model({**CONFIG, "circuit": {"ei_ratio": 4}})
-    with pytest.raises(CheckpointError, match=r"wrong shape \(.*body.layers.0.drive.W_IE \[4, 1, 3, 3\], but the network's is \[2"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"wrong shape \(.*body.layers.0.drive.W_IE \[4, 1, 3, 3\], but the network's is \[2",
+    ):
         put_weights(other, network.state_dict())
     assert not other.initialized

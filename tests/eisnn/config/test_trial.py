@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from eisnn.config import trial as module
-from eisnn.config.trial import ConfigError, TrialConfig, load_config, make_config, resolved, trial_id
+from eisnn.config.trial import (
+    ConfigError,
+    TrialConfig,
+    load_config,
+    make_config,
+    resolved,
+    trial_id,
+)
 from eisnn.config.yaml_file import describe, parse_yaml, set_path
 
 # If this changes, so does every stored trial's name: intended only together with NUMERICS_VERSION or a new field.
@@ -40,25 +47,55 @@ CASES = [
     (tree(model=None), "c.yaml: model: must be a mapping of keys to values, given null"),
     (tree(circuit=3), "c.yaml: circuit: must be a mapping of keys to values, given 3"),
     (tree(circuit__init=[]), "c.yaml: circuit.init: must be a mapping of keys to values, given []"),
-    (tree(model__norm="dann", circuit=3), "c.yaml: circuit: must be a mapping of keys to values, given 3"),
-    (tree(model__norm="dann", circuit__prop=0), "c.yaml: circuit.prop: must be a mapping of keys to values, given 0"),
+    (
+        tree(model__norm="dann", circuit=3),
+        "c.yaml: circuit: must be a mapping of keys to values, given 3",
+    ),
+    (
+        tree(model__norm="dann", circuit__prop=0),
+        "c.yaml: circuit.prop: must be a mapping of keys to values, given 0",
+    ),
     ({1: 2}, "c.yaml: a key must be text, given 1"),
     ({"model": {None: 2}}, "c.yaml: model: a key must be text, given null"),
     (tree(modl={}), "c.yaml: modl: unknown key; did you mean 'model'?"),
     (tree(train__epoch=3), "c.yaml: train.epoch: unknown key; did you mean 'epochs'?"),
     (tree(circuit__init__gane=3), "c.yaml: circuit.init.gane: unknown key; did you mean 'gain'?"),
-    (tree(circuit__prop__straigt_through=3), "c.yaml: circuit.prop.straigt_through: unknown key; did you mean 'straight_through'?"),
-    (tree(learning_rate=3), "c.yaml: learning_rate: unknown key; did you mean train.learning_rate?"),
-    (tree(circuit__stabiliser="none"), "c.yaml: circuit.stabiliser: unknown key; did you mean circuit.prop.stabiliser?"),
+    (
+        tree(circuit__prop__straigt_through=3),
+        "c.yaml: circuit.prop.straigt_through: unknown key; did you mean 'straight_through'?",
+    ),
+    (
+        tree(learning_rate=3),
+        "c.yaml: learning_rate: unknown key; did you mean train.learning_rate?",
+    ),
+    (
+        tree(circuit__stabiliser="none"),
+        "c.yaml: circuit.stabiliser: unknown key; did you mean circuit.prop.stabiliser?",
+    ),
     (tree(model__tau=3), "c.yaml: model.tau: unknown key; did you mean neuron.tau?"),
-    (tree(neuron__zzz=3), "c.yaml: neuron.zzz: unknown key; known: alpha, detach_reset, learnable_tau, reset, surrogate, tau, threshold"),
+    (
+        tree(neuron__zzz=3),
+        "c.yaml: neuron.zzz: unknown key; known: alpha, detach_reset, learnable_tau, reset, surrogate, tau, threshold",
+    ),
     # choices
-    (tree(model__arch="VGGG"), "c.yaml: model.arch: must be 'MLP', 'VGG' or 'ResNet', given 'VGGG'; did you mean 'VGG'?"),
-    (tree(model__arch="transformer"), "c.yaml: model.arch: must be 'MLP', 'VGG' or 'ResNet', given 'transformer'"),
-    (tree(model__arch=["VGG"]), "c.yaml: model.arch: must be 'MLP', 'VGG' or 'ResNet', given ['VGG']"),
+    (
+        tree(model__arch="VGGG"),
+        "c.yaml: model.arch: must be 'MLP', 'VGG' or 'ResNet', given 'VGGG'; did you mean 'VGG'?",
+    ),
+    (
+        tree(model__arch="transformer"),
+        "c.yaml: model.arch: must be 'MLP', 'VGG' or 'ResNet', given 'transformer'",
+    ),
+    (
+        tree(model__arch=["VGG"]),
+        "c.yaml: model.arch: must be 'MLP', 'VGG' or 'ResNet', given ['VGG']",
+    ),
     (tree(data__name="cifar"), "given 'cifar'; did you mean 'cifar10'?"),
     (tree(circuit__dale="projekt"), "given 'projekt'; did you mean 'project'?"),
-    (tree(train__schedule="cosin"), "c.yaml: train.schedule: must be 'cosine' or 'constant', given 'cosin'; did you mean 'cosine'?"),
+    (
+        tree(train__schedule="cosin"),
+        "c.yaml: train.schedule: must be 'cosine' or 'constant', given 'cosin'; did you mean 'cosine'?",
+    ),
     (tree(neuron__reset=True), "c.yaml: neuron.reset: must be 'soft' or 'hard', given true"),
     # numbers
     (tree(model__layers="8"), f"c.yaml: model.layers: {WHOLE}, given '8'"),
@@ -67,38 +104,104 @@ CASES = [
     (tree(model__T=True), f"c.yaml: model.T: {WHOLE}, given true"),
     (tree(model__width=0), "c.yaml: model.width: must be greater than 0, given 0"),
     (tree(model__classes=1), "c.yaml: model.classes: must be greater than or equal to 2, given 1"),
-    (tree(train__learning_rate="fast"), "c.yaml: train.learning_rate: must be a number, given 'fast'"),
-    (tree(train__learning_rate=-1), "c.yaml: train.learning_rate: must be greater than 0, given -1"),
-    (tree(train__learning_rate=math.nan), "c.yaml: train.learning_rate: must be a finite number, given nan"),
-    (tree(train__learning_rate=math.inf), "c.yaml: train.learning_rate: must be a finite number, given inf"),
-    (tree(train__learning_rate=10**400), "c.yaml: train.learning_rate: must be a number, given 1000"),
-    (tree(train__learning_rate=[1e-3]), "c.yaml: train.learning_rate: must be a number, given [0.001]"),
+    (
+        tree(train__learning_rate="fast"),
+        "c.yaml: train.learning_rate: must be a number, given 'fast'",
+    ),
+    (
+        tree(train__learning_rate=-1),
+        "c.yaml: train.learning_rate: must be greater than 0, given -1",
+    ),
+    (
+        tree(train__learning_rate=math.nan),
+        "c.yaml: train.learning_rate: must be a finite number, given nan",
+    ),
+    (
+        tree(train__learning_rate=math.inf),
+        "c.yaml: train.learning_rate: must be a finite number, given inf",
+    ),
+    (
+        tree(train__learning_rate=10**400),
+        "c.yaml: train.learning_rate: must be a number, given 1000",
+    ),
+    (
+        tree(train__learning_rate=[1e-3]),
+        "c.yaml: train.learning_rate: must be a number, given [0.001]",
+    ),
     (tree(train__momentum=1), "c.yaml: train.momentum: must be less than 1, given 1"),
-    (tree(data__validation_fraction=1), "c.yaml: data.validation_fraction: must be less than 1, given 1"),
+    (
+        tree(data__validation_fraction=1),
+        "c.yaml: data.validation_fraction: must be less than 1, given 1",
+    ),
     (tree(neuron__tau=0.5), "c.yaml: neuron.tau: must be greater than or equal to 1, given 0.5"),
     (tree(seed=-1), "c.yaml: seed: must be greater than or equal to 0, given -1"),
     (tree(seed=2**31), "c.yaml: seed: must be less than 2147483648, given 2147483648"),
     # switches and text
-    (tree(circuit__subtractive="maybe"), "c.yaml: circuit.subtractive: must be true or false, given 'maybe'"),
+    (
+        tree(circuit__subtractive="maybe"),
+        "c.yaml: circuit.subtractive: must be true or false, given 'maybe'",
+    ),
     (tree(circuit__subtractive=1), "c.yaml: circuit.subtractive: must be true or false, given 1"),
     (tree(data__root=3), "c.yaml: data.root: must be text, given 3"),
     # lists
-    (tree(circuit__ei_ratio=[2, "a"]), "c.yaml: circuit.ei_ratio: must be a whole number >= 1, or a list of them, given [2, 'a']"),
-    (tree(circuit__ei_ratio="x"), "c.yaml: circuit.ei_ratio: must be a whole number >= 1, or a list of them, given 'x'"),
-    (tree(circuit__ei_ratio=0), "c.yaml: circuit.ei_ratio: must be a whole number >= 1, or a list of them, given 0"),
-    (tree(circuit__ei_ratio=True), "c.yaml: circuit.ei_ratio: must be a whole number >= 1, or a list of them, given true"),
-    (tree(model__input_shape=[1, 2]), "c.yaml: model.input_shape: must be a list of 3, each a whole number >= 1, given [1, 2]"),
-    (tree(model__input_shape=[1, 2, 3, 4]), "c.yaml: model.input_shape: must be a list of 3, each a whole number >= 1, given [1, 2, 3, 4]"),
-    (tree(model__input_shape=[1, 0, 3]), "c.yaml: model.input_shape.1: must be greater than or equal to 1, given 0"),
+    (
+        tree(circuit__ei_ratio=[2, "a"]),
+        "c.yaml: circuit.ei_ratio: must be a whole number >= 1, or a list of them, given [2, 'a']",
+    ),
+    (
+        tree(circuit__ei_ratio="x"),
+        "c.yaml: circuit.ei_ratio: must be a whole number >= 1, or a list of them, given 'x'",
+    ),
+    (
+        tree(circuit__ei_ratio=0),
+        "c.yaml: circuit.ei_ratio: must be a whole number >= 1, or a list of them, given 0",
+    ),
+    (
+        tree(circuit__ei_ratio=True),
+        "c.yaml: circuit.ei_ratio: must be a whole number >= 1, or a list of them, given true",
+    ),
+    (
+        tree(model__input_shape=[1, 2]),
+        "c.yaml: model.input_shape: must be a list of 3, each a whole number >= 1, given [1, 2]",
+    ),
+    (
+        tree(model__input_shape=[1, 2, 3, 4]),
+        "c.yaml: model.input_shape: must be a list of 3, each a whole number >= 1, given [1, 2, 3, 4]",
+    ),
+    (
+        tree(model__input_shape=[1, 0, 3]),
+        "c.yaml: model.input_shape.1: must be greater than or equal to 1, given 0",
+    ),
     (tree(model__input_shape=32), "c.yaml: model.input_shape: must be a list, given 32"),
     # options that mean nothing together
-    (tree(circuit__init__gamma_shape=2), "gamma_shape has a meaning only with distribution: gamma, given distribution: exponential"),
-    (tree(circuit__prop__epsilon=1e-6), "epsilon has a meaning only with stabiliser: epsilon or clamp, given stabiliser: min_positive"),
-    (tree(circuit__tau_I=2), "c.yaml: circuit: tau_I has a meaning only with inhibitory_cells: spiking, given linear"),
-    (tree(circuit__divisive=False, circuit__prop__detach=True), "prop.detach has a meaning only with divisive inhibition"),
-    (tree(train__warmup_epochs=1, train__warmup_fraction=0.1), "c.yaml: train: give warmup_epochs or warmup_fraction, not both"),
-    (tree(train__warmup_epochs=9, train__epochs=3), "c.yaml: train: warmup_epochs must be at most epochs (3), given 9"),
-    (tree(train__nesterov=True, train__momentum=0), "c.yaml: train: nesterov has a meaning only with momentum above 0"),
+    (
+        tree(circuit__init__gamma_shape=2),
+        "gamma_shape has a meaning only with distribution: gamma, given distribution: exponential",
+    ),
+    (
+        tree(circuit__prop__epsilon=1e-6),
+        "epsilon has a meaning only with stabiliser: epsilon or clamp, given stabiliser: min_positive",
+    ),
+    (
+        tree(circuit__tau_I=2),
+        "c.yaml: circuit: tau_I has a meaning only with inhibitory_cells: spiking, given linear",
+    ),
+    (
+        tree(circuit__divisive=False, circuit__prop__detach=True),
+        "prop.detach has a meaning only with divisive inhibition",
+    ),
+    (
+        tree(train__warmup_epochs=1, train__warmup_fraction=0.1),
+        "c.yaml: train: give warmup_epochs or warmup_fraction, not both",
+    ),
+    (
+        tree(train__warmup_epochs=9, train__epochs=3),
+        "c.yaml: train: warmup_epochs must be at most epochs (3), given 9",
+    ),
+    (
+        tree(train__nesterov=True, train__momentum=0),
+        "c.yaml: train: nesterov has a meaning only with momentum above 0",
+    ),
 ]
 
 
@@ -108,7 +211,15 @@ def test_each_refusal_is_one_plain_line(given, message):
     assert message in found
     assert found.startswith("c.yaml: ")
     assert "\n" not in found
-    for jargon in ("Input", "constrained", "function-before", "Config(", "dict", "tuple", "pydantic"):
+    for jargon in (
+        "Input",
+        "constrained",
+        "function-before",
+        "Config(",
+        "dict",
+        "tuple",
+        "pydantic",
+    ):
         assert jargon not in found
 
 
@@ -152,7 +263,12 @@ def test_defaults_are_a_config():
 def test_switches_understand_words(word):
     text = f"circuit: {{subtractive: {str(word).lower() if isinstance(word, bool) else word}}}"
     assert make_config(parse_yaml(text, "t")).circuit.subtractive is True
-    assert make_config(parse_yaml("circuit: {subtractive: no, divisive: off}", "t")).circuit.subtractive is False
+    assert (
+        make_config(
+            parse_yaml("circuit: {subtractive: no, divisive: off}", "t")
+        ).circuit.subtractive
+        is False
+    )
 
 
 def test_config_is_frozen():
@@ -181,9 +297,18 @@ def test_circuit_is_dropped_for_baselines(norm):
 def test_circuit_is_there_for_circuits():
     assert make_config(tree(circuit=None)).circuit == module.CircuitConfig()
     dann = make_config(tree(model__norm="dann", circuit__init__gain=3.0))
-    assert (dann.circuit.init.scheme, dann.circuit.init.gain, dann.circuit.prop.corrections) == ("dann", 3.0, "dann")
+    assert (dann.circuit.init.scheme, dann.circuit.init.gain, dann.circuit.prop.corrections) == (
+        "dann",
+        3.0,
+        "dann",
+    )
     assert make_config(resolved(dann)) == dann
-    assert make_config({"model": {"norm": "dann"}, "circuit": module.CircuitConfig()}).circuit.init.scheme == "dann"
+    assert (
+        make_config(
+            {"model": {"norm": "dann"}, "circuit": module.CircuitConfig()}
+        ).circuit.init.scheme
+        == "dann"
+    )
 
 
 def test_id_is_pinned():
@@ -192,15 +317,27 @@ def test_id_is_pinned():
 
 
 def test_id_does_not_depend_on_spelling():
-    a = parse_yaml("train: {learning_rate: 1e-3, epochs: 5, momentum: 0}\nmodel: {T: 2, width: 1}\ncircuit: {divisive: on}\nseed: 3", "t")
-    b = parse_yaml(
-        "seed: 3\ncircuit: {divisive: true}\nmodel: {width: 1.0, T: 2}\ntrain: {momentum: 0.0, epochs: 5, learning_rate: 0.001}", "t"
+    a = parse_yaml(
+        "train: {learning_rate: 1e-3, epochs: 5, momentum: 0}\nmodel: {T: 2, width: 1}\ncircuit: {divisive: on}\nseed: 3",
+        "t",
     )
-    assert trial_id(make_config(a)) == trial_id(make_config(b)) == trial_id(make_config(resolved(make_config(b))))
+    b = parse_yaml(
+        "seed: 3\ncircuit: {divisive: true}\nmodel: {width: 1.0, T: 2}\ntrain: {momentum: 0.0, epochs: 5, learning_rate: 0.001}",
+        "t",
+    )
+    assert (
+        trial_id(make_config(a))
+        == trial_id(make_config(b))
+        == trial_id(make_config(resolved(make_config(b))))
+    )
 
 
 def test_id_does_not_depend_on_where_the_data_lie():
-    assert trial_id(make_config(tree(data__root="/a"))) == trial_id(make_config(tree(data__root="/b"))) == DEFAULT_ID
+    assert (
+        trial_id(make_config(tree(data__root="/a")))
+        == trial_id(make_config(tree(data__root="/b")))
+        == DEFAULT_ID
+    )
     assert make_config(tree(data__root="/a")).data.root == "/a"
 
 
@@ -245,7 +382,10 @@ def any_tree(rng, depth=0):
         return [any_tree(rng, depth + 1) for _ in range(rng.randrange(4))]
     names = SECTIONS if depth == 0 else KNOWN
     odd = ["x", "", 1, None, True, "\ud800"]
-    return {rng.choice(odd if rng.random() < 0.1 else names): any_tree(rng, depth + 1) for _ in range(rng.randrange(5))}
+    return {
+        rng.choice(odd if rng.random() < 0.1 else names): any_tree(rng, depth + 1)
+        for _ in range(rng.randrange(5))
+    }
 
 
 @settings(max_examples=400, deadline=None)

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eisnn.config.yaml_file import MAX_BYTES, ConfigError, parse_yaml, read_yaml, scalar, set_path, suggestion
+from eisnn.config.yaml_file import (
+    MAX_BYTES,
+    ConfigError,
+    parse_yaml,
+    read_yaml,
+    scalar,
+    set_path,
+    suggestion,
+)
 
 
 def value(text):
@@ -63,13 +71,25 @@ def test_not_a_number():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\nb: 2\na: 3\n", "f.yaml, line 3: the key 'a' is given twice in one mapping; keep one of them"),
+        (
+            "a: 1\nb: 2\na: 3\n",
+            "f.yaml, line 3: the key 'a' is given twice in one mapping; keep one of them",
+        ),
         ("x:\n  a: 1\n  'a': 2\n", "f.yaml, line 3: the key 'a' is given twice"),
-        ("a: &x 1\nb: *x\n", "f.yaml, line 1: anchors and aliases are not supported; write the value out"),
+        (
+            "a: &x 1\nb: *x\n",
+            "f.yaml, line 1: anchors and aliases are not supported; write the value out",
+        ),
         ("a: &x 1\n", "f.yaml, line 1: anchors and aliases are not supported"),
         ("a: *nobody\n", "f.yaml, line 1: anchors and aliases are not supported"),
-        ("base: {a: 1}\nb:\n  <<: {a: 2}\n", "f.yaml, line 3: merge keys (<<) are not supported; write the keys out"),
-        ("a: !!int 3\n", "f.yaml, line 1: tags such as tag:yaml.org,2002:int are not supported; write the plain value"),
+        (
+            "base: {a: 1}\nb:\n  <<: {a: 2}\n",
+            "f.yaml, line 3: merge keys (<<) are not supported; write the keys out",
+        ),
+        (
+            "a: !!int 3\n",
+            "f.yaml, line 1: tags such as tag:yaml.org,2002:int are not supported; write the plain value",
+        ),
         ("a: !!int ''\n", "f.yaml, line 1: tags such as"),
         ("a: !!bool x\n", "f.yaml, line 1: tags such as"),
         ("a: !!set {b}\n", "f.yaml, line 1: tags such as"),
@@ -103,7 +123,9 @@ def test_each_refusal_names_place_and_reason(text, message):
 
 def test_alias_bomb_is_refused_at_its_first_line():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
-    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]  # 10^12 entries
+    lines += [
+        f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)
+    ]  # 10^12 entries
     with pytest.raises(ConfigError, match="line 1: anchors and aliases"):
         parse_yaml("\n".join(lines), "f.yaml")
 
@@ -118,7 +140,9 @@ def test_file(tmp_path):
 
 def test_file_that_cannot_be_read(tmp_path):
     path = tmp_path / "a.yaml"
-    with pytest.raises(ConfigError, match=r"a\.yaml: no such file or directory; give the path of a YAML file$"):
+    with pytest.raises(
+        ConfigError, match=r"a\.yaml: no such file or directory; give the path of a YAML file$"
+    ):
         read_yaml(path)
     with pytest.raises(ConfigError, match=r"is a directory; give the path of a YAML file$"):
         read_yaml(tmp_path)

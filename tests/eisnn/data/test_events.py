@@ -21,7 +21,9 @@ def isolated(tmp_path, monkeypatch):
 def some_events(count, seed=0, start=1000, end=100_000):
     random = np.random.default_rng(seed)
     x, y = random.integers(0, 128, (2, count))
-    return events.Events(np.sort(random.integers(start, end, count)), x, y, random.integers(0, 2, count))
+    return events.Events(
+        np.sort(random.integers(start, end, count)), x, y, random.integers(0, 2, count)
+    )
 
 
 def write_aedat2(file, recording):
@@ -42,8 +44,14 @@ def write_aedat3(file, recording, packet=100, overflow=0):
         out.write(b"#!AER-DAT3.1\r\n#Format: RAW\r\n#!END-HEADER\r\n")
         for first in range(0, len(pairs), packet):
             part = pairs[first : first + packet]
-            out.write(struct.pack("<hhiiiiii", 1, 0, 8, 4, overflow, len(part), len(part), len(part)) + part.tobytes())
-            out.write(struct.pack("<hhiiiiii", 0, 0, 8, 4, overflow, 1, 1, 1) + b"\x03\x00\x00\x00\x07\x00\x00\x00")
+            out.write(
+                struct.pack("<hhiiiiii", 1, 0, 8, 4, overflow, len(part), len(part), len(part))
+                + part.tobytes()
+            )
+            out.write(
+                struct.pack("<hhiiiiii", 0, 0, 8, 4, overflow, 1, 1, 1)
+                + b"\x03\x00\x00\x00\x07\x00\x00\x00"
+            )
 
 
 def same(first, second):
@@ -57,7 +65,9 @@ def test_aedat2_is_read_as_written_and_as_spikingjelly_reads_it(tmp_path):
     recording = some_events(1000)
     write_aedat2(tmp_path / "a.aedat", recording)
     assert same(events.read_aedat2(tmp_path / "a.aedat"), recording)
-    reference = pytest.importorskip("spikingjelly.datasets.cifar10_dvs")._load_origin_data(tmp_path / "a.aedat")
+    reference = pytest.importorskip("spikingjelly.datasets.cifar10_dvs")._load_origin_data(
+        tmp_path / "a.aedat"
+    )
     assert same(recording, (reference[key] for key in "txyp"))
 
 
@@ -67,11 +77,15 @@ def test_aedat3_is_read_as_written_and_as_spikingjelly_reads_it(tmp_path, overfl
     write_aedat3(tmp_path / "a.aedat", recording, overflow=overflow)
     expected = recording._replace(t=recording.t + (overflow << 31))
     assert same(events.read_aedat3(tmp_path / "a.aedat"), expected)
-    reference = pytest.importorskip("spikingjelly.datasets.utils").load_aedat_v3(tmp_path / "a.aedat")
+    reference = pytest.importorskip("spikingjelly.datasets.utils").load_aedat_v3(
+        tmp_path / "a.aedat"
+    )
     assert same(expected, (reference[key] for key in "txyp"))
 
 
-@pytest.mark.parametrize(("write", "read"), [(write_aedat2, events.read_aedat2), (write_aedat3, events.read_aedat3)])
+@pytest.mark.parametrize(
+    ("write", "read"), [(write_aedat2, events.read_aedat2), (write_aedat3, events.read_aedat3)]
+)
 @pytest.mark.parametrize("cut", [3, 20, 8190, 8500, 100_000])
 def test_a_truncated_recording_is_named(tmp_path, write, read, cut):
     file = tmp_path / "cut.aedat"
@@ -84,7 +98,9 @@ def test_a_truncated_recording_is_named(tmp_path, write, read, cut):
 
 def test_events_outside_of_the_sensor_are_refused(tmp_path):
     write_aedat3(tmp_path / "a.aedat", some_events(10)._replace(x=np.full(10, 128)))
-    with pytest.raises(DataError, match=r"a.aedat is corrupt: it has events outside of 128x128 pixels"):
+    with pytest.raises(
+        DataError, match=r"a.aedat is corrupt: it has events outside of 128x128 pixels"
+    ):
         events.read_aedat3(tmp_path / "a.aedat")
 
 
@@ -93,11 +109,15 @@ def test_events_outside_of_the_sensor_are_refused(tmp_path):
 
 @pytest.mark.parametrize(("count", "T"), [(20_000, 4), (20_003, 10), (16, 16)])
 def test_frames_are_spikingjellys_resized_by_torchvision(count, T):
-    integrate = pytest.importorskip("spikingjelly.datasets.utils").integrate_events_by_fixed_frames_number
+    integrate = pytest.importorskip(
+        "spikingjelly.datasets.utils"
+    ).integrate_events_by_fixed_frames_number
     from torchvision.transforms.functional import resize
 
     recording = some_events(count)
-    full = torch.from_numpy(integrate(dict(zip("txyp", recording, strict=True)), "number", T, 128, 128))
+    full = torch.from_numpy(
+        integrate(dict(zip("txyp", recording, strict=True)), "number", T, 128, 128)
+    )
     expected = resize(full, [48, 48], antialias=True)
     ours = torch.from_numpy(events.frames(recording, T)) * events.step(T)
     assert (ours - expected).abs().max() <= events.step(T) / 2 + 1e-5
@@ -110,7 +130,9 @@ def test_every_frame_holds_as_many_events():
 
 
 def test_fewer_events_than_frames_and_none_at_all():
-    assert (events.frames(some_events(5), 8).sum((1, 2, 3)) > 0).tolist() == [True] * 5 + [False] * 3
+    assert (events.frames(some_events(5), 8).sum((1, 2, 3)) > 0).tolist() == [True] * 5 + [
+        False
+    ] * 3
     assert events.frames(some_events(0), 8).sum() == 0
 
 
@@ -128,7 +150,10 @@ def test_brightness_saturates_instead_of_wrapping():
 def cifar10_dvs(tmp_path):
     for label, name in enumerate(events._CLASSES):
         for i in range(10):
-            write_aedat2(tmp_path / "CIFAR10DVS" / name / f"cifar10_{name}_{i}.aedat", some_events(300, seed=100 * label + i))
+            write_aedat2(
+                tmp_path / "CIFAR10DVS" / name / f"cifar10_{name}_{i}.aedat",
+                some_events(300, seed=100 * label + i),
+            )
     return tmp_path
 
 
@@ -143,8 +168,14 @@ def test_cifar10_dvs_is_split_80_10_10(cifar10_dvs):
     assert [np.bincount(part.labels).tolist() for part in parts] == [[8] * 10, [1] * 10, [1] * 10]
     assert sorted(torch.cat([part.rows for part in parts]).tolist()) == list(range(100))
     x, _ = next(data.batches(dataset.train, 8))
-    assert (x.shape, x.dtype, dataset.input_shape) == ((8, 4, 2, 48, 48), torch.float32, (2, 48, 48))
-    expected = events.frames(some_events(300, seed=100 * 3 + 0), 4)  # the cat whose file comes first
+    assert (x.shape, x.dtype, dataset.input_shape) == (
+        (8, 4, 2, 48, 48),
+        torch.float32,
+        (2, 48, 48),
+    )
+    expected = events.frames(
+        some_events(300, seed=100 * 3 + 0), 4
+    )  # the cat whose file comes first
     assert np.array_equal(dataset.train.stored[30].numpy(), expected)
 
 
@@ -180,8 +211,12 @@ def test_a_truncated_recording_of_a_dataset_is_named(cifar10_dvs):
 def write_recording(folder, user, seed):
     name = f"user{user:02d}_led"
     write_aedat3(folder / f"{name}.aedat", some_events(4000, seed=seed, end=120_000))
-    rows = [f"{label + 1},{10_000 * (label + 1)},{10_000 * (label + 1) + 8_000}" for label in range(11)]
-    (folder / f"{name}_labels.csv").write_text("\n".join(["class,startTime_usec,endTime_usec", *rows]) + "\n")
+    rows = [
+        f"{label + 1},{10_000 * (label + 1)},{10_000 * (label + 1) + 8_000}" for label in range(11)
+    ]
+    (folder / f"{name}_labels.csv").write_text(
+        "\n".join(["class,startTime_usec,endTime_usec", *rows]) + "\n"
+    )
     return f"{name}.aedat\n"
 
 
@@ -197,7 +232,11 @@ def dvs_gesture(tmp_path):
 
 def test_gestures_are_cut_by_their_tables_and_split_by_person(dvs_gesture):
     dataset = load("dvs_gesture", dvs_gesture, T=5, validation_fraction=0.2)
-    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [8 * 11, 2 * 11, 2 * 11]
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [
+        8 * 11,
+        2 * 11,
+        2 * 11,
+    ]
     assert dataset.test.labels.tolist() == list(range(11)) * 2
     people = [set((part.rows // 11).tolist()) for part in (dataset.train, dataset.validation)]
     assert (len(people[0]), len(people[1]), people[0] & people[1]) == (8, 2, set())
@@ -228,5 +267,7 @@ def test_a_gesture_after_the_end_of_its_recording_is_an_error(dvs_gesture):
 
 
 def test_where_gestures_come_from_is_said(tmp_path):
-    with pytest.raises(DataError, match=r"(?s)dvs_gesture was not found.*DVS128Gesture.*DvsGesture.tar.gz.*by hand"):
+    with pytest.raises(
+        DataError, match=r"(?s)dvs_gesture was not found.*DVS128Gesture.*DvsGesture.tar.gz.*by hand"
+    ):
         load("dvs_gesture", tmp_path / "nowhere")

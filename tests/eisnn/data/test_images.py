@@ -54,7 +54,9 @@ def cifar(request, tmp_path, monkeypatch):
         return [name, hashlib.md5((folder / name).read_bytes()).hexdigest()]
 
     def write_all(table, seed):
-        return [write(name, batch(count, classes, seed + i, label)) for i, (name, _) in enumerate(table)]
+        return [
+            write(name, batch(count, classes, seed + i, label)) for i, (name, _) in enumerate(table)
+        ]
 
     monkeypatch.setattr(reader, "train_list", write_all(reader.train_list, 0))
     monkeypatch.setattr(reader, "test_list", write_all(reader.test_list, 50))
@@ -91,7 +93,10 @@ def test_a_foreign_pickle_is_named_and_never_executed(cifar):
 
     file = root / reader.base_folder / reader.test_list[0][0]
     file.write_bytes(pickle.dumps(Bomb()))
-    with pytest.raises(DataError, match=rf"{file} is truncated, corrupt or not the official file: its MD5 is .* It was not opened"):
+    with pytest.raises(
+        DataError,
+        match=rf"{file} is truncated, corrupt or not the official file: its MD5 is .* It was not opened",
+    ):
         load(name, root)
     assert not marker.exists()
 
@@ -107,7 +112,12 @@ def test_a_truncated_batch_is_named(cifar):
 def test_missing_cifar_says_where_and_how(tmp_path):
     with pytest.raises(DataError) as error:
         load("cifar10", tmp_path)
-    for part in (f"{tmp_path}/cifar-10-batches-py: no such folder", "cs.toronto.edu", "EISNN_DATA", "no network in tests"):
+    for part in (
+        f"{tmp_path}/cifar-10-batches-py: no such folder",
+        "cs.toronto.edu",
+        "EISNN_DATA",
+        "no network in tests",
+    ):
         assert part in str(error.value)
 
 
@@ -120,7 +130,9 @@ def write_jpeg(file, seed):
     file.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     image = Image.fromarray(pixels).resize((64, 64), Image.Resampling.BICUBIC)
-    (image.convert("L") if seed % 10 == 3 else image).save(file)  # some of the real ones are grey, too
+    (image.convert("L") if seed % 10 == 3 else image).save(
+        file
+    )  # some of the real ones are grey, too
 
 
 @pytest.fixture(scope="module")
@@ -134,21 +146,33 @@ def tiny_once(tmp_path_factory):
         write_jpeg(folder / "val" / "images" / f"val_{i}.JPEG", 1_000_000 + i)
         rows.append(f"val_{i}.JPEG\t{CLASSES[label]}\t0\t32\t44\t62\n")
     (folder / "val" / "val_annotations.txt").write_text("".join(rows))
-    (folder / "wnids.txt").write_text("\n".join(reversed(CLASSES)) + "\n")  # in no order, as the real one
+    (folder / "wnids.txt").write_text(
+        "\n".join(reversed(CLASSES)) + "\n"
+    )  # in no order, as the real one
     return folder.parent
 
 
 def test_tiny_imagenet_is_read_as_by_torchvision(tiny_once):
     dataset = load("tiny_imagenet", tiny_once, validation_fraction=0.25)
-    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [600, 200, 200]
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [
+        600,
+        200,
+        200,
+    ]
     assert np.bincount(dataset.validation.labels).tolist() == [1] * 200
-    resize = torchvision.transforms.Compose([torchvision.transforms.Resize(32), torchvision.transforms.PILToTensor()])
-    reference = torchvision.datasets.ImageFolder(tiny_once / "tiny-imagenet-200" / "train", transform=resize)
+    resize = torchvision.transforms.Compose(
+        [torchvision.transforms.Resize(32), torchvision.transforms.PILToTensor()]
+    )
+    reference = torchvision.datasets.ImageFolder(
+        tiny_once / "tiny-imagenet-200" / "train", transform=resize
+    )
     for position in (0, 1, 599):
         image, label = reference[int(dataset.train.rows[position])]
         assert torch.equal(dataset.train.images[position], image)
         assert dataset.train.labels[position] == label
-    seventh = resize(Image.open(tiny_once / "tiny-imagenet-200" / "val" / "images" / "val_7.JPEG").convert("RGB"))
+    seventh = resize(
+        Image.open(tiny_once / "tiny-imagenet-200" / "val" / "images" / "val_7.JPEG").convert("RGB")
+    )
     assert torch.equal(dataset.test.images[7], seventh)
     assert dataset.test.labels[7] == np.random.default_rng(0).permutation(200)[7]
 
@@ -160,7 +184,9 @@ def test_tiny_imagenet_is_decoded_once(tiny_once, monkeypatch):
         raise AssertionError("decoded twice")
 
     monkeypatch.setattr("eisnn.data.images._small_image", never)
-    assert torch.equal(load("tiny_imagenet", tiny_once, validation_fraction=0.25).test.images, first.test.images)
+    assert torch.equal(
+        load("tiny_imagenet", tiny_once, validation_fraction=0.25).test.images, first.test.images
+    )
 
 
 def altered(tiny_once, tmp_path):
@@ -186,7 +212,10 @@ def test_a_truncated_jpeg_is_named(tiny_once, tmp_path):
 def test_a_missing_class_folder_is_named(tiny_once, tmp_path):
     folder = altered(tiny_once, tmp_path)
     os.rename(folder / "train" / CLASSES[5], folder / "train" / "elsewhere")
-    with pytest.raises(DataError, match=f"not complete: 1 folders have no .JPEG files, such as {folder}/train/{CLASSES[5]}/images"):
+    with pytest.raises(
+        DataError,
+        match=f"not complete: 1 folders have no .JPEG files, such as {folder}/train/{CLASSES[5]}/images",
+    ):
         load("tiny_imagenet", folder)
 
 
@@ -196,10 +225,15 @@ def test_an_unknown_class_in_the_annotations_is_named(tiny_once, tmp_path):
     lines = table.read_text().splitlines()
     table.unlink()
     table.write_text("\n".join([*lines[:2], lines[2].replace("n1", "x1"), *lines[3:]]))
-    with pytest.raises(DataError, match=r"val_annotations.txt, line 3: expected a file name, a tab and one of the classes"):
+    with pytest.raises(
+        DataError,
+        match=r"val_annotations.txt, line 3: expected a file name, a tab and one of the classes",
+    ):
         load("tiny_imagenet", folder)
 
 
 def test_missing_tiny_imagenet_says_where_and_how(tmp_path):
-    with pytest.raises(DataError, match=rf"(?s){tmp_path}/tiny-imagenet-200: no such folder.*cs231n.stanford.edu"):
+    with pytest.raises(
+        DataError, match=rf"(?s){tmp_path}/tiny-imagenet-200: no such folder.*cs231n.stanford.edu"
+    ):
         load("tiny_imagenet", tmp_path)

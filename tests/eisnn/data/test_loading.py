@@ -51,7 +51,10 @@ def test_digits_are_those_of_scikit_learn_in_the_unit_interval():
     dataset = digits()
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (1258, 180, 359)
     assert (dataset.classes, dataset.input_shape) == (10, (1, 8, 8))
-    expected = {(image.astype(np.uint8).tobytes(), int(label)) for image, label in zip(*load_digits(return_X_y=True), strict=True)}
+    expected = {
+        (image.astype(np.uint8).tobytes(), int(label))
+        for image, label in zip(*load_digits(return_X_y=True), strict=True)
+    }
     found = [
         pair
         for split in (dataset.train, dataset.validation, dataset.test)
@@ -109,10 +112,22 @@ def test_every_train_size_that_can_be_met_is_met_exactly(size):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"train_size": 1439}, "data.train_size must be at most 1438, the number of training images of digits, given 1439"),
-        ({"train_size": 9}, "data.train_size must be at least 10, one image of each class of training images of digits, given 9"),
-        ({"test_size": 360}, "data.test_size must be at most 359, the number of test images of digits, given 360"),
-        ({"train_size": 50}, r"data.validation_fraction \(0.1\) asks for 5 of 50 training images of digits, leaving 45"),
+        (
+            {"train_size": 1439},
+            "data.train_size must be at most 1438, the number of training images of digits, given 1439",
+        ),
+        (
+            {"train_size": 9},
+            "data.train_size must be at least 10, one image of each class of training images of digits, given 9",
+        ),
+        (
+            {"test_size": 360},
+            "data.test_size must be at most 359, the number of test images of digits, given 360",
+        ),
+        (
+            {"train_size": 50},
+            r"data.validation_fraction \(0.1\) asks for 5 of 50 training images of digits, leaving 45",
+        ),
         ({"validation_fraction": 0.999}, "both parts need at least 10 images, one of each class"),
     ],
 )
@@ -174,7 +189,12 @@ def test_a_split_that_exceeds_its_budget_is_streamed():
     streamed = data.to_device(split, "meta", budget=1000)
     assert (streamed.stored.device.type, streamed.device.type) == ("cpu", "meta")
     x, y = next(data.batches(streamed, 32, order=torch.arange(100)))
-    assert (x.device.type, y.device.type, x.shape, x.dtype) == ("meta", "meta", (32, 1, 8, 8), torch.float32)
+    assert (x.device.type, y.device.type, x.shape, x.dtype) == (
+        "meta",
+        "meta",
+        (32, 1, 8, 8),
+        torch.float32,
+    )
 
 
 def test_shuffled_is_a_permutation_and_a_function_of_seed_and_epoch():
@@ -182,7 +202,9 @@ def test_shuffled_is_a_permutation_and_a_function_of_seed_and_epoch():
     torch.manual_seed(0)
     assert torch.equal(one, data.shuffled(1000, seed=7, epoch=3, device="cpu"))
     assert sorted(one.tolist()) == list(range(1000))
-    others = [data.shuffled(1000, seed=s, epoch=e, device="cpu") for s, e in [(7, 4), (8, 3), (3, 7)]]
+    others = [
+        data.shuffled(1000, seed=s, epoch=e, device="cpu") for s, e in [(7, 4), (8, 3), (3, 7)]
+    ]
     assert not any(torch.equal(one, other) for other in others)
 
 
@@ -190,7 +212,11 @@ def test_shuffled_is_a_permutation_and_a_function_of_seed_and_epoch():
 
 
 def write_idx(file, array):
-    raw = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+    raw = (
+        bytes([0, 0, 8, array.ndim])
+        + struct.pack(f">{array.ndim}I", *array.shape)
+        + array.tobytes()
+    )
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(gzip.compress(raw) if file.suffix == ".gz" else raw)
 
@@ -198,16 +224,25 @@ def write_idx(file, array):
 def write_mnist(folder, suffix="", seed=0, train=200, test=50):
     random = np.random.default_rng(seed)
     for part, count in (("train", train), ("t10k", test)):
-        write_idx(folder / f"{part}-images-idx3-ubyte{suffix}", random.integers(0, 256, (count, 28, 28), dtype=np.uint8))
-        write_idx(folder / f"{part}-labels-idx1-ubyte{suffix}", np.arange(count, dtype=np.uint8) % 10)
+        write_idx(
+            folder / f"{part}-images-idx3-ubyte{suffix}",
+            random.integers(0, 256, (count, 28, 28), dtype=np.uint8),
+        )
+        write_idx(
+            folder / f"{part}-labels-idx1-ubyte{suffix}", np.arange(count, dtype=np.uint8) % 10
+        )
 
 
 def load(name, root, **options):
     return data.load(DataConfig(name=name, root=str(root), **options), T=4)
 
 
-@pytest.mark.parametrize(("name", "torchvision_name"), [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")])
-def test_idx_files_in_torchvisions_layout_are_read_as_torchvision_does(tmp_path, name, torchvision_name):
+@pytest.mark.parametrize(
+    ("name", "torchvision_name"), [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")]
+)
+def test_idx_files_in_torchvisions_layout_are_read_as_torchvision_does(
+    tmp_path, name, torchvision_name
+):
     import torchvision
 
     write_mnist(tmp_path / torchvision_name / "raw")
@@ -357,7 +392,9 @@ def test_concurrent_first_users_decode_once(tmp_path):
 
     def user():
         start.wait()
-        results.append(data_cache.decoded("some", [tmp_path / "file"], tmp_path, decode)["images"].tolist())
+        results.append(
+            data_cache.decoded("some", [tmp_path / "file"], tmp_path, decode)["images"].tolist()
+        )
 
     threads = [threading.Thread(target=user) for _ in range(8)]
     for thread in threads:
@@ -366,12 +403,17 @@ def test_concurrent_first_users_decode_once(tmp_path):
         thread.join()
     assert results == [list(range(10))] * 8
     assert len(decodings) == 1
-    assert sorted(p.suffix for p in (tmp_path / ".eisnn").iterdir()) == ["", ".lock"]  # nothing left aside
+    assert sorted(p.suffix for p in (tmp_path / ".eisnn").iterdir()) == [
+        "",
+        ".lock",
+    ]  # nothing left aside
 
 
 def test_a_read_only_root_is_cached_for_the_user(tmp_path, monkeypatch):
     write_mnist(tmp_path / "root")
-    (tmp_path / "root" / ".eisnn").write_text("a file, so that no folder can be made here, even by root")
+    (tmp_path / "root" / ".eisnn").write_text(
+        "a file, so that no folder can be made here, even by root"
+    )
     assert len(load("mnist", tmp_path / "root").test) == 50
     assert list((tmp_path / "user-cache" / "eisnn").glob("mnist-*/images.npy"))
 
@@ -394,6 +436,8 @@ def test_fashion_mnist_of_the_debian_package(tmp_path):
     assert np.bincount(dataset.train.labels).tolist() == [5400] * 10
     assert np.bincount(dataset.validation.labels).tolist() == [600] * 10
     assert dataset.test.labels[:10].tolist() == [9, 2, 1, 1, 6, 1, 4, 6, 5, 7]
-    assert dataset.train.stored.float().mean().item() / 255 == pytest.approx(0.2860, abs=1e-4)  # the published mean
+    assert dataset.train.stored.float().mean().item() / 255 == pytest.approx(
+        0.2860, abs=1e-4
+    )  # the published mean
     assert dataset.input_shape == dataset.train.images.shape[1:]
     assert not (tmp_path / "empty").exists()

@@ -62,7 +62,10 @@ def test_a_sample_does_not_depend_on_the_others_in_its_batch(name):
     x = images(name)
     changed = x.clone()
     changed[1:] = images(name, seed=1)[1:]
-    assert torch.equal(transforms.augment(name, x, generator(2))[0], transforms.augment(name, changed, generator(2))[0])
+    assert torch.equal(
+        transforms.augment(name, x, generator(2))[0],
+        transforms.augment(name, changed, generator(2))[0],
+    )
 
 
 @pytest.mark.parametrize("name", ["cifar10_dvs", "dvs_gesture"])
@@ -93,7 +96,9 @@ def test_nothing_is_read_back_from_the_device(name):
 def test_padded_crop_is_torchvisions():
     x = images("cifar10")
     top, left = torch.randint(0, 9, (2, 16))
-    out = transforms.take(x, torch.arange(32) + (top - 4)[:, None], torch.arange(32) + (left - 4)[:, None])
+    out = transforms.take(
+        x, torch.arange(32) + (top - 4)[:, None], torch.arange(32) + (left - 4)[:, None]
+    )
     for i in range(16):
         assert torch.equal(out[i], reference.crop(reference.pad(x[i], 4), top[i], left[i], 32, 32))
 
@@ -123,7 +128,9 @@ def test_erasing_is_black_in_all_channels_in_half_of_the_samples_and_of_2_to_40_
     assert 0.015 < erased.min() < 0.03
     assert 0.38 < erased.max() < 0.42
     assert erased.mean().item() == pytest.approx(0.21, abs=0.01)
-    for box in (~mask[share > 0][:200, 0]).int():  # a rectangle: its rows are all alike, and its columns
+    for box in (
+        ~mask[share > 0][:200, 0]
+    ).int():  # a rectangle: its rows are all alike, and its columns
         rows, cols = box.amax(1), box.amax(0)
         assert torch.equal(box, rows[:, None] * cols[None, :])
         assert 0.35 < rows.sum() / cols.sum() < 2.9
@@ -146,11 +153,21 @@ def test_resized_crop_is_torchvisions():
 @pytest.mark.parametrize("scale", [(0.08, 1.0), (0.7, 1.0), (0.5, 1.0)])
 def test_boxes_are_distributed_as_torchvisions(scale):
     x = torch.zeros(3000, 1, 48, 48)
-    top, left, height, width = (part[:, 0] for part in transforms.random_boxes(x, scale, generator(0)))
+    top, left, height, width = (
+        part[:, 0] for part in transforms.random_boxes(x, scale, generator(0))
+    )
     assert ((top >= 0) & (left >= 0) & (top + height <= 48) & (left + width <= 48)).all()
     torch.manual_seed(0)
-    expected = torch.tensor([RandomResizedCrop.get_params(x[0], list(scale), [3 / 4, 4 / 3]) for _ in range(3000)]).float()
-    for ours, theirs in ((top, 0), (left, 1), (height, 2), (width, 3), (height * width / 48**2, None)):
+    expected = torch.tensor(
+        [RandomResizedCrop.get_params(x[0], list(scale), [3 / 4, 4 / 3]) for _ in range(3000)]
+    ).float()
+    for ours, theirs in (
+        (top, 0),
+        (left, 1),
+        (height, 2),
+        (width, 3),
+        (height * width / 48**2, None),
+    ):
         other = expected[:, 2] * expected[:, 3] / 48**2 if theirs is None else expected[:, theirs]
         spread = math.sqrt((ours.var() + other.var()) / 3000)
         assert abs(ours.mean() - other.mean()) < 4 * spread
@@ -177,7 +194,12 @@ def test_each_colour_operation_is_torchvisions(operation):
     neutral[:, operation] = factors[:, operation]
     order = torch.tensor([operation, *(k for k in range(4) if k != operation)]).expand(32, 4)
     out = transforms.colour_jitter(x, order, neutral)
-    functions = [reference.adjust_brightness, reference.adjust_contrast, reference.adjust_saturation, reference.adjust_hue]
+    functions = [
+        reference.adjust_brightness,
+        reference.adjust_contrast,
+        reference.adjust_saturation,
+        reference.adjust_hue,
+    ]
     for i in range(32):
         expected = functions[operation](x[i], factors[i, operation].item())
         torch.testing.assert_close(out[i], expected, atol=2e-6, rtol=0)
@@ -187,7 +209,12 @@ def test_colour_jitter_is_torchvisions_in_each_samples_order():
     x = images("tiny_imagenet", batch=64)
     order, factors = transforms.random_colours(x, (0.4, 0.4, 0.4, 0.1), generator(1))
     out = transforms.colour_jitter(x, order, factors)
-    functions = [reference.adjust_brightness, reference.adjust_contrast, reference.adjust_saturation, reference.adjust_hue]
+    functions = [
+        reference.adjust_brightness,
+        reference.adjust_contrast,
+        reference.adjust_saturation,
+        reference.adjust_hue,
+    ]
     for i in range(64):
         expected = x[i]
         for k in order[i].tolist():
@@ -198,7 +225,9 @@ def test_colour_jitter_is_torchvisions_in_each_samples_order():
 
 
 def test_colour_factors_are_within_their_strengths():
-    _, factors = transforms.random_colours(torch.zeros(2000, 3, 1, 1), (0.4, 0.4, 0.4, 0.1), generator(0))
+    _, factors = transforms.random_colours(
+        torch.zeros(2000, 3, 1, 1), (0.4, 0.4, 0.4, 0.1), generator(0)
+    )
     for k, (low, high) in enumerate([(0.6, 1.4)] * 3 + [(-0.1, 0.1)]):
         assert low <= factors[:, k].min() < low + 0.01
         assert high - 0.01 < factors[:, k].max() <= high

@@ -8,7 +8,14 @@ import torch.nn.functional as F
 from eisnn import build_model, initialize
 from eisnn.diagnostics.distributions import BINS, Distributions, choose_edges, count, tensors
 
-MODEL = {"arch": "VGG", "layers": 4, "width": 1 / 16, "T": 2, "input_shape": (1, 8, 8), "classes": 4}
+MODEL = {
+    "arch": "VGG",
+    "layers": 4,
+    "width": 1 / 16,
+    "T": 2,
+    "input_shape": (1, 8, 8),
+    "classes": 4,
+}
 
 
 def network(**model):
@@ -67,9 +74,21 @@ def test_file_has_every_parameter_and_activity(tmp_path):
     found = read(tmp_path / "distributions.npz")
     assert found["epochs"].tolist() == [1, 2]
     names = {key.removeprefix("counts/") for key in found if key.startswith("counts/")}
-    activity = {f"{layer}/{name}" for layer in ("features.0", "features.2", "features.4", "output") for name in ("input", "output")}
-    circuit = {f"{layer}/{name}" for layer in ("features.0", "features.2", "features.4") for name in ("g_I", "g_E", "b_E")}
-    weights = {f"{layer}/{name}" for layer in ("features.0", "features.2", "features.4", "output") for name in ("W_EE", "W_IE", "W_EI")}
+    activity = {
+        f"{layer}/{name}"
+        for layer in ("features.0", "features.2", "features.4", "output")
+        for name in ("input", "output")
+    }
+    circuit = {
+        f"{layer}/{name}"
+        for layer in ("features.0", "features.2", "features.4")
+        for name in ("g_I", "g_E", "b_E")
+    }
+    weights = {
+        f"{layer}/{name}"
+        for layer in ("features.0", "features.2", "features.4", "output")
+        for name in ("W_EE", "W_IE", "W_EI")
+    }
     assert names == activity | circuit | weights
     for name in names:
         assert found[f"edges/{name}"].shape == (BINS + 1,)
@@ -77,7 +96,9 @@ def test_file_has_every_parameter_and_activity(tmp_path):
         assert found[f"counts/{name}"].dtype == np.int64
     assert (found["counts/features.2/W_EE"].sum(1) == 8 * 4 * 9).all()
     assert (found["counts/features.0/input"].sum(1) == 8 * 64).all()
-    assert (found["counts/features.2/output"].sum(1) == 2 * 8 * 8 * 16).all()  # T B, channels, positions
+    assert (
+        found["counts/features.2/output"].sum(1) == 2 * 8 * 8 * 16
+    ).all()  # T B, channels, positions
     assert (found["counts/output/output"].sum(1) == 2 * 8 * 4).all()
     assert (found["counts/output/W_EE"][0] != found["counts/output/W_EE"][1]).any()
 
@@ -108,7 +129,9 @@ def test_resuming_repeats_no_epoch_and_changes_no_count(tmp_path):
             record.record(epoch)
             if restart == epoch:
                 record = Distributions(net, x, path)
-                record.record(epoch)  # killed after the file, before the checkpoint: the epoch comes again
+                record.record(
+                    epoch
+                )  # killed after the file, before the checkpoint: the epoch comes again
         return path.read_bytes()
 
     assert run(tmp_path / "a.npz", restart=2) == run(tmp_path / "b.npz", restart=None)
@@ -156,6 +179,9 @@ def test_training_does_not_notice(tmp_path):
 def test_file_stays_compact(tmp_path):
     """300 epochs of VGG-8's 42 tensors: under 3 MB, though every count changes."""
     rng = np.random.default_rng(0)
-    counts = {f"counts/layer.{i}/W_EE": rng.poisson(2000 * np.exp(-np.arange(BINS) / 8), (300, BINS)) for i in range(42)}
+    counts = {
+        f"counts/layer.{i}/W_EE": rng.poisson(2000 * np.exp(-np.arange(BINS) / 8), (300, BINS))
+        for i in range(42)
+    }
     np.savez_compressed(tmp_path / "x.npz", **counts)
     assert (tmp_path / "x.npz").stat().st_size < 3e6

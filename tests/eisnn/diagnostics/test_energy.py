@@ -12,7 +12,15 @@ from eisnn.diagnostics.observe import parameters, sample
 
 def mlp(**sections):
     """6 pixels -> 5 -> 5 -> 3 cells (MLP-4 at 1/100 of its width) -> 2 classes, T = 2; one inhibitory cell in each layer."""
-    model = {"arch": "MLP", "layers": 4, "width": 0.01, "T": 2, "input_shape": (1, 2, 3), "classes": 2, **sections.pop("model", {})}
+    model = {
+        "arch": "MLP",
+        "layers": 4,
+        "width": 0.01,
+        "T": 2,
+        "input_shape": (1, 2, 3),
+        "classes": 2,
+        **sections.pop("model", {}),
+    }
     circuit = {"ei_ratio": [5, 5, 3, 2], **sections.pop("circuit", {})}
     return build_model({"model": model, "circuit": circuit, **sections})
 
@@ -39,8 +47,18 @@ def test_circuit_by_hand():
     out = 2 * 3 * (2 + 1)
     macs = first + inhibition + 2 * inhibition + 2 * (3 + 3 + 1 + 3 + 3) + 2 * 2
     acs = second + third + out
-    weights = (5 + 1) * 6 + (5 + 1) * 5 + (3 + 1) * 5 + (2 + 1) * 3 + (5 + 5 + 3 + 2) + (5 + 5 + 1) * 2 + (3 + 3 + 1)
-    assert count_operations(model, x) == Operations(macs, acs, pytest.approx((macs * 4.6 + acs * 0.9) / 1000), weights)
+    weights = (
+        (5 + 1) * 6
+        + (5 + 1) * 5
+        + (3 + 1) * 5
+        + (2 + 1) * 3
+        + (5 + 5 + 3 + 2)
+        + (5 + 5 + 1) * 2
+        + (3 + 3 + 1)
+    )
+    assert count_operations(model, x) == Operations(
+        macs, acs, pytest.approx((macs * 4.6 + acs * 0.9) / 1000), weights
+    )
 
 
 def test_silence_costs_no_accumulation_but_pixels_are_multiplied_whatever_they_are():
@@ -90,11 +108,23 @@ def test_batch_normalisation_folds_away():
     model = everything(mlp(model={"norm": "bn"}))
     found = count_operations(model, torch.ones(7, 1, 2, 3))
     assert (found.macs, found.acs) == (30, 2 * (25 + 15 + 6))
-    assert all(module.num_batches_tracked == 0 for module in model.modules() if isinstance(module, nn.BatchNorm1d))
+    assert all(
+        module.num_batches_tracked == 0
+        for module in model.modules()
+        if isinstance(module, nn.BatchNorm1d)
+    )
 
 
 def test_events_and_pooled_spikes_are_accumulations():
-    model = {"arch": "VGG", "layers": 4, "width": 1 / 64, "T": 3, "input_shape": (2, 4, 4), "classes": 2, "norm": "none"}
+    model = {
+        "arch": "VGG",
+        "layers": 4,
+        "width": 1 / 64,
+        "T": 3,
+        "input_shape": (2, 4, 4),
+        "classes": 2,
+        "norm": "none",
+    }
     model = everything(build_model({"model": model}))
     x = torch.zeros(1, 3, 2, 4, 4)
     x[0, 1, 0, 1, 1] = 0.3  # one event at step 1, in the middle: seen by 9 windows of 1 channel
@@ -106,7 +136,10 @@ def test_events_and_pooled_spikes_are_accumulations():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (5, 5), (8, 7)])
-@pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 1, 1), (3, 2, 1), (1, 1, 0), (1, 2, 0), (2, 2, 0), (5, 1, 2), (3, 3, 0)])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [(3, 1, 1), (3, 2, 1), (1, 1, 0), (1, 2, 0), (2, 2, 0), (5, 1, 2), (3, 3, 0)],
+)
 def test_fan_out_is_the_transposed_convolution_of_ones(shape, kernel, stride, padding):
     if min(shape) + 2 * padding < kernel:
         pytest.skip("the window does not fit")
@@ -118,22 +151,46 @@ def test_fan_out_is_the_transposed_convolution_of_ones(shape, kernel, stride, pa
 
 def test_residual_network_counts_every_layer():
     """All ones and biases 1, so that nothing is sparse: what a dense count of the same convolutions gives."""
-    shape = {"arch": "ResNet", "layers": 18, "width": 1 / 64, "T": 2, "input_shape": (3, 8, 8), "classes": 2, "norm": "none"}
+    shape = {
+        "arch": "ResNet",
+        "layers": 18,
+        "width": 1 / 64,
+        "T": 2,
+        "input_shape": (3, 8, 8),
+        "classes": 2,
+        "norm": "none",
+    }
     found = count_operations(everything(build_model({"model": shape})), torch.rand(1, 3, 8, 8))
 
-    def windows(size, stride=1):  # pixel-window meetings along both axes of a 3x3 convolution with padding 1
+    def windows(
+        size, stride=1
+    ):  # pixel-window meetings along both axes of a 3x3 convolution with padding 1
         return int(fan_out((1, size, size), 3, stride, 1).sum())
 
-    def stage(size, inputs, cells):  # the second to fourth: halves the map, with a 1x1 shortcut over every other pixel
+    def stage(
+        size, inputs, cells
+    ):  # the second to fourth: halves the map, with a 1x1 shortcut over every other pixel
         first = windows(2 * size, 2) * inputs * cells + windows(size) * cells**2
         return first + size**2 * inputs * cells + 2 * windows(size) * cells**2
 
     assert found.macs == windows(8) * 3
-    assert found.acs == 2 * (4 * windows(8) + stage(4, 1, 2) + stage(2, 2, 4) + stage(1, 4, 8) + 8 * 2)
+    assert found.acs == 2 * (
+        4 * windows(8) + stage(4, 1, 2) + stage(2, 2, 4) + stage(1, 4, 8) + 8 * 2
+    )
 
 
 def test_leaves_no_trace():
-    model = build_model({"model": {"arch": "VGG", "layers": 4, "width": 1 / 16, "input_shape": (1, 8, 8), "norm": "bn"}})
+    model = build_model(
+        {
+            "model": {
+                "arch": "VGG",
+                "layers": 4,
+                "width": 1 / 16,
+                "input_shape": (1, 8, 8),
+                "norm": "bn",
+            }
+        }
+    )
     x = torch.rand(4, 1, 8, 8)
     initialize(model, x)
     model.train()
@@ -147,7 +204,9 @@ def test_leaves_no_trace():
 def test_parameters_have_a_layer_and_a_kind():
     model = mlp(neuron={"learnable_tau": True})
     names = [(layer, kind) for layer, kind, _ in parameters(model)]
-    assert names[:7] == [("hidden.0", kind) for kind in ("W_EE", "W_IE", "W_EI", "g_I", "g_E", "b_E", "log_tau")]
+    assert names[:7] == [
+        ("hidden.0", kind) for kind in ("W_EE", "W_IE", "W_EI", "g_I", "g_E", "b_E", "log_tau")
+    ]
     assert names[-1] == ("output", "W_EI")
     assert len(names) == len(set(names)) == len(list(model.parameters()))
 

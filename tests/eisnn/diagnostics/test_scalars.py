@@ -8,11 +8,27 @@ import torch
 import torch.nn.functional as F
 
 from eisnn import build_model, initialize
-from eisnn.diagnostics.scalars import HEADER, Probe, Row, append_rows, bimodality, correlation, divisive_quantities, probe_size
+from eisnn.diagnostics.scalars import (
+    HEADER,
+    Probe,
+    Row,
+    append_rows,
+    bimodality,
+    correlation,
+    divisive_quantities,
+    probe_size,
+)
 
 MLP = {"arch": "MLP", "layers": 4, "width": 0.05, "T": 3, "input_shape": (1, 4, 4), "classes": 4}
 VGG = {"arch": "VGG", "layers": 4, "width": 1 / 16, "T": 2, "input_shape": (1, 8, 8), "classes": 4}
-RESNET = {"arch": "ResNet", "layers": 18, "width": 1 / 16, "T": 2, "input_shape": (1, 8, 8), "classes": 4}
+RESNET = {
+    "arch": "ResNet",
+    "layers": 18,
+    "width": 1 / 16,
+    "T": 2,
+    "input_shape": (1, 8, 8),
+    "classes": 4,
+}
 
 
 def network(model=MLP, seed=0, **sections):
@@ -35,8 +51,12 @@ def measured(net, x, y=None, epoch=1):
 def test_bimodality_of_known_distributions():
     assert bimodality(torch.tensor([-1.0, 1.0] * 50)).item() == pytest.approx(1)
     assert bimodality(torch.linspace(0, 1, 100_001)).item() == pytest.approx(5 / 9, rel=1e-4)
-    assert bimodality(torch.randn(200_000, generator=torch.Generator().manual_seed(0))).item() == pytest.approx(1 / 3, rel=0.01)
-    assert bimodality(torch.tensor([0.0, 0.0, 0.0, 4.0])).item() == pytest.approx((4 / 3 + 1) / (7 / 3))  # skew^2 = 4/3, kurtosis = 7/3
+    assert bimodality(
+        torch.randn(200_000, generator=torch.Generator().manual_seed(0))
+    ).item() == pytest.approx(1 / 3, rel=0.01)
+    assert bimodality(torch.tensor([0.0, 0.0, 0.0, 4.0])).item() == pytest.approx(
+        (4 / 3 + 1) / (7 / 3)
+    )  # skew^2 = 4/3, kurtosis = 7/3
     assert math.isnan(bimodality(torch.full((99,), 1 / 3)).item())
     assert math.isnan(bimodality(torch.zeros(9)).item())
 
@@ -44,14 +64,18 @@ def test_bimodality_of_known_distributions():
 def test_correlation_by_channel():
     a = torch.tensor([[1.0, 1.0, 5.0], [2.0, 2.0, 5.0], [3.0, 3.0, 5.0]])  # 3 samples of 3 channels
     b = torch.tensor([[2.0, 3.0, 1.0], [4.0, 2.0, 2.0], [6.0, 2.5, 3.0]])
-    assert correlation(a, b).item() == pytest.approx((1 - 0.5) / 2)  # r = 1, -1/2, and none (a constant)
+    assert correlation(a, b).item() == pytest.approx(
+        (1 - 0.5) / 2
+    )  # r = 1, -1/2, and none (a constant)
     images = a.T.reshape(1, 3, 1, 3)  # the same numbers along positions
     assert correlation(images, b.T.reshape(1, 3, 1, 3)).item() == pytest.approx(0.25)
     assert math.isnan(correlation(torch.ones(4, 2), torch.ones(4, 2)).item())
 
 
 def test_divisive_inhibition_by_hand():
-    I_div = torch.cat([torch.zeros(1, 100), torch.arange(1.0, 101.0)[None]])  # one silent sample, one from 1 to 100
+    I_div = torch.cat(
+        [torch.zeros(1, 100), torch.arange(1.0, 101.0)[None]]
+    )  # one silent sample, one from 1 to 100
     I_div[1, 5] = 1e-5  # rounding noise beside 100: zero for the stabiliser (2^-16 of the largest)
     found = {name: value.item() for name, value in divisive_quantities(I_div).items()}
     assert found["I_div_zero_fraction"] == pytest.approx(101 / 200)
@@ -81,20 +105,30 @@ def test_rates_by_hand():
 
 
 @pytest.mark.parametrize("model", [MLP, VGG, RESNET], ids=["mlp", "vgg", "resnet"])
-@pytest.mark.parametrize("circuit", [{}, {"inhibitory_cells": "spiking"}, {"dale": "softplus"}], ids=["linear", "spiking", "softplus"])
+@pytest.mark.parametrize(
+    "circuit",
+    [{}, {"inhibitory_cells": "spiking"}, {"dale": "softplus"}],
+    ids=["linear", "spiking", "softplus"],
+)
 def test_currents_are_those_of_the_forward_pass(model, circuit):
     """What is recomputed from a block's input equals what the layer itself computes when it is called by hand, step by step."""
-    net, x, _ = network({**model, "width": 1 / 8 if model is RESNET else model["width"]}, circuit=circuit)
+    net, x, _ = network(
+        {**model, "width": 1 / 8 if model is RESNET else model["width"]}, circuit=circuit
+    )
     spikes, first = [], next(net.blocks())
     handle = first.register_forward_hook(lambda module, args, out: spikes.append(out))
     found = measured(net, x)
     handle.remove()
-    current = first.drive(x.flatten(1).repeat(net.T, 1) if model is MLP else x.repeat(net.T, 1, 1, 1))
+    current = first.drive(
+        x.flatten(1).repeat(net.T, 1) if model is MLP else x.repeat(net.T, 1, 1, 1)
+    )
     name = first.drive.name
     assert found[name, "I_int_mean"] == pytest.approx(current.mean().item(), rel=1e-4, abs=1e-6)
     assert found[name, "rate"] == pytest.approx(spikes[0].mean().item())
     assert found[name, "rate"] == pytest.approx(first.neuron(current).mean().item())
-    assert any(key.startswith("clamped") for _, key in found) == (circuit.get("dale", "project") == "project")
+    assert any(key.startswith("clamped") for _, key in found) == (
+        circuit.get("dale", "project") == "project"
+    )
 
 
 def test_balance_by_hand():
@@ -120,7 +154,10 @@ def test_gradient_norms_are_those_of_the_loss():
     norms = {key: value for key, value in found.items() if key[1].startswith("grad_norm/")}
     assert len(norms) == len(list(net.parameters()))
     for (layer, quantity), value in norms.items():
-        assert value == pytest.approx(getattr(circuits[layer], quantity.removeprefix("grad_norm/")).grad.norm().item(), rel=1e-5)
+        assert value == pytest.approx(
+            getattr(circuits[layer], quantity.removeprefix("grad_norm/")).grad.norm().item(),
+            rel=1e-5,
+        )
 
 
 def test_without_labels_there_are_no_gradients():
@@ -156,8 +193,18 @@ def test_baselines_have_the_rows_that_make_sense(norm):
     net, x, y = network({**VGG, "norm": norm})
     found = measured(net, x, y)
     kinds = {quantity for _, quantity in found}
-    assert {"rate", "silent_fraction", "I_int_mean", "I_int_std", "P_above_threshold", "grad_norm/weight", "bimodality/weight"} <= kinds
-    assert not any(quantity.startswith(("I_div", "ei_", "balance", "clamped")) for quantity in kinds)
+    assert {
+        "rate",
+        "silent_fraction",
+        "I_int_mean",
+        "I_int_std",
+        "P_above_threshold",
+        "grad_norm/weight",
+        "bimodality/weight",
+    } <= kinds
+    assert not any(
+        quantity.startswith(("I_div", "ei_", "balance", "clamped")) for quantity in kinds
+    )
     if norm == "bn":
         assert "grad_norm/norm.weight" in kinds
 
@@ -166,11 +213,18 @@ def test_rows_are_tidy_and_in_the_order_of_the_layers():
     net, x, y = network(VGG)
     rows = Probe(net, x, y).measure(7)
     assert {row.epoch for row in rows} == {7}
-    assert list(dict.fromkeys(row.layer for row in rows)) == ["features.0", "features.2", "features.4", "output"]
+    assert list(dict.fromkeys(row.layer for row in rows)) == [
+        "features.0",
+        "features.2",
+        "features.4",
+        "output",
+    ]
     assert len({(row.layer, row.quantity) for row in rows}) == len(rows)
 
 
-@pytest.mark.parametrize("model", [MLP, {**VGG, "norm": "bn"}, RESNET], ids=["ei-mlp", "bn-vgg", "ei-resnet"])
+@pytest.mark.parametrize(
+    "model", [MLP, {**VGG, "norm": "bn"}, RESNET], ids=["ei-mlp", "bn-vgg", "ei-resnet"]
+)
 def test_training_does_not_notice(model):
     """Two epochs with and without: the same bits in weights, buffers, momenta, gradients, random numbers; the same mode."""
 
@@ -200,7 +254,9 @@ def test_training_does_not_notice(model):
 def test_append_rows_goes_on_and_replaces_what_is_repeated(tmp_path):
     path = tmp_path / "diagnostics.csv"
     for epoch in (1, 2, 3):
-        append_rows(path, [Row(epoch, "hidden.0", "rate", epoch / 3), Row(epoch, "output", "rate", 1e-12)])
+        append_rows(
+            path, [Row(epoch, "hidden.0", "rate", epoch / 3), Row(epoch, "output", "rate", 1e-12)]
+        )
     whole = path.read_text()
     append_rows(path, [Row(2, "hidden.0", "rate", 0.5)])  # resumed from the checkpoint of epoch 1
     with path.open() as file:
@@ -222,7 +278,10 @@ def test_append_rows_drops_a_line_torn_by_a_crash(tmp_path, torn):
     with path.open("a") as file:
         file.write(torn)
     append_rows(path, [Row(3, "a", "rate", 0.5)])
-    assert path.read_text() == "epoch,layer,quantity,value\n1,a,rate,0.25\n2,a,rate,0.25\n3,a,rate,0.5\n"
+    assert (
+        path.read_text()
+        == "epoch,layer,quantity,value\n1,a,rate,0.25\n2,a,rate,0.25\n3,a,rate,0.5\n"
+    )
 
 
 def test_append_rows_without_rows_does_nothing(tmp_path):

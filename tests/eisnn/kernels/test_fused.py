@@ -39,7 +39,19 @@ def readable(current, W_EI, g_I, g_E, b_E, residual, *, circuit, neuron, T, shar
     return spikes if residual is None else spikes + residual
 
 
-def layer_inputs(shape, n_E, n_I, *, N, outputs, pool=False, residual=False, dtype=torch.float64, signed=False, like=1.0):
+def layer_inputs(
+    shape,
+    n_E,
+    n_I,
+    *,
+    N,
+    outputs,
+    pool=False,
+    residual=False,
+    dtype=torch.float64,
+    signed=False,
+    like=1.0,
+):
     """A current with silent positions and one silent sample, parameters, and an upstream gradient."""
     rng = torch.Generator().manual_seed(0)
 
@@ -60,10 +72,17 @@ def both_paths(inputs, upstream, circuit, neuron, **options):
     """(output, gradients) of the readable and of the fast path."""
     current, W_EI, g_I, g_E, b_E, *rest = inputs
     residual = rest[0] if rest else None
-    twin = readable(current, W_EI, g_I, g_E, b_E, residual, circuit=circuit, neuron=neuron, fan_in=20, **options)
+    twin = readable(
+        current, W_EI, g_I, g_E, b_E, residual, circuit=circuit, neuron=neuron, fan_in=20, **options
+    )
     numbers = fused.rules(circuit, neuron, n_E=W_EI.shape[0], fan_in=20, dtype=current.dtype)
-    fast = fused.circuit_spikes(current, W_EI, g_I, g_E, b_E, rules=numbers, residual=residual, **options)
-    return [(out, torch.autograd.grad(out, inputs, upstream, allow_unused=True, materialize_grads=True)) for out in (twin, fast)]
+    fast = fused.circuit_spikes(
+        current, W_EI, g_I, g_E, b_E, rules=numbers, residual=residual, **options
+    )
+    return [
+        (out, torch.autograd.grad(out, inputs, upstream, allow_unused=True, materialize_grads=True))
+        for out in (twin, fast)
+    ]
 
 
 def assert_equal(paths, tolerance):
@@ -72,10 +91,17 @@ def assert_equal(paths, tolerance):
     torch.testing.assert_close(fast_out, out, rtol=tolerance, atol=tolerance)
     for grad, fast_grad in zip(grads, fast_grads, strict=True):
         assert fast_grad.isfinite().all()
-        torch.testing.assert_close(fast_grad, grad, rtol=tolerance, atol=tolerance * max(1.0, grad.abs().max().item()))
+        torch.testing.assert_close(
+            fast_grad, grad, rtol=tolerance, atol=tolerance * max(1.0, grad.abs().max().item())
+        )
 
 
-SHAPES = {"cells": ((), 20, 5), "odd map": ((3, 5), 7, 1), "even map": ((4, 6), 33, 3), "whole vectors": ((4, 2), 64, 16)}
+SHAPES = {
+    "cells": ((), 20, 5),
+    "odd map": ((3, 5), 7, 1),
+    "even map": ((4, 6), 33, 3),
+    "whole vectors": ((4, 2), 64, 16),
+}
 CIRCUITS = {
     "default": {},
     "divisive only": {"subtractive": False},
@@ -87,7 +113,9 @@ CIRCUITS = {
     "detach": {"prop": {"detach": True}},
     "dann": {"prop": {"corrections": "dann"}},
     "no scaling": {"prop": {"grad_scale_exponent": 0.0}},
-    "epsilon, straight-through off": {"prop": {"stabiliser": "epsilon", "epsilon": 0.01, "straight_through": False}},
+    "epsilon, straight-through off": {
+        "prop": {"stabiliser": "epsilon", "epsilon": 0.01, "straight_through": False}
+    },
 }
 NEURONS = {
     "default": {},
@@ -103,13 +131,27 @@ NEURONS = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_spikes_and_gradients_equal_the_readable_twins(shape, circuit, neuron):
     trailing, n_E, n_I = SHAPES[shape]
-    cells = CircuitConfig.model_validate(CIRCUITS[circuit]), NeuronConfig.model_validate(NEURONS[neuron])
+    cells = (
+        CircuitConfig.model_validate(CIRCUITS[circuit]),
+        NeuronConfig.model_validate(NEURONS[neuron]),
+    )
     assert fused.supports(*cells) is None
     signed = circuit == "signed"
     pools = shape in ("even map", "whole vectors")
-    for T, shared, pool, residual in [(3, False, False, True), (3, True, pools, False), (1, False, pools, True)]:
+    for T, shared, pool, residual in [
+        (3, False, False, True),
+        (3, True, pools, False),
+        (1, False, pools, True),
+    ]:
         inputs, upstream = layer_inputs(
-            trailing, n_E, n_I, N=5 if shared else 5 * T, outputs=5 * T, pool=pool, residual=residual, signed=signed
+            trailing,
+            n_E,
+            n_I,
+            N=5 if shared else 5 * T,
+            outputs=5 * T,
+            pool=pool,
+            residual=residual,
+            signed=signed,
         )
         assert_equal(both_paths(inputs, upstream, *cells, T=T, shared=shared, pool=pool), 1e-9)
 
@@ -119,11 +161,17 @@ def test_spikes_and_gradients_equal_the_readable_twins(shape, circuit, neuron):
 def test_float32_agrees_within_rounding(shape):
     trailing, n_E, n_I = SHAPES[shape]
     inputs, upstream = layer_inputs(trailing, n_E, n_I, N=12, outputs=12, dtype=torch.float32)
-    (out, grads), (fast, fast_grads) = both_paths(inputs, upstream, CircuitConfig(), NeuronConfig(), T=4, shared=False, pool=False)
-    assert (out != fast).float().mean() < 1e-3, "only currents within rounding of the threshold may differ"
+    (out, grads), (fast, fast_grads) = both_paths(
+        inputs, upstream, CircuitConfig(), NeuronConfig(), T=4, shared=False, pool=False
+    )
+    assert (out != fast).float().mean() < 1e-3, (
+        "only currents within rounding of the threshold may differ"
+    )
     if torch.equal(out, fast):
         for grad, fast_grad in zip(grads, fast_grads, strict=True):
-            torch.testing.assert_close(fast_grad, grad, rtol=1e-4, atol=1e-5 * grad.abs().max().item())
+            torch.testing.assert_close(
+                fast_grad, grad, rtol=1e-4, atol=1e-5 * grad.abs().max().item()
+            )
 
 
 @needs_kernels
@@ -151,7 +199,10 @@ def test_a_silent_sample_gives_the_bias_and_no_gradient():
     inputs, upstream = layer_inputs((2, 2), 8, 2, N=2, outputs=2)
     current, *parameters = inputs
     out = fused.circuit_spikes(
-        current, *parameters, rules=fused.rules(CircuitConfig(), NeuronConfig(), n_E=8, fan_in=4, dtype=torch.float64), T=1
+        current,
+        *parameters,
+        rules=fused.rules(CircuitConfig(), NeuronConfig(), n_E=8, fan_in=4, dtype=torch.float64),
+        T=1,
     )
     assert torch.equal(out[0], (parameters[3] >= 1).to(out.dtype)[:, None, None].expand_as(out[0]))
     assert (torch.autograd.grad(out, current, upstream)[0][0] == 0).all()
@@ -165,7 +216,9 @@ def test_rounding_noise_of_a_convolution_counts_as_zero():
     noise = torch.where(current == 0, 1e-6 * torch.rand_like(current), 0)
     noise[0] = 0
     numbers = fused.rules(CircuitConfig(), NeuronConfig(), n_E=8, fan_in=4)
-    outs = [fused.circuit_spikes(x, *parameters, rules=numbers, T=2) for x in (current, current + noise)]
+    outs = [
+        fused.circuit_spikes(x, *parameters, rules=numbers, T=2) for x in (current, current + noise)
+    ]
     assert torch.equal(*outs)
 
 
@@ -174,21 +227,32 @@ def test_rounding_noise_of_a_convolution_counts_as_zero():
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("channels", [5, 32])
 def test_cells_alone(channels, shared, pool):
-    current = torch.randn(4 if shared else 12, channels, 4, 6, dtype=torch.float64, requires_grad=True)
+    current = torch.randn(
+        4 if shared else 12, channels, 4, 6, dtype=torch.float64, requires_grad=True
+    )
     neuron = NeuronConfig(tau=3.0)
-    twin = lif(current if shared else current.unflatten(0, (3, 4)), tau=3.0, shared_over=3 if shared else None).flatten(0, 1)
+    twin = lif(
+        current if shared else current.unflatten(0, (3, 4)),
+        tau=3.0,
+        shared_over=3 if shared else None,
+    ).flatten(0, 1)
     twin = F.avg_pool2d(twin, 2) if pool else twin
     fast = fused.lif_spikes(current, rules=fused.rules(None, neuron), T=3, shared=shared, pool=pool)
     torch.testing.assert_close(fast, twin)
     upstream = torch.randn_like(twin)
-    torch.testing.assert_close(*(torch.autograd.grad(out, current, upstream)[0] for out in (fast, twin)))
+    torch.testing.assert_close(
+        *(torch.autograd.grad(out, current, upstream)[0] for out in (fast, twin))
+    )
 
 
 # --- the convolution
 
 
 @needs_kernels
-@pytest.mark.parametrize(("N", "C", "K", "height", "width"), [(3, 16, 7, 5, 6), (2, 64, 80, 8, 8), (4, 17, 33, 2, 2), (5, 40, 20, 3, 9)])
+@pytest.mark.parametrize(
+    ("N", "C", "K", "height", "width"),
+    [(3, 16, 7, 5, 6), (2, 64, 80, 8, 8), (4, 17, 33, 2, 2), (5, 40, 20, 3, 9)],
+)
 def test_the_3x3_convolution_is_as_exact_as_torchs(N, C, K, height, width):
     x, w = torch.randn(N, C, height, width), torch.randn(K, C, 3, 3)
     upstream = torch.randn(N, K, height, width)
@@ -225,7 +289,9 @@ NETS = {
 
 def network(name, dtype=torch.float64, **sections):
     model = build_model({"model": NETS[name], **sections}).to(dtype)
-    x = torch.rand(6, *NETS[name]["input_shape"], generator=torch.Generator().manual_seed(0)).to(dtype)
+    x = torch.rand(6, *NETS[name]["input_shape"], generator=torch.Generator().manual_seed(0)).to(
+        dtype
+    )
     initialize(model, x, seed=0)
     return model, x
 
@@ -277,7 +343,9 @@ def test_a_hook_sees_spikes_that_are_neither_pooled_nor_summed():
         unhooked = model(x)
         seen = []
         for block in model.blocks():
-            block.register_forward_hook(lambda _block, _args, out, seen=seen: seen.append(out.unique().tolist()))
+            block.register_forward_hook(
+                lambda _block, _args, out, seen=seen: seen.append(out.unique().tolist())
+            )
         torch.testing.assert_close(model(x), unhooked)
         assert len(seen) == len(list(model.blocks()))
         assert all(set(values) <= {0.0, 1.0} for values in seen)
@@ -289,7 +357,9 @@ def test_a_hook_sees_spikes_that_are_neither_pooled_nor_summed():
 def test_what_the_kernel_does_not_do_is_named():
     spiking = CircuitConfig(inhibitory_cells="spiking")
     off = CircuitConfig.model_validate({"prop": {"straight_through": False}})
-    assert "learnable_tau" in (fused.supports(CircuitConfig(), NeuronConfig(learnable_tau=True)) or "")
+    assert "learnable_tau" in (
+        fused.supports(CircuitConfig(), NeuronConfig(learnable_tau=True)) or ""
+    )
     assert "spiking" in (fused.supports(spiking, NeuronConfig()) or "")
     assert "straight_through" in (fused.supports(off, NeuronConfig()) or "")
 
@@ -300,21 +370,32 @@ def test_kernels_can_be_switched_off():
         "print(b.plain_because, '|', build.load())"
     )
     environment = {**os.environ, "EISNN_KERNELS": "off"}
-    out = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
     assert out.stdout.split("|")[0].strip() == "EISNN_KERNELS=off"
 
 
 def test_without_a_compiler_the_reason_is_kept(tmp_path):
-    environment = {**os.environ, "EISNN_CACHE": str(tmp_path), "CXX": "no-such-compiler", "EISNN_KERNELS": "on"}
+    environment = {
+        **os.environ,
+        "EISNN_CACHE": str(tmp_path),
+        "CXX": "no-such-compiler",
+        "EISNN_KERNELS": "on",
+    }
     code = "from eisnn.kernels.cpu import build; print(build.load())"
-    out = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
     assert out.stdout.strip().startswith("the kernels could not be built")
 
 
 def test_currents_do_not_depend_on_the_convolution_algorithm():
     """Without oneDNN torch convolves batches by another algorithm (FFT), which turns true zeros of I_div into rounding noise."""
     torch.manual_seed(0)
-    circuit = CircuitLayer(16, 32, config=CircuitConfig(), ei_ratio=4, T=1, kernel=3, padding=1, name="c")
+    circuit = CircuitLayer(
+        16, 32, config=CircuitConfig(), ei_ratio=4, T=1, kernel=3, padding=1, name="c"
+    )
     with torch.no_grad():
         for name in ("W_EE", "W_IE", "W_EI"):
             getattr(circuit, name).exponential_(1 / 0.05)
@@ -325,7 +406,9 @@ def test_currents_do_not_depend_on_the_convolution_algorithm():
         scale = exact.abs().max()
         assert (circuit(spikes) - exact).abs().max() < 1e-6 * scale
         with torch.backends.mkldnn.flags(enabled=False):
-            assert (circuit(spikes) - exact).abs().max() < 2e-4 * scale, "the noise in I_ee; as a divisor it would be far more"
+            assert (circuit(spikes) - exact).abs().max() < 2e-4 * scale, (
+                "the noise in I_ee; as a divisor it would be far more"
+            )
         if build.load() is None:
             joint = fused.map_input(circuit, spikes)
             ours = circuit.integrate(joint[:, :32], joint[:, 32:])
@@ -339,12 +422,16 @@ def test_currents_do_not_depend_on_the_convolution_algorithm():
 @pytest.mark.parametrize("fast", [pytest.param(True, marks=needs_kernels), False])
 @pytest.mark.parametrize("name", ["MLP", "VGG"])
 def test_forward_and_loss_trace_without_a_break(name, fast):
-    model, x = network(name, torch.float32, model={**NETS[name], "layers": {"MLP": 2, "VGG": 4}[name]})
+    model, x = network(
+        name, torch.float32, model={**NETS[name], "layers": {"MLP": 2, "VGG": 4}[name]}
+    )
     if not fast:
         force_plain(model)
     y = torch.arange(len(x)) % 10
     torch._dynamo.reset()
-    traced = torch.compile(lambda x, y: F.cross_entropy(model(x), y), backend="aot_eager", fullgraph=True)
+    traced = torch.compile(
+        lambda x, y: F.cross_entropy(model(x), y), backend="aot_eager", fullgraph=True
+    )
     loss = traced(x, y)
     loss.backward()
     torch.testing.assert_close(loss, F.cross_entropy(model(x), y), rtol=1e-4, atol=1e-4)
@@ -355,7 +442,9 @@ def test_the_operations_describe_themselves_to_torch():
     inputs, _ = layer_inputs((4, 4), 8, 2, N=4, outputs=4, dtype=torch.float32)
     numbers = fused.rules(CircuitConfig(), NeuronConfig(), n_E=8, fan_in=4)
     tests = ("test_schema", "test_faketensor", "test_autograd_registration")
-    torch.library.opcheck(torch.ops.eisnn.circuit_spikes, (*inputs, None, 2, False, True, numbers), test_utils=tests)
+    torch.library.opcheck(
+        torch.ops.eisnn.circuit_spikes, (*inputs, None, 2, False, True, numbers), test_utils=tests
+    )
     x, w = torch.rand(2, 16, 4, 4, requires_grad=True), torch.rand(20, 16, 3, 3, requires_grad=True)
     torch.library.opcheck(torch.ops.eisnn.convolve3x3, (x, w, False), test_utils=tests)
 

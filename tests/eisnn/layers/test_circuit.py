@@ -45,12 +45,19 @@ def test_the_layer_meets_the_authors_outputs_and_all_gradients(case):
     I_ee, I_ie = layer.currents(x)
     y = layer(x)
     (y * a["dy"]).sum().backward()
-    found = {"I_ee": (I_ee, a["I_ee"]), "I_ie": (I_ie, a["I_ie"]), "y": (y, a["y"]), "dx": (x.grad, a["dx"])}
+    found = {
+        "I_ee": (I_ee, a["I_ee"]),
+        "I_ie": (I_ie, a["I_ie"]),
+        "y": (y, a["y"]),
+        "dx": (x.grad, a["dx"]),
+    }
     for ours, theirs in OURS.items():
         if hasattr(layer, ours):
             found["d" + theirs] = (getattr(layer, ours).grad, a["d" + theirs])
         else:
-            assert not a["d" + theirs].any(), f"the authors train {theirs} of an output layer, we have none"
+            assert not a["d" + theirs].any(), (
+                f"the authors train {theirs} of an output layer, we have none"
+            )
     deviations = {name: golden.deviation(*pair) for name, pair in found.items()}
     assert max(deviations.values()) < 1e-9, deviations
 
@@ -68,10 +75,26 @@ def zero_free(I_div: list[list[float]], options: PropConfig) -> list[list[float]
     if options.stabiliser == "none":
         return I_div
     positive = [value for row in I_div for value in row if value > 0]
-    return [[value if value != 0 else min(positive) for value in row] for row in I_div] if positive else None
+    return (
+        [[value if value != 0 else min(positive) for value in row] for row in I_div]
+        if positive
+        else None
+    )
 
 
-def twin(I_ee, I_ie, W_ei, g_I, g_E, b_E, *, prop=EIProp(), output_layer=False, subtractive=True, divisive=True):  # noqa: B008
+def twin(
+    I_ee,
+    I_ie,
+    W_ei,
+    g_I,
+    g_E,
+    b_E,
+    *,
+    prop=EIProp(),  # noqa: B008
+    output_layer=False,
+    subtractive=True,
+    divisive=True,
+):
     """integrate(), forward only, as one would write it on paper: [N, n, P] nested lists of floats in and out."""
     result = []
     for n in range(len(I_ee)):
@@ -83,7 +106,9 @@ def twin(I_ee, I_ie, W_ei, g_I, g_E, b_E, *, prop=EIProp(), output_layer=False, 
             result.append(net)
             continue
         D = zero_free(I_div, prop) if divisive else [[1.0 for _ in P] for _ in E]
-        result.append([[b_E[e] if D is None else g_E[e] * net[e][p] / D[e][p] + b_E[e] for p in P] for e in E])
+        result.append(
+            [[b_E[e] if D is None else g_E[e] * net[e][p] / D[e][p] + b_E[e] for p in P] for e in E]
+        )
     return torch.tensor(result, dtype=torch.float64)
 
 
@@ -102,7 +127,12 @@ def example(N=3, n_E=4, n_I=2, positions=(5,), *, zeros=0.4, seed=0, signed=Fals
     return [I_ee, I_ie, W_ei, g_I, g_E, torch.randn(n_E, generator=rng, dtype=torch.float64)]
 
 
-STABILISERS = [EIProp(), EIProp(stabiliser="epsilon", epsilon=0.25), EIProp(stabiliser="clamp", epsilon=0.25), EIProp(stabiliser="none")]
+STABILISERS = [
+    EIProp(),
+    EIProp(stabiliser="epsilon", epsilon=0.25),
+    EIProp(stabiliser="clamp", epsilon=0.25),
+    EIProp(stabiliser="none"),
+]
 
 
 @pytest.mark.parametrize("prop", STABILISERS, ids=lambda prop: prop.stabiliser)
@@ -116,15 +146,25 @@ def test_integrate_equals_the_loops_at_every_number_of_positions(prop, positions
 
 
 @pytest.mark.parametrize(
-    "options", [{"subtractive": False}, {"divisive": False}, {"output_layer": True}, {"subtractive": False, "divisive": False}]
+    "options",
+    [
+        {"subtractive": False},
+        {"divisive": False},
+        {"output_layer": True},
+        {"subtractive": False, "divisive": False},
+    ],
 )
 def test_either_inhibition_can_be_taken_away(options):
     args = example()
-    torch.testing.assert_close(integrate(*args, fan_in=9, **options), twin(*[a.tolist() for a in args], **options))
+    torch.testing.assert_close(
+        integrate(*args, fan_in=9, **options), twin(*[a.tolist() for a in args], **options)
+    )
 
 
 def test_more_than_three_positions_are_refused_with_the_shape():
-    with pytest.raises(ValueError, match=r"0 to 3 trailing positions, given shape \(3, 2, 1, 1, 1, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"0 to 3 trailing positions, given shape \(3, 2, 1, 1, 1, 1\)"
+    ):
         integrate(*example(positions=(1, 1, 1, 1)), fan_in=9)
 
 
@@ -148,7 +188,12 @@ def exact(**options) -> PropConfig:
 
 @pytest.mark.parametrize(
     "prop",
-    [exact(), exact(stabiliser="epsilon", epsilon=0.25), exact(stabiliser="clamp", epsilon=0.25), exact(stabiliser="none")],
+    [
+        exact(),
+        exact(stabiliser="epsilon", epsilon=0.25),
+        exact(stabiliser="clamp", epsilon=0.25),
+        exact(stabiliser="none"),
+    ],
     ids=lambda prop: prop.stabiliser,
 )
 @pytest.mark.parametrize("positions", [(), (2, 2)])
@@ -165,7 +210,9 @@ def test_the_gradient_of_a_replaced_zero_goes_to_the_value_it_was_replaced_by():
 
     def gradient(prop):
         y = integrate(I_ee, I_ie, one[None], one, one, zero, fan_in=9, prop=prop)
-        torch.testing.assert_close(y.detach(), torch.tensor([[[(4 - 2) / 2, 3 / 2]]], dtype=torch.float64))
+        torch.testing.assert_close(
+            y.detach(), torch.tensor([[[(4 - 2) / 2, 3 / 2]]], dtype=torch.float64)
+        )
         return torch.autograd.grad(y[0, 0, 1], I_ie)[0].flatten().tolist()
 
     # y_1 = (3 - I_ie_1) / D_1: through the numerator -1 / 2; through D_1 = 2 -(3 / 4) to I_ie_1 (straight through) or I_ie_0 (exact)
@@ -177,12 +224,17 @@ def test_the_gradient_of_a_replaced_zero_goes_to_the_value_it_was_replaced_by():
 def gradients(prop, fan_in=9, **options):
     args = [a.requires_grad_() for a in example()]
     integrate(*args, fan_in=fan_in, prop=prop, **options).square().sum().backward()
-    return dict(zip(("I_ee", "I_ie", "W_ei", "g_I", "g_E", "b_E"), (a.grad for a in args), strict=True))
+    return dict(
+        zip(("I_ee", "I_ie", "W_ei", "g_I", "g_E", "b_E"), (a.grad for a in args), strict=True)
+    )
 
 
 @pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0, 1.5])
 def test_the_exponent_scales_the_gradient_of_W_EI_alone(exponent):
-    plain, scaled = gradients(EIProp(grad_scale_exponent=0)), gradients(EIProp(grad_scale_exponent=exponent), fan_in=16)
+    plain, scaled = (
+        gradients(EIProp(grad_scale_exponent=0)),
+        gradients(EIProp(grad_scale_exponent=exponent), fan_in=16),
+    )
     torch.testing.assert_close(scaled.pop("W_ei"), plain.pop("W_ei") * 16**-exponent)
     for name, gradient in plain.items():
         torch.testing.assert_close(scaled[name], gradient, msg=name)
@@ -195,7 +247,9 @@ def test_danns_corrections_scale_g_I_and_W_IE_as_well():
     grads = []
     for corrections in ("ei", "dann"):
         layer = make_layer(4, 8, prop={"corrections": corrections, "grad_scale_exponent": 0})
-        layer(torch.rand(3, 4, generator=torch.Generator().manual_seed(0)).double()).square().sum().backward()
+        layer(
+            torch.rand(3, 4, generator=torch.Generator().manual_seed(0)).double()
+        ).square().sum().backward()
         grads.append(layer.W_IE.grad)
     torch.testing.assert_close(grads[1], grads[0] / 8**0.5)
 
@@ -214,16 +268,31 @@ finite = st.floats(0, 1e4, allow_nan=False, width=32) | st.just(0.0)
 
 
 @settings(max_examples=60, deadline=None)
-@given(data=st.data(), shape=st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 2), st.integers(1, 2)), double=st.booleans())
+@given(
+    data=st.data(),
+    shape=st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 2), st.integers(1, 2)),
+    double=st.booleans(),
+)
 def test_any_finite_input_gives_finite_gradients_and_silence_gives_the_bias(data, shape, double):
     N, n_E, n_I, P = shape
     dtype = torch.float64 if double else torch.float32
 
     def tensor(*size):
         count = int(torch.Size(size).numel())
-        return torch.tensor(data.draw(st.lists(finite, min_size=count, max_size=count)), dtype=dtype).view(size).requires_grad_()
+        return (
+            torch.tensor(data.draw(st.lists(finite, min_size=count, max_size=count)), dtype=dtype)
+            .view(size)
+            .requires_grad_()
+        )
 
-    args = [tensor(N, n_E, P), tensor(N, n_I, P), tensor(n_E, n_I), tensor(n_I), tensor(n_E), tensor(n_E)]
+    args = [
+        tensor(N, n_E, P),
+        tensor(N, n_I, P),
+        tensor(n_E, n_I),
+        tensor(n_I),
+        tensor(n_E),
+        tensor(n_E),
+    ]
     y = integrate(*args, fan_in=9)
     y.sum().backward()
     assert y.isfinite().all()
@@ -235,7 +304,11 @@ def test_any_finite_input_gives_finite_gradients_and_silence_gives_the_bias(data
             assert not args[0].grad[n].any()
 
 
-@pytest.mark.parametrize("prop", [EIProp(), EIProp(detach=True), EIProp(straight_through=False)], ids=["ei", "detach", "exact"])
+@pytest.mark.parametrize(
+    "prop",
+    [EIProp(), EIProp(detach=True), EIProp(straight_through=False)],
+    ids=["ei", "detach", "exact"],
+)
 def test_a_nan_is_not_mistaken_for_silence(prop):
     args = example()
     args[1][0, 0, 0] = torch.nan
@@ -255,8 +328,12 @@ def test_rounding_noise_of_a_convolution_counts_as_zero():
 # --- the layer's options
 
 
-def make_layer(inputs: int, n_E: int, *, kind="hidden", T=1, ei_ratio=4, seed=0, **options) -> CircuitLayer:
-    layer = CircuitLayer(inputs, n_E, config=CircuitConfig(**options), ei_ratio=ei_ratio, T=T, kind=kind, name="test").double()
+def make_layer(
+    inputs: int, n_E: int, *, kind="hidden", T=1, ei_ratio=4, seed=0, **options
+) -> CircuitLayer:
+    layer = CircuitLayer(
+        inputs, n_E, config=CircuitConfig(**options), ei_ratio=ei_ratio, T=T, kind=kind, name="test"
+    ).double()
     rng = torch.Generator().manual_seed(seed)
     for name, parameter in layer.named_parameters():
         layer.assign(name, torch.rand(parameter.shape, generator=rng, dtype=torch.float64) + 0.05)
@@ -264,7 +341,10 @@ def make_layer(inputs: int, n_E: int, *, kind="hidden", T=1, ei_ratio=4, seed=0,
 
 
 def test_n_I_is_n_E_over_the_ratio_and_never_zero():
-    assert [make_layer(3, n_E, ei_ratio=r).W_IE.shape[0] for n_E, r in [(16, 1), (16, 4), (10, 4), (7, 2), (4, 4), (1, 1)]] == [
+    assert [
+        make_layer(3, n_E, ei_ratio=r).W_IE.shape[0]
+        for n_E, r in [(16, 1), (16, 4), (10, 4), (7, 2), (4, 4), (1, 1)]
+    ] == [
         16,
         4,
         2,
@@ -272,7 +352,10 @@ def test_n_I_is_n_E_over_the_ratio_and_never_zero():
         1,
         1,
     ]
-    with pytest.raises(ValueError, match=r"circuit.ei_ratio: layer 'test' has 3 excitatory cells and cannot hold a ratio of 4"):
+    with pytest.raises(
+        ValueError,
+        match=r"circuit.ei_ratio: layer 'test' has 3 excitatory cells and cannot hold a ratio of 4",
+    ):
         make_layer(3, 3)
 
 
@@ -288,7 +371,9 @@ def test_what_is_assigned_is_what_the_layer_uses_however_the_sign_is_kept(dale):
         assert (used > 0).all()
     else:  # project: by the optimiser, see test_optimize.py
         assert (used < 0).all()
-    assert (make_layer(6, 8, dale=dale).weight("b_E") == make_layer(6, 8, dale=dale).b_E).all(), "b_E is free"
+    assert (make_layer(6, 8, dale=dale).weight("b_E") == make_layer(6, 8, dale=dale).b_E).all(), (
+        "b_E is free"
+    )
 
 
 def test_without_dales_law_inhibitory_cells_are_rectified():
@@ -304,7 +389,9 @@ def test_spiking_inhibitory_cells_are_lif_cells_over_the_layers_time_steps():
     I_ee, I_ie = layer.currents(x)
     s_I = layer.inhibitory_activity(I_ie)
     torch.testing.assert_close(s_I, lif(I_ie.view(4, 5, 1), tau=1.5).flatten(0, 1))
-    assert not torch.equal(s_I, lif(I_ie.view(4, 5, 1), tau=2.0).flatten(0, 1)), "or this test shows nothing"
+    assert not torch.equal(s_I, lif(I_ie.view(4, 5, 1), tau=2.0).flatten(0, 1)), (
+        "or this test shows nothing"
+    )
     torch.testing.assert_close(layer(x), layer.integrate(I_ee, s_I))
     assert layer.needs_time
     layer(x).sum().backward()
@@ -313,10 +400,14 @@ def test_spiking_inhibitory_cells_are_lif_cells_over_the_layers_time_steps():
 
 def test_a_full_output_layer_is_a_hidden_one_and_an_excitatory_one_has_no_gains():
     x = torch.rand(5, 3, generator=torch.Generator().manual_seed(0)).double()
-    torch.testing.assert_close(make_layer(3, 8, kind="output", output_layer="full")(x), make_layer(3, 8)(x))
+    torch.testing.assert_close(
+        make_layer(3, 8, kind="output", output_layer="full")(x), make_layer(3, 8)(x)
+    )
     excitatory = make_layer(3, 8, kind="output")
     assert {name for name, _ in excitatory.named_parameters()} == {"W_EE", "W_IE", "W_EI"}
-    torch.testing.assert_close(excitatory(x), x @ excitatory.W_EE.T - x @ excitatory.W_IE.T @ excitatory.W_EI.T)
+    torch.testing.assert_close(
+        excitatory(x), x @ excitatory.W_EE.T - x @ excitatory.W_IE.T @ excitatory.W_EI.T
+    )
 
 
 @pytest.mark.parametrize("name", ["g_I", "g_E", "b_E"])
@@ -334,7 +425,9 @@ def test_gains_and_bias_can_be_fixed(name):
 def test_shapes_at_their_limits(N, inputs, n_E, data, kernel, stride, side):
     ratio = data.draw(st.integers(1, n_E))
     window = {"kernel": kernel, "stride": stride, "padding": (kernel - 1) // 2} if kernel else {}
-    layer = CircuitLayer(inputs, n_E, config=CircuitConfig(), ei_ratio=ratio, T=1, name="a", **window).double()
+    layer = CircuitLayer(
+        inputs, n_E, config=CircuitConfig(), ei_ratio=ratio, T=1, name="a", **window
+    ).double()
     for name, parameter in layer.named_parameters():
         layer.assign(name, torch.full(parameter.shape, 0.5))
     x = torch.rand(N, inputs, *([side, side] if kernel else []), dtype=torch.float64)

@@ -41,12 +41,23 @@ class Spike(torch.autograd.Function):
         return grad * surrogate_gradient(ctx.saved_tensors[0], *ctx.shape), None, None
 
 
-def twin(current, *, tau=2.0, threshold=1.0, surrogate="sigmoid", alpha=None, reset="soft", detach_reset=True):
+def twin(
+    current,
+    *,
+    tau=2.0,
+    threshold=1.0,
+    surrogate="sigmoid",
+    alpha=None,
+    reset="soft",
+    detach_reset=True,
+):
     """lif(), one step after the other."""
     u, spikes = torch.zeros_like(current[0]), []
     for step in current:
         v = (1 - 1 / tau) * u + step
-        s = Spike.apply(v - threshold, surrogate, DEFAULT_ALPHA[surrogate] if alpha is None else alpha)
+        s = Spike.apply(
+            v - threshold, surrogate, DEFAULT_ALPHA[surrogate] if alpha is None else alpha
+        )
         gone = s.detach() if detach_reset else s
         u = v - threshold * gone if reset == "soft" else v * (1 - gone)
         spikes.append(s)
@@ -79,11 +90,17 @@ def test_spikes_and_gradients_equal_the_loops_with_every_option(options, T):
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_a_shared_current_equals_the_same_current_at_every_step(options):
-    x = torch.randn(4, 5, generator=torch.Generator().manual_seed(2), dtype=torch.float64).abs().requires_grad_()
+    x = (
+        torch.randn(4, 5, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+        .abs()
+        .requires_grad_()
+    )
     ds = torch.randn(6, 4, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     shared, repeated = lif(x, shared_over=6, **options), lif(x.expand(6, 4, 5), **options)
     assert torch.equal(shared, repeated)
-    torch.testing.assert_close(*(torch.autograd.grad((s * ds).sum(), x)[0] for s in (shared, repeated)))
+    torch.testing.assert_close(
+        *(torch.autograd.grad((s * ds).sum(), x)[0] for s in (shared, repeated))
+    )
 
 
 @pytest.mark.parametrize("detach_reset", [True, False])
@@ -93,7 +110,12 @@ def test_tau_can_be_learned_with_the_gradient_that_autograd_gives(reset, detach_
     x = torch.rand(6, 3, 5, generator=rng, dtype=torch.float64)
     ds = torch.randn(6, 3, 5, generator=rng, dtype=torch.float64)
     tau = torch.tensor(2.5, dtype=torch.float64, requires_grad=True)
-    grads = [torch.autograd.grad((f(x, tau=tau, reset=reset, detach_reset=detach_reset) * ds).sum(), tau)[0] for f in (lif, twin)]
+    grads = [
+        torch.autograd.grad(
+            (f(x, tau=tau, reset=reset, detach_reset=detach_reset) * ds).sum(), tau
+        )[0]
+        for f in (lif, twin)
+    ]
     assert grads[0] != 0
     torch.testing.assert_close(*grads)
     cells = LIF(NeuronConfig(tau=3.0, learnable_tau=True), T=3)
@@ -140,7 +162,10 @@ def test_the_sigmoid_surrogate_is_the_derivative_of_the_sigmoid():
 
 
 def test_unknown_kinds_are_refused_with_the_choice():
-    with pytest.raises(ValueError, match=r"surrogate must be one of \['atan', 'sigmoid', 'triangle'\], given 'relu'"):
+    with pytest.raises(
+        ValueError,
+        match=r"surrogate must be one of \['atan', 'sigmoid', 'triangle'\], given 'relu'",
+    ):
         lif(torch.zeros(2, 1), surrogate="relu")
     with pytest.raises(ValueError, match="reset must be 'soft' or 'hard', given 'none'"):
         lif(torch.zeros(2, 1), reset="none")
@@ -153,7 +178,9 @@ def test_unknown_kinds_are_refused_with_the_choice():
     reset=st.sampled_from(["soft", "hard"]),
     dtype=st.sampled_from([torch.float64, torch.float32, torch.bfloat16]),
 )
-def test_spikes_are_zeros_and_ones_of_the_currents_type_with_finite_gradients(current, tau, reset, dtype):
+def test_spikes_are_zeros_and_ones_of_the_currents_type_with_finite_gradients(
+    current, tau, reset, dtype
+):
     x = torch.tensor(current, dtype=dtype).view(3, 2).requires_grad_()
     s = lif(x, tau=tau, reset=reset)
     assert s.dtype == dtype

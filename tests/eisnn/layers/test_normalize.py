@@ -17,7 +17,9 @@ T, B, C = 3, 4, 6
 
 def currents(*positions, seed=0):
     """[T B, C, ...], of another mean and spread at each step, so that steps can be told apart."""
-    x = torch.randn(T, B, C, *positions, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    x = torch.randn(
+        T, B, C, *positions, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
     step = torch.arange(1.0, T + 1, dtype=torch.float64).view(T, *[1] * (x.dim() - 1))
     return (x * step + step).flatten(0, 1)
 
@@ -61,7 +63,9 @@ def test_bntt_normalises_each_time_step_by_itself(positions):
         mu, var = statistics(step, [0, *range(2, step.dim())])
         torch.testing.assert_close(y[t], (step - mu) / (var + 1e-5).sqrt())
     layer = norm("bntt", positions=positions)
-    assert [tuple(p.shape) for p in layer.parameters()] == [(T * C,)], "one gamma per step and channel, no beta"
+    assert [tuple(p.shape) for p in layer.parameters()] == [(T * C,)], (
+        "one gamma per step and channel, no beta"
+    )
 
 
 def test_gn_takes_each_sample_by_itself_over_a_groups_channels_and_positions():
@@ -69,8 +73,12 @@ def test_gn_takes_each_sample_by_itself_over_a_groups_channels_and_positions():
     mu, var = statistics(x, [1, 2, 3])
     torch.testing.assert_close(norm("gn")(x), (x - mu) / (var + 1e-5).sqrt())
     mu, var = statistics(x[:, :3], [1, 2, 3])
-    torch.testing.assert_close(norm("gn", groups=2)(x)[:, :3], (x[:, :3] - mu) / (var + 1e-5).sqrt())
-    with pytest.raises(ValueError, match=r"model.groups: a layer of 6 cells cannot be divided into 4 groups"):
+    torch.testing.assert_close(
+        norm("gn", groups=2)(x)[:, :3], (x[:, :3] - mu) / (var + 1e-5).sqrt()
+    )
+    with pytest.raises(
+        ValueError, match=r"model.groups: a layer of 6 cells cannot be divided into 4 groups"
+    ):
         norm("gn", groups=4)
 
 
@@ -86,17 +94,37 @@ def test_sws_rows_have_mean_zero_and_the_norm_of_their_gain():
     weight = torch.randn(5, 3, 3, 3, dtype=torch.float64) * 7 + 2
     gain = torch.tensor([1.0, 2.0, 0.5, 1.0, 1.0], dtype=torch.float64)
     rows = standardized(weight, gain, SPIKE_GAIN).flatten(1)
-    torch.testing.assert_close(rows.mean(1), torch.zeros(5, dtype=torch.float64), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        rows.mean(1), torch.zeros(5, dtype=torch.float64), rtol=0, atol=1e-12
+    )
     # the variance is unbiased, hence the factor (N - 1) / N; eps = 1e-4 is lost beside N Var
-    torch.testing.assert_close(rows.square().sum(1), (SPIKE_GAIN * gain) ** 2 * 26 / 27, rtol=1e-6, atol=0)
+    torch.testing.assert_close(
+        rows.square().sum(1), (SPIKE_GAIN * gain) ** 2 * 26 / 27, rtol=1e-6, atol=0
+    )
     assert pytest.approx(2.8467, abs=1e-4) == SPIKE_GAIN
-    by_hand = standardized(torch.tensor([[1.0, 2.0, 3.0, 4.0]], dtype=torch.float64), torch.ones(1, dtype=torch.float64), 1.0)
+    by_hand = standardized(
+        torch.tensor([[1.0, 2.0, 3.0, 4.0]], dtype=torch.float64),
+        torch.ones(1, dtype=torch.float64),
+        1.0,
+    )
     spread = math.sqrt(4 * 5 / 3 + 1e-4)
-    torch.testing.assert_close(by_hand, torch.tensor([[-1.5, -0.5, 0.5, 1.5]], dtype=torch.float64) / spread)
+    torch.testing.assert_close(
+        by_hand, torch.tensor([[-1.5, -0.5, 0.5, 1.5]], dtype=torch.float64) / spread
+    )
 
 
 def test_sws_gains_are_one_on_images_and_that_of_spikes_after_and_branches_start_at_zero():
-    model = build_model({"model": {"arch": "ResNet", "layers": 18, "norm": "sws", "width": 0.1, "input_shape": [1, 8, 8]}})
+    model = build_model(
+        {
+            "model": {
+                "arch": "ResNet",
+                "layers": 18,
+                "norm": "sws",
+                "width": 0.1,
+                "input_shape": [1, 8, 8],
+            }
+        }
+    )
     maps = [block.drive.map for block in model.blocks()]
     assert [m.factor for m in maps] == [1.0] + [SPIKE_GAIN] * (len(maps) - 1)
     residuals = [module for module in model.modules() if isinstance(module, Residual)]
@@ -108,9 +136,13 @@ def test_sws_gains_are_one_on_images_and_that_of_spikes_after_and_branches_start
 
 
 def test_none_is_a_plain_map_with_a_bias():
-    layer = NormalizedLayer(3, 5, config=ModelConfig(norm="none"), threshold=1.0, kernel=3, padding=1)
+    layer = NormalizedLayer(
+        3, 5, config=ModelConfig(norm="none"), threshold=1.0, kernel=3, padding=1
+    )
     x = torch.rand(2, 3, 4, 4)
-    torch.testing.assert_close(layer(x), torch.conv2d(x, layer.map.weight, layer.map.bias, padding=1))
+    torch.testing.assert_close(
+        layer(x), torch.conv2d(x, layer.map.weight, layer.map.bias, padding=1)
+    )
 
 
 # --- properties that all must have
@@ -124,7 +156,10 @@ def test_every_baseline_fits_every_family_and_trains(name, arch):
         "model": {"arch": arch, "layers": sizes[arch], "norm": name, "T": 2, "width": 0.125, "input_shape": [1, 8, 8]},
     })  # fmt: skip
     generator = torch.Generator().manual_seed(1)
-    x, y = torch.rand(16, 1, 8, 8, generator=generator), torch.randint(0, 10, (16,), generator=generator)
+    x, y = (
+        torch.rand(16, 1, 8, 8, generator=generator),
+        torch.randint(0, 10, (16,), generator=generator),
+    )
     initialize(model, x)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     losses = []
@@ -140,7 +175,18 @@ def test_every_baseline_fits_every_family_and_trains(name, arch):
 @pytest.mark.parametrize("name", NORMS)
 def test_a_static_image_and_the_same_image_as_events_give_the_same_logits(name):
     """The first layer of a static image computes its current once; time-dependent normalisations must not fall for it."""
-    model = build_model({"model": {"arch": "VGG", "layers": 4, "norm": name, "T": 3, "width": 0.125, "input_shape": [1, 8, 8]}}).double()
+    model = build_model(
+        {
+            "model": {
+                "arch": "VGG",
+                "layers": 4,
+                "norm": name,
+                "T": 3,
+                "width": 0.125,
+                "input_shape": [1, 8, 8],
+            }
+        }
+    ).double()
     x = torch.rand(6, 1, 8, 8, dtype=torch.float64)
     initialize(model, x)
     with torch.no_grad():
@@ -148,7 +194,9 @@ def test_a_static_image_and_the_same_image_as_events_give_the_same_logits(name):
             if hasattr(module, "step_weight"):
                 module.step_weight.copy_(torch.tensor([1.0, 0.5, 1.5]))
             if isinstance(module, Block) and name == "bntt":
-                module.drive.norm.norm.weight.copy_(torch.linspace(0.5, 1.5, module.drive.norm.norm.weight.numel()))
+                module.drive.norm.norm.weight.copy_(
+                    torch.linspace(0.5, 1.5, module.drive.norm.norm.weight.numel())
+                )
     torch.testing.assert_close(model(x), model(x[:, None].expand(-1, 3, -1, -1, -1)))
 
 
@@ -166,10 +214,17 @@ def test_tdbn_tebn_and_bntt_are_spikingjellys():
     }
     for name, (module, options) in theirs.items():
         ours, module = norm(name, **options), module.double().train()
-        for evaluate in (False, True):  # the second time with the running statistics that the first left behind
+        for evaluate in (
+            False,
+            True,
+        ):  # the second time with the running statistics that the first left behind
             ours.train(not evaluate)
             module.train(not evaluate)
-            torch.testing.assert_close(ours(x), module(sequence).flatten(0, 1), msg=lambda text, name=name: f"{name}: {text}")
+            torch.testing.assert_close(
+                ours(x),
+                module(sequence).flatten(0, 1),
+                msg=lambda text, name=name: f"{name}: {text}",
+            )
             if hasattr(module, "reset"):
                 module.reset()
 
@@ -178,11 +233,21 @@ def test_tdbn_tebn_and_bntt_are_spikingjellys():
 def test_sws_is_spikingjellys(kernel):
     layer = pytest.importorskip("spikingjelly.activation_based.layer")
     ours = NormalizedLayer(
-        4, 7, config=ModelConfig(norm="sws"), threshold=1.0, first=True, kernel=kernel, padding=1 if kernel else 0
+        4,
+        7,
+        config=ModelConfig(norm="sws"),
+        threshold=1.0,
+        first=True,
+        kernel=kernel,
+        padding=1 if kernel else 0,
     ).double()
     theirs = (layer.WSConv2d(4, 7, 3, padding=1) if kernel else layer.WSLinear(4, 7)).double()
     with torch.no_grad():
         theirs.weight.copy_(ours.map.weight)
         theirs.bias.copy_(ours.map.bias)
-    x = torch.rand(2, 4, 5, 5, dtype=torch.float64) if kernel else torch.rand(2, 4, dtype=torch.float64)
+    x = (
+        torch.rand(2, 4, 5, 5, dtype=torch.float64)
+        if kernel
+        else torch.rand(2, 4, dtype=torch.float64)
+    )
     torch.testing.assert_close(ours(x), theirs(x))

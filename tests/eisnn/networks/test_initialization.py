@@ -45,7 +45,9 @@ def test_statistics_scale_and_gain_are_the_authors(case):
 
 def test_a_static_images_statistics_are_those_of_its_repetition_over_time():
     x = torch.rand(5, 3, 4, 4)
-    assert input_statistics(x, repeats=4) == pytest.approx(input_statistics(x.repeat(4, 1, 1, 1)), rel=1e-12)
+    assert input_statistics(x, repeats=4) == pytest.approx(
+        input_statistics(x.repeat(4, 1, 1, 1)), rel=1e-12
+    )
 
 
 # --- distributions
@@ -78,12 +80,24 @@ def spikes(N=4000, d=50, rate=0.2, seed=0):
 
 
 def layer(d=50, n_E=400, ei_ratio=4, T=1, kind="hidden", **options) -> CircuitLayer:
-    return CircuitLayer(d, n_E, config=CircuitConfig(**options), ei_ratio=ei_ratio, T=T, name="features.3", kind=kind).double()
+    return CircuitLayer(
+        d,
+        n_E,
+        config=CircuitConfig(**options),
+        ei_ratio=ei_ratio,
+        T=T,
+        name="features.3",
+        kind=kind,
+    ).double()
 
 
 def divisor(circuit, x):
     """I_div, before stabilisation."""
-    return circuit.inhibitory_activity(circuit.currents(x)[1]) * circuit.weight("g_I") @ circuit.weight("W_EI").T
+    return (
+        circuit.inhibitory_activity(circuit.currents(x)[1])
+        * circuit.weight("g_I")
+        @ circuit.weight("W_EI").T
+    )
 
 
 @pytest.mark.parametrize("init", DISTRIBUTIONS, ids=name_of)
@@ -108,7 +122,9 @@ def test_the_integrated_current_has_the_deviation_that_theory_gives(rate, n_I):
         circuit, x = layer(d=300, ei_ratio=400 // n_I), spikes(N=300, d=300, rate=rate, seed=seed)
         initialize_circuit(circuit, x, seed=seed)
         found.append(circuit(x).square().mean().item())
-    assert math.sqrt(sum(found) / len(found)) == pytest.approx(math.sqrt((1 + 1 / n_I) / (2 - rate)), rel=0.12)
+    assert math.sqrt(sum(found) / len(found)) == pytest.approx(
+        math.sqrt((1 + 1 / n_I) / (2 - rate)), rel=0.12
+    )
 
 
 def test_gain_multiplies_g_E_and_kappa_the_inhibitory_weights_alone():
@@ -125,8 +141,12 @@ def test_dann_and_kaiming_have_the_numbers_of_their_papers():
     circuit = layer(d=200, init=InitConfig(scheme="dann"))
     initialize_circuit(circuit, spikes(10, d=200) * 7, seed=0)  # the input does not matter
     # Cornford et al. 2021: exponential with mean sqrt(2 pi) / sqrt(d (2 pi - 1)), e^alpha = sqrt(2 pi - 1) / sqrt(d)
-    assert circuit.W_EE.mean().item() == pytest.approx(math.sqrt(2 * math.pi / (200 * (2 * math.pi - 1))), rel=0.02)
-    torch.testing.assert_close(circuit.g_I, torch.full_like(circuit.g_I, math.sqrt((2 * math.pi - 1) / 200)))
+    assert circuit.W_EE.mean().item() == pytest.approx(
+        math.sqrt(2 * math.pi / (200 * (2 * math.pi - 1))), rel=0.02
+    )
+    torch.testing.assert_close(
+        circuit.g_I, torch.full_like(circuit.g_I, math.sqrt((2 * math.pi - 1) / 200))
+    )
     x = torch.randn(4000, 200, generator=torch.Generator().manual_seed(0)).double().relu()
     assert circuit.currents(x)[0].var().item() == pytest.approx(1, rel=0.1)
     circuit = layer(d=200, init=InitConfig(scheme="kaiming"))
@@ -136,8 +156,12 @@ def test_dann_and_kaiming_have_the_numbers_of_their_papers():
     assert circuit.W_EE.min() >= 0
 
 
-@pytest.mark.parametrize(("subtractive", "divisive"), [(True, False), (False, True), (False, False)])
-def test_what_an_inhibition_taken_away_would_give_stands_in_for_it_at_the_start(subtractive, divisive):
+@pytest.mark.parametrize(
+    ("subtractive", "divisive"), [(True, False), (False, True), (False, False)]
+)
+def test_what_an_inhibition_taken_away_would_give_stands_in_for_it_at_the_start(
+    subtractive, divisive
+):
     """Otherwise an ablation of one would only show that currents of mean 8 saturate and currents of deviation 0.1 fall silent."""
     whole, x = layer(d=300), spikes(400, d=300)
     part = layer(d=300, subtractive=subtractive, divisive=divisive, init=InitConfig(gain=1.5))
@@ -172,14 +196,18 @@ def test_spiking_inhibitory_cells_start_balanced_and_fire_from_the_first_step_on
     distribution=st.sampled_from(["exponential", "lognormal", "half_normal", "uniform"]),
     convolution=st.booleans(),
 )
-def test_after_init_the_circuit_does_not_see_the_scale_of_its_input_nor_of_its_weights(scale, ratio, distribution, convolution):
+def test_after_init_the_circuit_does_not_see_the_scale_of_its_input_nor_of_its_weights(
+    scale, ratio, distribution, convolution
+):
     x = spikes(24, 12, rate=0.3)
     window = {"kernel": 3, "padding": 1} if convolution else {}
     x = x.view(6, 4, 3, 4) if convolution else x
     outputs = []
     for factor in (1.0, scale):
         config = CircuitConfig(init=InitConfig(distribution=distribution))
-        circuit = CircuitLayer(x.shape[1], 8, config=config, ei_ratio=ratio, T=1, name="a", **window).double()
+        circuit = CircuitLayer(
+            x.shape[1], 8, config=config, ei_ratio=ratio, T=1, name="a", **window
+        ).double()
         initialize_circuit(circuit, factor * x, seed=0)
         outputs.append(circuit(factor * x))
     torch.testing.assert_close(*outputs)
@@ -203,15 +231,21 @@ def test_every_layer_is_initialised_on_the_output_of_those_below_it():
     initialize(model, x, seed=0)
     inputs = {}
     for module, drive in model.driven():
-        module.register_forward_pre_hook(lambda _m, args, drive=drive: inputs.__setitem__(drive.name, (drive, *args)))
+        module.register_forward_pre_hook(
+            lambda _m, args, drive=drive: inputs.__setitem__(drive.name, (drive, *args))
+        )
     model(x)
     assert len(inputs) == 5
     for name, (drive, seen, *shared) in inputs.items():
         statistics = input_statistics(seen, model.T if any(shared) else 1)
         if name == "output":
             continue
-        assert drive.g_I[0].item() == pytest.approx(divisive_gain(statistics, drive.fan_in), rel=1e-5), name
-        assert drive.W_EE.mean().item() == pytest.approx(weight_mean(statistics, drive.fan_in), rel=4 / drive.W_EE.numel() ** 0.5), name
+        assert drive.g_I[0].item() == pytest.approx(
+            divisive_gain(statistics, drive.fan_in), rel=1e-5
+        ), name
+        assert drive.W_EE.mean().item() == pytest.approx(
+            weight_mean(statistics, drive.fan_in), rel=4 / drive.W_EE.numel() ** 0.5
+        ), name
 
 
 def test_the_same_seed_gives_the_same_weights_and_layers_do_not_share_random_numbers():
@@ -247,7 +281,9 @@ def test_initialising_twice_is_refused_unless_asked():
 SILENT, CONSTANT = torch.zeros(8, 1, 28, 28), torch.full((8, 1, 28, 28), 0.5)
 
 
-@pytest.mark.parametrize(("x", "what"), [(SILENT, "is silent"), (CONSTANT, "does not vary over the batch")])
+@pytest.mark.parametrize(
+    ("x", "what"), [(SILENT, "is silent"), (CONSTANT, "does not vary over the batch")]
+)
 def test_an_input_that_gives_zero_over_zero_is_an_error_that_names_the_layer(x, what):
     model = build_model(NET)
     with pytest.raises(SilentInput, match=f"'features.0': its input {what}"):
@@ -257,7 +293,9 @@ def test_an_input_that_gives_zero_over_zero_is_an_error_that_names_the_layer(x, 
 
 def test_cells_that_do_not_fire_silence_the_next_layer_by_name():
     model = build_model({**NET, "circuit": {"init": {"gain": 0.01}}})
-    with pytest.raises(SilentInput, match=r"'features\.2': its input is silent.*raise circuit.init.gain"):
+    with pytest.raises(
+        SilentInput, match=r"'features\.2': its input is silent.*raise circuit.init.gain"
+    ):
         initialize(model, images(), seed=0)
 
 
@@ -268,14 +306,31 @@ def test_initialising_leaves_the_mode_and_the_running_statistics_as_they_were(mo
     assert model.training is mode
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     assert norms
-    assert all((n.running_mean == 0).all() and (n.running_var == 1).all() and n.num_batches_tracked == 0 for n in norms)
-    conv = next(module for module in model.modules() if isinstance(module, nn.Conv2d) and module.in_channels > 1)
+    assert all(
+        (n.running_mean == 0).all() and (n.running_var == 1).all() and n.num_batches_tracked == 0
+        for n in norms
+    )
+    conv = next(
+        module
+        for module in model.modules()
+        if isinstance(module, nn.Conv2d) and module.in_channels > 1
+    )
     assert conv.weight.square().mean().item() == pytest.approx(2 / conv.weight[0].numel(), rel=0.1)
 
 
 @pytest.mark.parametrize("arch", [("MLP", 16), ("VGG", 19), ("ResNet", 34)], ids=str)
 def test_deep_networks_are_alive_in_every_layer_after_init(arch):
-    model = build_model({"model": {"arch": arch[0], "layers": arch[1], "width": 0.25, "T": 4, "input_shape": [3, 32, 32]}})
+    model = build_model(
+        {
+            "model": {
+                "arch": arch[0],
+                "layers": arch[1],
+                "width": 0.25,
+                "T": 4,
+                "input_shape": [3, 32, 32],
+            }
+        }
+    )
     rates = []
     for block in model.blocks():
         block.register_forward_hook(lambda _b, _a, s: rates.append(s.mean().item()))

@@ -9,11 +9,25 @@ import torch.nn.functional as F
 from eisnn.checkpoints.authors import load_authors_state_dict
 from eisnn.config.trial import SIZES, ConfigError, ModelConfig, TrainConfig, TrialConfig
 from eisnn.networks.initialization import initialize
-from eisnn.networks.network import MLP_TABLE, RESNET_TABLE, VGG_TABLE, Block, Network, Residual, build_model
+from eisnn.networks.network import (
+    MLP_TABLE,
+    RESNET_TABLE,
+    VGG_TABLE,
+    Block,
+    Network,
+    Residual,
+    build_model,
+)
 from eisnn.training.optimizers import build_optimizer
 from tests.eisnn import golden
 
-CASES = ["model_ei_mlp4", "model_ei_vgg8", "model_ei_resnet18", "model_bn_vgg16", "model_bn_resnet18"]
+CASES = [
+    "model_ei_mlp4",
+    "model_ei_vgg8",
+    "model_ei_resnet18",
+    "model_bn_vgg16",
+    "model_bn_resnet18",
+]
 
 
 def network_of(case: dict) -> Network:
@@ -23,7 +37,9 @@ def network_of(case: dict) -> Network:
         "arch": spec["arch"], "layers": spec["num_layers"], "T": spec["T"], "classes": spec["classes"],
         "norm": "ei" if ei else "bn", "input_shape": case["input_shape"][-3:],
     }  # fmt: skip
-    return build_model({"model": model, "circuit": {"ei_ratio": spec["ei_ratio"]}} if ei else {"model": model}).double()
+    return build_model(
+        {"model": model, "circuit": {"ei_ratio": spec["ei_ratio"]}} if ei else {"model": model}
+    ).double()
 
 
 def firing_rates(model: Network) -> dict[str, float]:
@@ -31,13 +47,24 @@ def firing_rates(model: Network) -> dict[str, float]:
     rates: dict[str, float] = {}
     for name, block in model.named_modules():
         if isinstance(block, Block):
-            block.register_forward_hook(lambda _block, _args, spikes, name=name: rates.__setitem__(name, spikes.mean().item()))
+            block.register_forward_hook(
+                lambda _block, _args, spikes, name=name: rates.__setitem__(
+                    name, spikes.mean().item()
+                )
+            )
     return rates
 
 
-SLOW = {("model_bn_vgg16", "kernel"), ("model_ei_resnet18", "readable"), ("model_bn_resnet18", "readable"), ("model_bn_vgg16", "readable")}
+SLOW = {
+    ("model_bn_vgg16", "kernel"),
+    ("model_ei_resnet18", "readable"),
+    ("model_bn_resnet18", "readable"),
+    ("model_bn_vgg16", "readable"),
+}
 BOTH_PATHS = [
-    pytest.param(name, path, marks=[pytest.mark.slow] if (name, path) in SLOW else []) for name in CASES for path in ("kernel", "readable")
+    pytest.param(name, path, marks=[pytest.mark.slow] if (name, path) in SLOW else [])
+    for name in CASES
+    for path in ("kernel", "readable")
 ]
 
 
@@ -47,7 +74,9 @@ def test_a_whole_network_meets_the_authors_numbers(name, path):
     case = golden.record(name)
     model = network_of(case)
     for block in model.blocks():
-        block.plain_because = block.plain_because or ("the test asks for it" if path == "readable" else None)
+        block.plain_because = block.plain_because or (
+            "the test asks for it" if path == "readable" else None
+        )
     report = load_authors_state_dict(model, golden.weights(case["keys"], case["seed"]))
     x, y = golden.inputs(case["seed"], case["input_shape"], case["spec"]["classes"])
     with torch.no_grad():
@@ -64,7 +93,9 @@ def test_a_whole_network_meets_the_authors_numbers(name, path):
         if theirs in report.dropped:
             assert norm is None, "the authors never compute a gradient for these"
         else:
-            assert ours[report.loaded[theirs]].grad.norm().item() == pytest.approx(norm, rel=1e-7), theirs
+            assert ours[report.loaded[theirs]].grad.norm().item() == pytest.approx(
+                norm, rel=1e-7
+            ), theirs
     assert len(ours) == sum(norm is not None for norm in case["grad_norm"].values())
 
 
@@ -76,7 +107,9 @@ def test_training_follows_the_authors_losses_with_their_first_step(name):
     for first_step in ("authors", "torch") if name == "model_ei_mlp4" else ("authors",):
         model = network_of(case)
         load_authors_state_dict(model, golden.weights(case["keys"], case["seed"]))
-        train = TrainConfig(learning_rate=0.002, momentum=0.9, weight_decay=5e-4, first_step=first_step)
+        train = TrainConfig(
+            learning_rate=0.002, momentum=0.9, weight_decay=5e-4, first_step=first_step
+        )
         optimizer = build_optimizer(model, train)
         losses[first_step] = []
         for _ in case["train_losses"][: None if first_step == "authors" else 2]:
@@ -86,7 +119,9 @@ def test_training_follows_the_authors_losses_with_their_first_step(name):
             optimizer.step()
             losses[first_step].append(loss.item())
     assert losses["authors"] == pytest.approx(case["train_losses"], rel=1e-6)
-    assert "torch" not in losses or losses["torch"][1] != pytest.approx(case["train_losses"][1], rel=1e-3)
+    assert "torch" not in losses or losses["torch"][1] != pytest.approx(
+        case["train_losses"][1], rel=1e-3
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -105,7 +140,9 @@ OTHERS = [
 
 @pytest.mark.parametrize(("arch", "layers", "norm", "circuit"), OTHERS)
 @pytest.mark.parametrize("events", [False, True], ids=["image", "events"])
-def test_the_rule_of_the_golden_vectors_gives_every_size_a_live_network(arch, layers, norm, circuit, events):
+def test_the_rule_of_the_golden_vectors_gives_every_size_a_live_network(
+    arch, layers, norm, circuit, events
+):
     """Narrow nets of each depth, with the reference's rule for weights: loaded completely by name, spiking, trainable end to end."""
     if events and layers > 34:
         pytest.skip("one run of the deepest is enough")
@@ -128,7 +165,9 @@ def test_the_rule_of_the_golden_vectors_gives_every_size_a_live_network(arch, la
 
 @pytest.mark.parametrize("norm", ["ei", "bn"])
 def test_heavy_heads_load_by_the_same_pattern(norm):
-    model = build_model({"model": {"arch": "VGG", "layers": 8, "norm": norm, "head": "heavy", "width": 0.0625}})
+    model = build_model(
+        {"model": {"arch": "VGG", "layers": 8, "norm": norm, "head": "heavy", "width": 0.0625}}
+    )
     keys = golden.authors_keys(model)
     assert [name for name in keys if name.startswith("layers.38.")]
     report = load_authors_state_dict(model, golden.weights(keys, seed=3))
@@ -149,38 +188,68 @@ def test_every_ratio_of_the_search_space_fits_a_ten_class_read_out(r):
 
 
 def test_a_ratio_that_a_hidden_layer_cannot_hold_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"circuit.ei_ratio: layer 'features.0' has 8 excitatory cells and cannot hold a ratio of 16"):
-        build_model({"model": {"arch": "VGG", "layers": 4, "width": 0.125}, "circuit": {"ei_ratio": 16}})
+    with pytest.raises(
+        ValueError,
+        match=r"circuit.ei_ratio: layer 'features.0' has 8 excitatory cells and cannot hold a ratio of 16",
+    ):
+        build_model(
+            {"model": {"arch": "VGG", "layers": 4, "width": 0.125}, "circuit": {"ei_ratio": 16}}
+        )
 
 
 def test_one_ratio_per_layer_from_the_bottom_up_and_as_many_as_there_are_circuits():
     net = {"arch": "VGG", "layers": 4}
-    assert n_I(build_model({"model": net, "circuit": {"ei_ratio": [1, 2, 8, 5]}})) == [64, 64, 32, 2]
+    assert n_I(build_model({"model": net, "circuit": {"ei_ratio": [1, 2, 8, 5]}})) == [
+        64,
+        64,
+        32,
+        2,
+    ]
     with pytest.raises(ValueError, match=r"gives 3 ratios, but the network has more circuits"):
         build_model({"model": net, "circuit": {"ei_ratio": [1, 2, 8]}})
     with pytest.raises(ValueError, match=r"gives 5 ratios, but the network has 4 circuits"):
         build_model({"model": net, "circuit": {"ei_ratio": [1, 2, 8, 5, 4]}})
-    with pytest.raises(ValueError, match=r"layer 'output' has 10 excitatory cells and cannot hold a ratio of 16"):
-        build_model({"model": net, "circuit": {"ei_ratio": [1, 2, 8, 16]}})  # given for this layer, so not silently lowered
+    with pytest.raises(
+        ValueError, match=r"layer 'output' has 10 excitatory cells and cannot hold a ratio of 16"
+    ):
+        build_model(
+            {"model": net, "circuit": {"ei_ratio": [1, 2, 8, 16]}}
+        )  # given for this layer, so not silently lowered
 
 
 # --- architecture
 
 
 def test_the_sizes_that_the_config_knows_are_those_of_the_tables():
-    assert {"MLP": tuple(MLP_TABLE), "VGG": tuple(VGG_TABLE), "ResNet": tuple(RESNET_TABLE)} == SIZES
+    assert {
+        "MLP": tuple(MLP_TABLE),
+        "VGG": tuple(VGG_TABLE),
+        "ResNet": tuple(RESNET_TABLE),
+    } == SIZES
 
 
-@pytest.mark.parametrize(("arch", "layers"), [(arch, size) for arch, sizes in SIZES.items() for size in sizes])
+@pytest.mark.parametrize(
+    ("arch", "layers"), [(arch, size) for arch, sizes in SIZES.items() for size in sizes]
+)
 def test_a_network_has_as_many_weighted_layers_as_its_name_says(arch, layers):
     model = build_model({"model": {"arch": arch, "layers": layers, "width": 0.1}})
-    shortcuts = sum(module.shortcut is not None for module in model.modules() if isinstance(module, Residual))
+    shortcuts = sum(
+        module.shortcut is not None for module in model.modules() if isinstance(module, Residual)
+    )
     # VGG-16 and -19 count three fully connected layers, of which a light head has one; tables of the paper's authors
     light = 2 if arch == "VGG" and layers in (16, 19, 8, 11) else 0
     assert len(list(model.circuits())) - shortcuts == layers - light
     heavy = {"head": "heavy"} if arch == "VGG" else {}
     assert (
-        len(list(build_model({"model": {"arch": arch, "layers": layers, "width": 0.1, **heavy}}).circuits())) - shortcuts >= layers - light
+        len(
+            list(
+                build_model(
+                    {"model": {"arch": arch, "layers": layers, "width": 0.1, **heavy}}
+                ).circuits()
+            )
+        )
+        - shortcuts
+        >= layers - light
     )
 
 
@@ -197,12 +266,16 @@ def test_a_network_has_as_many_weighted_layers_as_its_name_says(arch, layers):
     ],
 )
 def test_what_the_read_out_sees(arch, layers, side, features):
-    model = build_model({"model": {"arch": arch, "layers": layers, "input_shape": [2, side, side], "norm": "none"}})
+    model = build_model(
+        {"model": {"arch": arch, "layers": layers, "input_shape": [2, side, side], "norm": "none"}}
+    )
     assert model.output.in_features == features
 
 
 def test_the_logits_are_the_mean_over_time_of_the_read_outs_current():
-    model = build_model({"model": {"arch": "MLP", "layers": 2, "width": 0.1, "T": 3, "input_shape": [1, 4, 4]}}).double()
+    model = build_model(
+        {"model": {"arch": "MLP", "layers": 2, "width": 0.1, "T": 3, "input_shape": [1, 4, 4]}}
+    ).double()
     x = torch.rand(5, 1, 4, 4, dtype=torch.float64)
     initialize(model, x)
     currents = []
@@ -214,7 +287,18 @@ def test_the_logits_are_the_mean_over_time_of_the_read_outs_current():
 @pytest.mark.parametrize("norm", ["ei", "bn"])
 @pytest.mark.parametrize("arch", [("MLP", 2), ("VGG", 4), ("ResNet", 18)], ids=str)
 def test_no_state_is_left_between_calls_and_samples_do_not_touch_each_other(arch, norm):
-    model = build_model({"model": {"arch": arch[0], "layers": arch[1], "width": 0.125, "norm": norm, "T": 3, "input_shape": [1, 8, 8]}})
+    model = build_model(
+        {
+            "model": {
+                "arch": arch[0],
+                "layers": arch[1],
+                "width": 0.125,
+                "norm": norm,
+                "T": 3,
+                "input_shape": [1, 8, 8],
+            }
+        }
+    )
     x = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     initialize(model, x)
     model.eval()
@@ -223,11 +307,15 @@ def test_no_state_is_left_between_calls_and_samples_do_not_touch_each_other(arch
 
 
 def test_events_run_their_own_time_axis_and_a_wrong_number_of_steps_is_refused():
-    model = build_model({"model": {"arch": "VGG", "layers": 4, "width": 0.125, "T": 3, "input_shape": [2, 8, 8]}}).double()
+    model = build_model(
+        {"model": {"arch": "VGG", "layers": 4, "width": 0.125, "T": 3, "input_shape": [2, 8, 8]}}
+    ).double()
     x = torch.rand(4, 3, 2, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     initialize(model, x)
     repeated = x[:, :1].expand(-1, 3, -1, -1, -1)
-    torch.testing.assert_close(model(repeated), model(x[:, 0]), msg="an image at every step is the static image")
+    torch.testing.assert_close(
+        model(repeated), model(x[:, 0]), msg="an image at every step is the static image"
+    )
     assert not torch.allclose(model(x), model(x.flip(1))), "the order of the steps matters"
     with pytest.raises(ValueError, match=r"model.T = 3, but the events have 5 time steps"):
         model(torch.rand(4, 5, 2, 8, 8, dtype=torch.float64))
@@ -235,7 +323,9 @@ def test_events_run_their_own_time_axis_and_a_wrong_number_of_steps_is_refused()
 
 def test_a_network_without_weights_says_what_to_do():
     model = build_model({"arch": "MLP", "layers": 2, "input_shape": [1, 4, 4]})
-    with pytest.raises(RuntimeError, match=r"call eisnn.initialize\(model, batch\), or load a state dict"):
+    with pytest.raises(
+        RuntimeError, match=r"call eisnn.initialize\(model, batch\), or load a state dict"
+    ):
         model(torch.rand(2, 1, 4, 4))
     other = build_model({"arch": "MLP", "layers": 2, "input_shape": [1, 4, 4]})
     initialize(other, torch.rand(8, 1, 4, 4))
@@ -248,7 +338,12 @@ def test_a_config_may_be_a_section_a_dict_of_it_or_the_whole():
     section = {"arch": "MLP", "layers": 2, "width": 0.1}
     shapes = [
         [tuple(p.shape) for p in build_model(config).parameters()]
-        for config in (section, {"model": section}, ModelConfig(**section), TrialConfig(model=ModelConfig(**section)))
+        for config in (
+            section,
+            {"model": section},
+            ModelConfig(**section),
+            TrialConfig(model=ModelConfig(**section)),
+        )
     ]
     assert all(shape == shapes[0] for shape in shapes)
     with pytest.raises(ConfigError, match="layres"):

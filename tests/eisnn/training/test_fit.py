@@ -26,12 +26,18 @@ def tiny(norm: str = "ei", **train: object) -> TrialConfig:
     """A 4-layer MLP of 50-50-30 cells on 300 digits."""
     options = {"epochs": 3, "batch_size": 30, "learning_rate": 0.02, **train}
     model = {"arch": "MLP", "layers": 4, "width": 0.1, "norm": norm}
-    return make_config({"model": model, "data": {"name": "digits", "train_size": 300}, "train": options, "seed": 3})
+    return make_config(
+        {"model": model, "data": {"name": "digits", "train_size": 300}, "train": options, "seed": 3}
+    )
 
 
 def comparable(metrics: dict[str, float]) -> dict[str, float]:
     """Without what may differ between two equal runs: time and memory."""
-    return {key: value for key, value in metrics.items() if "second" not in key and key != "peak_memory_mb"}
+    return {
+        key: value
+        for key, value in metrics.items()
+        if "second" not in key and key != "peak_memory_mb"
+    }
 
 
 class Killed(Exception):
@@ -42,7 +48,9 @@ class Killed(Exception):
 @pytest.mark.parametrize("killed_after", [1, 2])
 def test_a_run_killed_after_any_epoch_goes_on_to_the_same_bits(tmp_path, norm, killed_after):
     whole: list[dict[str, float]] = []
-    undisturbed = fit(tiny(norm), report=whole.append, test=True, checkpoint_to=tmp_path / "whole.pt")
+    undisturbed = fit(
+        tiny(norm), report=whole.append, test=True, checkpoint_to=tmp_path / "whole.pt"
+    )
 
     def die(metrics):
         if metrics["epoch"] == killed_after:
@@ -52,12 +60,17 @@ def test_a_run_killed_after_any_epoch_goes_on_to_the_same_bits(tmp_path, norm, k
     with pytest.raises(Killed):
         fit(tiny(norm), report=die, test=True, checkpoint_to=checkpoint)
     seen: list[dict[str, float]] = []
-    resumed = fit(tiny(norm), report=seen.append, test=True, resume_from=checkpoint, checkpoint_to=checkpoint)
+    resumed = fit(
+        tiny(norm), report=seen.append, test=True, resume_from=checkpoint, checkpoint_to=checkpoint
+    )
 
     assert [metrics["epoch"] for metrics in seen] == [1, 2, 3]
     assert [comparable(m) for m in seen] == [comparable(m) for m in whole]
     assert comparable(resumed) == comparable(undisturbed)
-    ours, theirs = load_checkpoint(checkpoint)["model"], load_checkpoint(tmp_path / "whole.pt")["model"]
+    ours, theirs = (
+        load_checkpoint(checkpoint)["model"],
+        load_checkpoint(tmp_path / "whole.pt")["model"],
+    )
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
@@ -66,7 +79,9 @@ def test_a_finished_run_is_reported_again_without_training(tmp_path):
     first = fit(tiny(), checkpoint_to=checkpoint, test=True)
     before = checkpoint.read_bytes()
     seen: list[dict[str, float]] = []
-    again = fit(tiny(), report=seen.append, resume_from=checkpoint, checkpoint_to=checkpoint, test=True)
+    again = fit(
+        tiny(), report=seen.append, resume_from=checkpoint, checkpoint_to=checkpoint, test=True
+    )
     assert checkpoint.read_bytes() == before
     assert again["test/accuracy"] == first["test/accuracy"]
     assert len(seen) == 3
@@ -193,7 +208,10 @@ def test_a_run_that_learns_nothing_ends_after_two_epochs_if_asked():
     still = {"learning_rate": 1e-12, "epochs": 3}
     assert fit(tiny("bn", **still))["val/accuracy"] < 0.2
     seen: list[dict[str, float]] = []
-    with pytest.raises(Diverged, match=r"at chance level: \d of 30 validation images right after epoch 2, chance is 1/10"):
+    with pytest.raises(
+        Diverged,
+        match=r"at chance level: \d of 30 validation images right after epoch 2, chance is 1/10",
+    ):
         fit(tiny("bn", **still, stop_at_chance=True), report=seen.append)
     assert [metrics["epoch"] for metrics in seen] == [1]
     learning = tiny(stop_at_chance=True)
@@ -217,7 +235,9 @@ def test_learning_rate_warms_up_linearly_then_follows_a_cosine():
     assert {learning_rate(constant, step, 10) for step in range(100)} == {1.0}
 
 
-@pytest.mark.parametrize(("batch_size", "epochs"), [(4, [0, 1, 2, 3]), (30, [0, 3])])  # 68 and 9 steps an epoch
+@pytest.mark.parametrize(
+    ("batch_size", "epochs"), [(4, [0, 1, 2, 3]), (30, [0, 3])]
+)  # 68 and 9 steps an epoch
 def test_diagnostics_are_recorded_every_64_steps_and_change_nothing(tmp_path, batch_size, epochs):
     config = tiny(batch_size=batch_size, learning_rate=0.002)
     watched = fit(config, diagnose="distributions", diagnose_to=tmp_path)
@@ -268,9 +288,13 @@ def test_under_bf16_the_kernel_and_the_readable_path_agree_within_its_precision(
             block.plain_because = "switched off"
             readable = block(flat, True)
     assert rounded.dtype == fast.dtype == torch.float32
-    assert 0 < (rounded - exact).abs().max() < 0.1 * exact.abs().max()  # a difference of currents rounded to 2^-9 each, then divided
+    assert (
+        0 < (rounded - exact).abs().max() < 0.1 * exact.abs().max()
+    )  # a difference of currents rounded to 2^-9 each, then divided
     assert (rounded - exact).abs().mean() < 2**-6 * exact.abs().mean()
-    assert (fast != readable).float().mean() < 0.01  # a spike may flip where a current sits at the threshold
+    assert (
+        fast != readable
+    ).float().mean() < 0.01  # a spike may flip where a current sits at the threshold
 
 
 def test_images_that_are_streamed_train_as_resident_ones_do():

@@ -12,7 +12,12 @@ from eisnn.config.trial import TrainConfig
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.networks.initialization import initialize
 from eisnn.networks.network import build_model
-from eisnn.training.optimizers import ProjectedSGD, build_optimizer, learning_rate, non_negative_parameters
+from eisnn.training.optimizers import (
+    ProjectedSGD,
+    build_optimizer,
+    learning_rate,
+    non_negative_parameters,
+)
 from tests.eisnn import golden
 
 
@@ -36,7 +41,9 @@ def test_every_step_is_the_authors(case):
         "weight_decay": meta["weight_decay"],
         "nesterov": meta.get("nesterov", False),
     }
-    ours = trajectory(a["trajectory"][0], a["grads"], clamped=meta["clamped"], first_step="authors", **options)
+    ours = trajectory(
+        a["trajectory"][0], a["grads"], clamped=meta["clamped"], first_step="authors", **options
+    )
     assert golden.deviation(ours, a["trajectory"]) < 1e-9
 
 
@@ -49,7 +56,9 @@ def test_the_default_first_step_is_torchs_and_the_authors_is_one_plus_momentum_t
         reference.grad = grad.clone()
         sgd.step()
         path.append(reference.detach().clone())
-    torch.testing.assert_close(trajectory(start, grads, clamped=False, first_step="torch", **options), torch.stack(path))
+    torch.testing.assert_close(
+        trajectory(start, grads, clamped=False, first_step="torch", **options), torch.stack(path)
+    )
     first = trajectory(start, grads, clamped=False, first_step="authors", **options)[1] - start
     torch.testing.assert_close(first, 1.9 * (path[1] - start))
 
@@ -73,7 +82,9 @@ def test_dales_law_holds_after_every_step_and_leaves_the_bias_free(output_layer)
             for name, p in layer.named_parameters():
                 touched[name] += int((p <= 0).sum())
                 assert name == "b_E" or p.min() >= 0, name
-    assert min(touched[name] for name in ("W_EE", "W_IE", "b_E")) > 0, "a step this large takes weights to the boundary"
+    assert min(touched[name] for name in ("W_EE", "W_IE", "b_E")) > 0, (
+        "a step this large takes weights to the boundary"
+    )
     assert any((layer.b_E < 0).any() for layer in model.circuits() if not layer.output_layer)
 
 
@@ -83,9 +94,20 @@ def test_dales_law_holds_after_every_step_and_leaves_the_bias_free(output_layer)
     lr=st.floats(1e-4, 10), nesterov=st.booleans(), first_step=st.sampled_from(["torch", "authors"]),
 )  # fmt: skip
 def test_a_projected_step_is_the_free_step_cut_at_zero(start, grad, lr, nesterov, first_step):
-    start, grads = torch.tensor(start, dtype=torch.float64), torch.tensor([grad], dtype=torch.float64)
-    options = {"lr": lr, "momentum": 0.9, "nesterov": nesterov, "weight_decay": 5e-4, "first_step": first_step}
-    cut, free = (trajectory(start, grads, clamped=clamped, **options)[1] for clamped in (True, False))
+    start, grads = (
+        torch.tensor(start, dtype=torch.float64),
+        torch.tensor([grad], dtype=torch.float64),
+    )
+    options = {
+        "lr": lr,
+        "momentum": 0.9,
+        "nesterov": nesterov,
+        "weight_decay": 5e-4,
+        "first_step": first_step,
+    }
+    cut, free = (
+        trajectory(start, grads, clamped=clamped, **options)[1] for clamped in (True, False)
+    )
     assert torch.equal(cut, free.clamp_min(0))
     assert (cut >= 0).all()
 
@@ -113,7 +135,11 @@ def test_fixed_gains_are_not_trained():
     optimizer = build_optimizer(model, TrainConfig(learning_rate=0.1))
     model(x).square().sum().backward()
     optimizer.step()
-    same = {name.rsplit(".", 1)[-1] for name, p in model.named_parameters() if torch.equal(p, before[name])}
+    same = {
+        name.rsplit(".", 1)[-1]
+        for name, p in model.named_parameters()
+        if torch.equal(p, before[name])
+    }
     assert same == {"g_I", "b_E"}
 
 
@@ -132,9 +158,16 @@ def test_the_rate_rises_linearly_then_falls_as_a_cosine_per_step():
 
 def test_warm_up_by_fraction_none_at_all_and_a_constant_rate():
     options = {"epochs": 10, "learning_rate": 0.1}
-    by_fraction, by_epochs = TrainConfig(**options, warmup_fraction=0.2), TrainConfig(**options, warmup_epochs=2.0)
-    assert all(learning_rate(by_fraction, s, 7) == learning_rate(by_epochs, s, 7) for s in range(70))
+    by_fraction, by_epochs = (
+        TrainConfig(**options, warmup_fraction=0.2),
+        TrainConfig(**options, warmup_epochs=2.0),
+    )
+    assert all(
+        learning_rate(by_fraction, s, 7) == learning_rate(by_epochs, s, 7) for s in range(70)
+    )
     assert learning_rate(TrainConfig(**options), 0, 7) == 0.1
     constant = TrainConfig(**options, schedule="constant", warmup_epochs=1.0, warmup_start=0.0)
-    assert [learning_rate(constant, s, 4) for s in (0, 2, 4, 39)] == pytest.approx([0, 0.05, 0.1, 0.1])
+    assert [learning_rate(constant, s, 4) for s in (0, 2, 4, 39)] == pytest.approx(
+        [0, 0.05, 0.1, 0.1]
+    )
     assert learning_rate(TrainConfig(**options, warmup_fraction=1.0), 69, 7) < 0.1, "warm-up alone"

@@ -13,7 +13,12 @@ def effects_of(tmp_path, **how):
     study = read_study(factorial_study(tmp_path / "f", **how))
     options = options_for(study)
     factors, y = ablation.cells(study, options)
-    return factors, y, options, {(e.kind, *e.factors): e for e in ablation.all_effects(factors, y, options)}
+    return (
+        factors,
+        y,
+        options,
+        {(e.kind, *e.factors): e for e in ablation.all_effects(factors, y, options)},
+    )
 
 
 def test_leave_one_out_and_add_one_in_differ_where_factors_are_redundant(tmp_path):
@@ -29,13 +34,19 @@ def test_leave_one_out_and_add_one_in_differ_where_factors_are_redundant(tmp_pat
 
 def test_factorial_effects_by_hand(tmp_path):
     factors, y, options, effects = effects_of(tmp_path)
-    assert effects[ablation.MAIN, "a"].mean == pytest.approx((0.10 + 0.04) / 2)  # without and with b
+    assert effects[ablation.MAIN, "a"].mean == pytest.approx(
+        (0.10 + 0.04) / 2
+    )  # without and with b
     assert effects[ablation.MAIN, "b"].mean == pytest.approx((0.20 + 0.14) / 2)
-    assert effects[ablation.SHAPLEY, "a"].mean == pytest.approx(0.10 - 0.03)  # a shared loss is shared evenly
+    assert effects[ablation.SHAPLEY, "a"].mean == pytest.approx(
+        0.10 - 0.03
+    )  # a shared loss is shared evenly
     pairs = {record.factors: record for record in ablation.interactions(factors, y, options)}
     assert pairs["a", "b"].mean == pytest.approx(-0.06)
     assert pairs["a", "c"].mean == pytest.approx(0.0)
-    matrix = ablation.interaction_matrix(factors, list(pairs.values()), ablation.main_effects(factors, y, options))
+    matrix = ablation.interaction_matrix(
+        factors, list(pairs.values()), ablation.main_effects(factors, y, options)
+    )
     assert matrix.loc["b", "a"] == pytest.approx(-0.06)
     assert matrix.loc["a", "a"] == pytest.approx(0.07)
 
@@ -51,11 +62,18 @@ def test_the_path_takes_away_what_costs_most_first(tmp_path):
     factors, y, options, _ = effects_of(tmp_path)
     steps = ablation.path(factors, y, options)
     assert [name for name, _ in steps] == ["", "b", "a", "c"]
-    assert [round(float(values.mean() - 0.0035), 6) for _, values in steps] == [0.74, 0.60, 0.50, 0.50]
+    assert [round(float(values.mean() - 0.0035), 6) for _, values in steps] == [
+        0.74,
+        0.60,
+        0.50,
+        0.50,
+    ]
 
 
 def test_a_combination_without_a_value_leaves_gaps_not_numbers(tmp_path):
-    rows = [replicate("full", s, 0.9) for s in (1, 2)] + [replicate("no_a", s, None) for s in (1, 2)]
+    rows = [replicate("full", s, 0.9) for s in (1, 2)] + [
+        replicate("no_a", s, None) for s in (1, 2)
+    ]
     rows += [replicate("no_b", s, 0.7 + 0.01 * s) for s in (1, 2)]
     arms = [arm("full", "reference"), arm("no_a", factors=["a"]), arm("no_b", factors=["b"])]
     study = read_study(write_study(tmp_path / "s", rows, arms, factors={"a": {}, "b": {}}))
@@ -71,12 +89,27 @@ def test_a_combination_without_a_value_leaves_gaps_not_numbers(tmp_path):
 
 def test_one_factor_has_one_effect(tmp_path):
     rows = [replicate("full", s, 0.9) for s in (1, 2)] + [replicate("no_a", s, 0.8) for s in (1, 2)]
-    study = read_study(write_study(tmp_path / "s", rows, [arm("full", "reference"), arm("no_a", factors=["a"])], factors={"a": {}}))
+    study = read_study(
+        write_study(
+            tmp_path / "s",
+            rows,
+            [arm("full", "reference"), arm("no_a", factors=["a"])],
+            factors={"a": {}},
+        )
+    )
     factors, y = ablation.cells(study, options_for(study))
-    assert [e.kind for e in ablation.all_effects(factors, y, options_for(study))] == [ablation.TAKEN]
+    assert [e.kind for e in ablation.all_effects(factors, y, options_for(study))] == [
+        ablation.TAKEN
+    ]
 
 
 def test_what_a_factorial_study_shows(tmp_path):
     study = read_study(factorial_study(tmp_path / "f", noise=0.005))
     section = next(s for s in all_sections(study, options_for(study)) if s.key == "ablation")
-    assert [item.name for item in section.items] == ["ablation", "ablation", "interactions", "interactions", "ablation_path"]
+    assert [item.name for item in section.items] == [
+        "ablation",
+        "ablation",
+        "interactions",
+        "interactions",
+        "ablation_path",
+    ]

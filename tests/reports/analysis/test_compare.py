@@ -28,7 +28,9 @@ def test_differences_are_paired_by_seed(results):
     assert (record.n, record.mean) == (3, pytest.approx(-0.02))
     assert record.low == pytest.approx(-0.02 - 0.0248414, abs=1e-6)  # sd of the differences is 0.01
     assert record.p == pytest.approx(0.25)
-    assert record.p_corrected == pytest.approx(0.75)  # three tests can be made: no_ste-full, no_ste-bn, bn-full
+    assert record.p_corrected == pytest.approx(
+        0.75
+    )  # three tests can be made: no_ste-full, no_ste-bn, bn-full
     assert record.verdict == "cannot be significant with 3 seeds"
     # bn against full: 0.94-0.96, 0.96-0.97, 0.95-0.98
     assert results["bn"].differences["full"].mean == pytest.approx(-0.02)
@@ -48,18 +50,34 @@ def test_an_arm_that_only_diverged_has_no_number(results):
 
 
 def test_a_clear_difference_with_enough_seeds(tmp_path):
-    rows = [replicate("full", 1000 + k, 0.9 + 0.001 * k) for k in range(8)] + [replicate("bn", 1000 + k, 0.8 + 0.002 * k) for k in range(8)]
-    study = read_study(write_study(tmp_path / "s", rows, [arm("full", "reference"), arm("bn", "baseline")]))
+    rows = [replicate("full", 1000 + k, 0.9 + 0.001 * k) for k in range(8)] + [
+        replicate("bn", 1000 + k, 0.8 + 0.002 * k) for k in range(8)
+    ]
+    study = read_study(
+        write_study(tmp_path / "s", rows, [arm("full", "reference"), arm("bn", "baseline")])
+    )
     results = main_table(study, options_for(study))
-    assert [r.verdict for result in results for r in result.differences.values()] == ["better", "worse"]
+    assert [r.verdict for result in results for r in result.differences.values()] == [
+        "better",
+        "worse",
+    ]
     assert len(comparison_family(results, options_for(study))) == 1
-    shown = next(line for line in main_table_text(tmp_path / "s").splitlines() if line.startswith("bn "))
+    shown = next(
+        line for line in main_table_text(tmp_path / "s").splitlines() if line.startswith("bn ")
+    )
     assert "−9.45] worse *" in shown  # its caption explains the asterisk
 
 
 def test_only_shared_seeds_pair(tmp_path):
-    rows = [replicate("full", 1, 0.9), replicate("full", 2, 0.8), replicate("bn", 2, 0.7), replicate("bn", 3, 0.1)]
-    study = read_study(write_study(tmp_path / "s", rows, [arm("full", "reference"), arm("bn", "baseline")]))
+    rows = [
+        replicate("full", 1, 0.9),
+        replicate("full", 2, 0.8),
+        replicate("bn", 2, 0.7),
+        replicate("bn", 3, 0.1),
+    ]
+    study = read_study(
+        write_study(tmp_path / "s", rows, [arm("full", "reference"), arm("bn", "baseline")])
+    )
     record = main_table(study, options_for(study))[1].differences["full"]
     assert (record.n, record.mean) == (1, pytest.approx(-0.1))
 

@@ -43,11 +43,16 @@ def made_up(rng, effects, seeds, spread=0.01):
     rows = []
     for name, effect in effects.items():
         own = rng.normal(0, spread, seeds)
-        rows += [replicate(name, seed, float(0.9 + effect + shared[seed] + own[seed])) for seed in range(seeds)]
+        rows += [
+            replicate(name, seed, float(0.9 + effect + shared[seed] + own[seed]))
+            for seed in range(seeds)
+        ]
     roles = {"full": "reference", "bn": "baseline"}
     arms = tuple(arm(name, roles.get(name, "ablation")) for name in effects)
     trials = pd.DataFrame(rows, columns=[*dict.fromkeys((*store.TRIAL_COLUMNS, *rows[0]))])
-    return Study("made up", (), trials, pd.DataFrame(), {"reference": "full", "baseline": "bn"}, arms)
+    return Study(
+        "made up", (), trials, pd.DataFrame(), {"reference": "full", "baseline": "bn"}, arms
+    )
 
 
 def share_with_a_wrong_verdict(effects, seeds, times):
@@ -55,8 +60,14 @@ def share_with_a_wrong_verdict(effects, seeds, times):
     rng, wrong, found = np.random.default_rng(7), 0, 0
     for _ in range(times):
         study = made_up(rng, effects, seeds)
-        verdicts = {(r.arm, d.against): d.verdict for r in main_table(study, options_for(study)) for d in r.differences.values()}
-        nulls = [words for (one, other), words in verdicts.items() if effects[one] == effects[other]]
+        verdicts = {
+            (r.arm, d.against): d.verdict
+            for r in main_table(study, options_for(study))
+            for d in r.differences.values()
+        }
+        nulls = [
+            words for (one, other), words in verdicts.items() if effects[one] == effects[other]
+        ]
         wrong += any(words in (st.BETTER, st.WORSE) for words in nulls)
         found += verdicts.get(("worse", "full")) == st.WORSE
     return wrong / times, found / times
@@ -69,7 +80,9 @@ def test_whole_tables_rarely_hold_a_false_verdict():
 
 
 def test_true_effects_are_found_beside_true_nulls():
-    wrong, found = share_with_a_wrong_verdict({"full": 0.0, "bn": 0.0, "worse": -0.06}, seeds=8, times=20)
+    wrong, found = share_with_a_wrong_verdict(
+        {"full": 0.0, "bn": 0.0, "worse": -0.06}, seeds=8, times=20
+    )
     assert wrong <= 0.05 + bound(0.05, 20)
     assert found > 0.9
 
@@ -77,17 +90,25 @@ def test_true_effects_are_found_beside_true_nulls():
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [8, 10])
 def test_whole_tables_rarely_hold_a_false_verdict_at_length(seeds):
-    wrong, _ = share_with_a_wrong_verdict({"full": 0.0, "bn": 0.0, "a": 0.0, "b": 0.0}, seeds=seeds, times=500)
+    wrong, _ = share_with_a_wrong_verdict(
+        {"full": 0.0, "bn": 0.0, "a": 0.0, "b": 0.0}, seeds=seeds, times=500
+    )
     print(f"share of tables with a false verdict at {seeds} seeds: {wrong:.4f}")
     assert wrong <= 0.05 + bound(0.05, 500)
 
 
 def test_three_seeds_are_never_called_significant():
-    wrong, found = share_with_a_wrong_verdict({"full": 0.0, "bn": 0.0, "worse": -0.5}, seeds=3, times=5)
+    wrong, found = share_with_a_wrong_verdict(
+        {"full": 0.0, "bn": 0.0, "worse": -0.5}, seeds=3, times=5
+    )
     assert (wrong, found) == (0.0, 0.0)
 
 
-PEAKS = {"full": (0.95, 0.1), "no_scaling": (0.90, 0.01), "bn": (0.92, 0.03)}  # (accuracy at its best learning rate, that rate)
+PEAKS = {
+    "full": (0.95, 0.1),
+    "no_scaling": (0.90, 0.01),
+    "bn": (0.92, 0.03),
+}  # (accuracy at its best learning rate, that rate)
 
 
 def accuracy(name, rate, rng):
@@ -98,7 +119,11 @@ def accuracy(name, rate, rng):
 def verdict_on_no_scaling(folder, rows):
     arms = [arm("full", "reference"), arm("no_scaling", factors=["scaling"]), arm("bn", "baseline")]
     rate = {"type": "float", "low": 1e-3, "high": 1.0, "log": True}
-    study = read_study(write_study(folder, rows, arms, parameters={"train.learning_rate": rate}, factors={"scaling": {}}))
+    study = read_study(
+        write_study(
+            folder, rows, arms, parameters={"train.learning_rate": rate}, factors={"scaling": {}}
+        )
+    )
     result = {result.arm: result for result in main_table(study, options_for(study))}
     return study, result["no_scaling"].differences["full"].verdict
 
@@ -106,15 +131,25 @@ def verdict_on_no_scaling(folder, rows):
 def test_an_ablation_at_one_learning_rate_ranks_wrongly_and_equal_tuning_rightly(tmp_path):
     """The whole loses 0.08 at the learning rate that suits its ablation; with the same search for each, the truth shows."""
     rng = np.random.default_rng(3)
-    frozen = [replicate(name, seed, accuracy(name, 0.01, rng)) for name in PEAKS for seed in range(8)]
+    frozen = [
+        replicate(name, seed, accuracy(name, 0.01, rng)) for name in PEAKS for seed in range(8)
+    ]
     assert verdict_on_no_scaling(tmp_path / "frozen", frozen)[1] == "better"
 
     rows = []
     for name in PEAKS:
         for number in range(12):
             rate = 10 ** rng.uniform(-3, 0)
-            rows.append(search(name, number, accuracy(name, rate, rng), **{"train.learning_rate": rate}))
+            rows.append(
+                search(name, number, accuracy(name, rate, rng), **{"train.learning_rate": rate})
+            )
     searched, _ = verdict_on_no_scaling(tmp_path / "searched", rows)
-    chosen = {name: tuned_values(searched, name)[0].chosen for name in PEAKS}  # by validation accuracy alone
-    rows += [replicate(name, seed, accuracy(name, chosen[name], rng)) for name in PEAKS for seed in range(8)]
+    chosen = {
+        name: tuned_values(searched, name)[0].chosen for name in PEAKS
+    }  # by validation accuracy alone
+    rows += [
+        replicate(name, seed, accuracy(name, chosen[name], rng))
+        for name in PEAKS
+        for seed in range(8)
+    ]
     assert verdict_on_no_scaling(tmp_path / "tuned", rows)[1] == "worse"

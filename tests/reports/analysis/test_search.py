@@ -32,7 +32,9 @@ def test_expected_best_equals_going_through_all_draws(higher):
     best = np.nanmax if higher else np.nanmin
     for k in range(1, 7):
         draws = [values[list(chosen)] for chosen in itertools.combinations(range(6), k)]
-        assert budget.mean[k - 1] == pytest.approx(np.mean([best(draw) for draw in draws if not np.isnan(draw).all()]))
+        assert budget.mean[k - 1] == pytest.approx(
+            np.mean([best(draw) for draw in draws if not np.isnan(draw).all()])
+        )
 
 
 def test_without_any_value_there_is_no_expectation():
@@ -53,13 +55,35 @@ def searched_study(tmp_path, **plan):
     for number in range(30):
         rate, ratio = 10 ** rng.uniform(-3, -1), rng.choice([2, 4, 8])
         value = 0.9 - 0.1 * (math.log10(rate) + 2) ** 2
-        rows.append(search("full", number, value, **{"train.learning_rate": rate, "circuit.ei_ratio": ratio, "circuit.init.gain": 3.9}))
+        rows.append(
+            search(
+                "full",
+                number,
+                value,
+                **{
+                    "train.learning_rate": rate,
+                    "circuit.ei_ratio": ratio,
+                    "circuit.init.gain": 3.9,
+                },
+            )
+        )
     rows[-1] |= {"val/accuracy": 0.95, "train.learning_rate": 0.01}
     rows[3]["circuit.init.gain"] = 1.0
-    rows += [search("full", 30, None), {**search("full", 31, 0.99), "state": "pruned"}, {**search("full", 32, 0.99), "state": "running"}]
+    rows += [
+        search("full", 30, None),
+        {**search("full", 31, 0.99), "state": "pruned"},
+        {**search("full", 32, 0.99), "state": "running"},
+    ]
     rows += [replicate("full", seed, 0.92) for seed in (1, 2)]
-    parameters = {key: PARAMETERS[key] for key in ("circuit.init.gain", "circuit.ei_ratio", "train.learning_rate")}
-    return read_study(write_study(tmp_path / "s", rows, [arm("full", "reference")], **{"parameters": parameters, **plan}))
+    parameters = {
+        key: PARAMETERS[key]
+        for key in ("circuit.init.gain", "circuit.ei_ratio", "train.learning_rate")
+    }
+    return read_study(
+        write_study(
+            tmp_path / "s", rows, [arm("full", "reference")], **{"parameters": parameters, **plan}
+        )
+    )
 
 
 def test_pruned_and_failed_trials_use_budget_and_give_nothing(tmp_path):
@@ -76,13 +100,20 @@ def test_importance_finds_the_parameter_that_matters(tmp_path):
 
 
 def test_importance_needs_trials_and_a_difference(tmp_path):
-    rows = [search("full", k, 0.5 + 0.1 * k, **{"train.learning_rate": 0.01 * (k + 1)}) for k in range(4)]
-    study = read_study(write_study(tmp_path / "s", rows, [arm("full", "reference")], parameters=PARAMETERS))
+    rows = [
+        search("full", k, 0.5 + 0.1 * k, **{"train.learning_rate": 0.01 * (k + 1)})
+        for k in range(4)
+    ]
+    study = read_study(
+        write_study(tmp_path / "s", rows, [arm("full", "reference")], parameters=PARAMETERS)
+    )
     assert s.importance(study, "full") == {}
 
 
 def test_tuned_values(tmp_path):
-    records = {record.parameter: record for record in s.tuned_values(searched_study(tmp_path), "full")}
+    records = {
+        record.parameter: record for record in s.tuned_values(searched_study(tmp_path), "full")
+    }
     assert records["circuit.init.gain"].at_edge == "high"
     rate = records["train.learning_rate"]
     assert (rate.chosen, rate.at_edge, rate.trials) == (0.01, "", 8)
@@ -99,7 +130,11 @@ def test_edges_are_judged_on_the_parameters_own_scale():
 def test_overtuning(tmp_path):
     record = s.overtuning(searched_study(tmp_path), "full")
     assert record.searched == pytest.approx(0.95)
-    assert (record.validation, record.test, record.n) == (pytest.approx(0.93), pytest.approx(0.92), 2)
+    assert (record.validation, record.test, record.n) == (
+        pytest.approx(0.93),
+        pytest.approx(0.92),
+        2,
+    )
 
 
 def test_a_search_is_never_judged_on_test_data(tmp_path):
@@ -111,12 +146,24 @@ def test_test_metrics_of_search_trials_change_nothing(tmp_path):
     """Even if a foreign trials.csv had them: the search's records and the chosen values stay the same."""
     study = searched_study(tmp_path)
     before = s.tuned_values(study, "full"), s.importance(study, "full"), s.overtuning(study, "full")
-    study.trials.loc[study.trials["kind"] == "search", ["test/accuracy", "test/accuracy_best"]] = 1.0
-    assert before == (s.tuned_values(study, "full"), s.importance(study, "full"), s.overtuning(study, "full"))
+    study.trials.loc[study.trials["kind"] == "search", ["test/accuracy", "test/accuracy_best"]] = (
+        1.0
+    )
+    assert before == (
+        s.tuned_values(study, "full"),
+        s.importance(study, "full"),
+        s.overtuning(study, "full"),
+    )
 
 
 def test_cells_of_the_interaction():
-    table, counts = search_views.binned([0.1, 0.1, 0.9], [0.1, 0.1, 0.9], [1.0, 3.0, 5.0], np.array([0, 0.5, 1]), np.array([0, 0.5, 1]))
+    table, counts = search_views.binned(
+        [0.1, 0.1, 0.9],
+        [0.1, 0.1, 0.9],
+        [1.0, 3.0, 5.0],
+        np.array([0, 0.5, 1]),
+        np.array([0, 0.5, 1]),
+    )
     assert table[0, 0] == 2.0
     assert table[1, 1] == 5.0
     assert np.isnan(table[0, 1])
@@ -125,8 +172,17 @@ def test_cells_of_the_interaction():
 
 def test_what_a_searched_study_shows(tmp_path):
     study = searched_study(tmp_path)
-    section = next(section for section in all_sections(study, options_for(study)) if section.key == "search")
-    assert [item.name for item in section.items] == ["search", "importance", "slices", "interaction", "tuned", "overtuning"]
+    section = next(
+        section for section in all_sections(study, options_for(study)) if section.key == "search"
+    )
+    assert [item.name for item in section.items] == [
+        "search",
+        "importance",
+        "slices",
+        "interaction",
+        "tuned",
+        "overtuning",
+    ]
 
 
 def test_a_search_for_a_low_loss(tmp_path):

@@ -34,7 +34,11 @@ def test_the_bootstrap_interval_lies_within_the_data():
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 8])
 def test_the_smallest_p_is_reached_when_all_differences_have_one_sign(n):
-    assert st.sign_flip_p(np.arange(1, n + 1) / 100) == pytest.approx(2.0 ** (1 - n)) == pytest.approx(st.smallest_p(n))
+    assert (
+        st.sign_flip_p(np.arange(1, n + 1) / 100)
+        == pytest.approx(2.0 ** (1 - n))
+        == pytest.approx(st.smallest_p(n))
+    )
 
 
 def test_sign_flip_counted_by_hand():
@@ -45,14 +49,18 @@ def test_sign_flip_counted_by_hand():
 
 
 def test_rounding_does_not_break_ties():
-    d = np.array([0.3 - 0.2, 0.8 - 0.7, 0.1 - 0.0])  # three times 0.1, each off by another rounding error
+    d = np.array(
+        [0.3 - 0.2, 0.8 - 0.7, 0.1 - 0.0]
+    )  # three times 0.1, each off by another rounding error
     assert st.sign_flip_p(d) == pytest.approx(0.25)
     assert st.sign_flip_p([0.0, 0.0, 0.0]) == 1.0
     assert math.isnan(st.sign_flip_p([]))
 
 
 def test_many_seeds_are_sampled():
-    assert st.sign_flip_p(np.full(30, 0.01) + np.arange(30) * 1e-4) == pytest.approx(1e-4)  # only the observed pattern of 10,000
+    assert st.sign_flip_p(np.full(30, 0.01) + np.arange(30) * 1e-4) == pytest.approx(
+        1e-4
+    )  # only the observed pattern of 10,000
 
 
 @pytest.mark.parametrize("n", [2, 5, 9])

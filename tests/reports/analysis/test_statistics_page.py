@@ -36,9 +36,15 @@ def test_the_coverage_is_what_the_code_documents():
     """tests/reports/test_coverage.py draws anew."""
     documented = {line.split("  ")[0].strip(): line.split()[-4:] for line in _normal_block()}
     table = {name: cells for name, *cells in rows("| method       |")}
-    assert table == {"Student's t": documented["Student's t"], "BCa": documented["BCa"], "percentile": documented["percentile"]}
+    assert table == {
+        "Student's t": documented["Student's t"],
+        "BCa": documented["BCa"],
+        "percentile": documented["percentile"],
+    }
     assert "t intervals from 5 seeds held the true mean in 0.407" in PAGE
-    assert "one seed in ten at chance                Student's t     0.275    0.407" in (statistics.__doc__ or "")
+    assert "one seed in ten at chance                Student's t     0.275    0.407" in (
+        statistics.__doc__ or ""
+    )
 
 
 def _normal_block() -> list[str]:
@@ -55,7 +61,10 @@ def test_the_example_by_hand():
 
 def test_limits_and_words():
     assert f"Up to {statistics.EXACT_UP_TO} seeds all" in PAGE
-    assert f"{statistics.RESAMPLES:,} random ones, so that no p lies below {1 / (statistics.RESAMPLES + 1):g}" in " ".join(PAGE.split())
+    assert (
+        f"{statistics.RESAMPLES:,} random ones, so that no p lies below {1 / (statistics.RESAMPLES + 1):g}"
+        in " ".join(PAGE.split())
+    )
     assert f"over at least {search.LEAST_FOR_IMPORTANCE} completed trials" in " ".join(PAGE.split())
     n, words = 4, (statistics.BETTER, statistics.WORSE)
     for arguments, verdict in (

@@ -13,9 +13,14 @@ def test_front_by_hand():
 
 
 def drawn(tmp_path, **plan):
-    rows = [search("full", number, value, energy_nj=cost) for number, (value, cost) in enumerate([(0.5, 10.0), (0.9, 40.0), (None, 5.0)])]
+    rows = [
+        search("full", number, value, energy_nj=cost)
+        for number, (value, cost) in enumerate([(0.5, 10.0), (0.9, 40.0), (None, 5.0)])
+    ]
     rows += [search("bn", 0, 0.8, energy_nj=50.0)]
-    study = read_study(write_study(tmp_path, rows, arms=[arm("full", "reference"), arm("bn", "baseline")], **plan))
+    study = read_study(
+        write_study(tmp_path, rows, arms=[arm("full", "reference"), arm("bn", "baseline")], **plan)
+    )
     return study, front.picture(study, style.looks(study.arm_names, "full", "bn"))
 
 

@@ -19,7 +19,11 @@ def study(tmp_path):
 def test_diagnostics_are_read_with_one_gradient_norm_per_layer(study):
     rows = diagnostics.read(study, study.arm_names)
     assert set(rows["arm"]) == {"full", "bn"}
-    norm = rows[(rows["arm"] == "full") & (rows["layer"] == "features.0") & (rows["quantity"] == "grad_norm")]["value"]
+    norm = rows[
+        (rows["arm"] == "full")
+        & (rows["layer"] == "features.0")
+        & (rows["quantity"] == "grad_norm")
+    ]["value"]
     assert norm.tolist() == pytest.approx([0.5] * 12)  # 3-4-5: 0.3 and 0.4
     assert not rows["quantity"].str.startswith("grad_norm/").any()
 
@@ -60,10 +64,19 @@ def test_the_animation_has_a_frame_per_epoch(study):
 
 
 def test_what_is_shown(study):
-    section = next(section for section in all_sections(study, options_for(study)) if section.key == "inside")
-    assert [item.name for item in section.items] == ["diagnostics_depth", "diagnostics_epochs", "distributions", "distributions_animation"]
+    section = next(
+        section for section in all_sections(study, options_for(study)) if section.key == "inside"
+    )
+    assert [item.name for item in section.items] == [
+        "diagnostics_depth",
+        "diagnostics_epochs",
+        "distributions",
+        "distributions_animation",
+    ]
 
 
-@pytest.mark.parametrize(("count", "most", "indices"), [(1, 5, [0]), (3, 5, [0, 1, 2]), (9, 3, [0, 4, 8])])
+@pytest.mark.parametrize(
+    ("count", "most", "indices"), [(1, 5, [0]), (3, 5, [0, 1, 2]), (9, 3, [0, 4, 8])]
+)
 def test_thinned(count, most, indices):
     assert distributions.thinned(count, most) == indices

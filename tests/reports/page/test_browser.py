@@ -6,17 +6,35 @@ from synthetic import arm, replicate, search, write_study
 
 from reports.page.page import write_report
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"
+)
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """Three arms, one without a value; in the plan's order their accuracies are neither rising nor falling."""
-    values = {"full": [0.95, 0.96], "no_init": [None, None], "no_ste": [0.97, 0.98], "bn": [0.91, 0.92]}
-    rows = [replicate(name, seed, value) for name, both in values.items() for seed, value in enumerate(both)]
-    arms = [arm("full", "reference"), arm("no_init", factors=["init"]), arm("no_ste", factors=["ste"]), arm("bn", "baseline")]
+    values = {
+        "full": [0.95, 0.96],
+        "no_init": [None, None],
+        "no_ste": [0.97, 0.98],
+        "bn": [0.91, 0.92],
+    }
+    rows = [
+        replicate(name, seed, value)
+        for name, both in values.items()
+        for seed, value in enumerate(both)
+    ]
+    arms = [
+        arm("full", "reference"),
+        arm("no_init", factors=["init"]),
+        arm("no_ste", factors=["ste"]),
+        arm("bn", "baseline"),
+    ]
     rows += [search("full", k, 0.9 + 0.001 * k) for k in range(3)]
-    folder = write_study(tmp_path_factory.mktemp("browser") / "small", rows, arms, factors={"init": {}, "ste": {}})
+    folder = write_study(
+        tmp_path_factory.mktemp("browser") / "small", rows, arms, factors={"init": {}, "ste": {}}
+    )
     return write_report(folder, formats=("html", "csv", "png"))
 
 
@@ -46,11 +64,17 @@ def test_the_page_in_a_browser(browser, page):
 
     browser.run("document.querySelector('nav a[href=\"#search\"]').click()")
     assert browser.run("location.hash") == "#search"
-    anchors = browser.run("[...document.querySelectorAll('nav a')].every(a => document.getElementById(a.hash.slice(1)))")
+    anchors = browser.run(
+        "[...document.querySelectorAll('nav a')].every(a => document.getElementById(a.hash.slice(1)))"
+    )
     assert anchors
     assert browser.run("document.querySelectorAll('.drawing svg').length") >= 6
-    assert browser.run("[...document.querySelectorAll('.drawing svg')].every(svg => svg.getBoundingClientRect().height > 100)")
-    assert browser.run("new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size == document.querySelectorAll('[id]').length")
+    assert browser.run(
+        "[...document.querySelectorAll('.drawing svg')].every(svg => svg.getBoundingClientRect().height > 100)"
+    )
+    assert browser.run(
+        "new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size == document.querySelectorAll('[id]').length"
+    )
 
     light = browser.run(BACKGROUND)
     browser.run("document.getElementById('theme').click()")
@@ -60,7 +84,9 @@ def test_the_page_in_a_browser(browser, page):
     assert browser.run(BACKGROUND) == light
     assert browser.problems == []
 
-    browser.open(browser.run("document.querySelector('#figure-accuracy a').href"))  # a link to a figure's file
+    browser.open(
+        browser.run("document.querySelector('#figure-accuracy a').href")
+    )  # a link to a figure's file
     assert browser.run("document.contentType") == "image/png"
     assert browser.problems == []
 

@@ -32,7 +32,13 @@ def small(tmp_path_factory):
 
 
 def test_every_format_is_written(small):
-    for name in ("tables/main.csv", "tables/main.md", "tables/main.tex", "tables/main.parquet", "tables/trials.parquet"):
+    for name in (
+        "tables/main.csv",
+        "tables/main.md",
+        "tables/main.tex",
+        "tables/main.parquet",
+        "tables/trials.parquet",
+    ):
         assert (small / "report" / name).stat().st_size > 100
     for name in ("main_table", "accuracy", "differences", "curves"):
         assert (small / f"report/figures/{name}.png").read_bytes().startswith(b"\x89PNG")
@@ -75,22 +81,43 @@ def test_a_study_that_has_just_begun(tmp_path):
 
 
 def test_a_study_of_planned_trials_only(tmp_path):
-    rows = [{"id": f"{k:012x}", "arm": "full", "kind": "replicate", "seed": k, "state": "planned"} for k in range(3)]
+    rows = [
+        {"id": f"{k:012x}", "arm": "full", "kind": "replicate", "seed": k, "state": "planned"}
+        for k in range(3)
+    ]
     text = page_of(write_study(tmp_path / "planned", rows, [arm("full", "reference")]))
     assert "Not complete: 3 of 3 trials are still to finish (3 planned)" in text
 
 
 def test_a_running_study_shows_what_there_is(tmp_path):
-    rows = [search("full", 0, 0.9), {**search("full", 1, 0.5), "state": "running"}, replicate("full", 1, 0.91)]
-    rows.append({"id": "f" * 12, "arm": "full", "kind": "replicate", "seed": 2, "state": "interrupted", "reason": "killed"})
-    text = page_of(write_study(tmp_path / "running", rows, [arm("full", "reference"), arm("bn", "baseline")]))
+    rows = [
+        search("full", 0, 0.9),
+        {**search("full", 1, 0.5), "state": "running"},
+        replicate("full", 1, 0.91),
+    ]
+    rows.append(
+        {
+            "id": "f" * 12,
+            "arm": "full",
+            "kind": "replicate",
+            "seed": 2,
+            "state": "interrupted",
+            "reason": "killed",
+        }
+    )
+    text = page_of(
+        write_study(tmp_path / "running", rows, [arm("full", "reference"), arm("bn", "baseline")])
+    )
     assert "Not complete: 2 of 4 trials are still to finish" in text
     assert "91.00" in text
     assert "1 of 2" in text
 
 
 def test_failures_are_named(tmp_path):
-    rows = [replicate("full", 1, 0.9), {**replicate("full", 2, None), "state": "failed", "reason": "RuntimeError: <tag> & more"}]
+    rows = [
+        replicate("full", 1, 0.9),
+        {**replicate("full", 2, None), "state": "failed", "reason": "RuntimeError: <tag> & more"},
+    ]
     text = page_of(write_study(tmp_path / "failed", rows, [arm("full", "reference")]))
     assert "Complete, but 1 of 2 trials failed" in text
     assert "RuntimeError: &lt;tag&gt; &amp; more" in text
@@ -99,7 +126,12 @@ def test_failures_are_named(tmp_path):
 def test_names_with_special_characters(tmp_path):
     name = 'a<b> & "c" $x_1$ | _d%'
     rows = [replicate("full", s, 0.9) for s in (1, 2)] + [replicate(name, s, 0.8) for s in (1, 2)]
-    folder = write_study(tmp_path / "odd", rows, [arm("full", "reference"), arm(name, factors=["f"])], factors={"f": {}})
+    folder = write_study(
+        tmp_path / "odd",
+        rows,
+        [arm("full", "reference"), arm(name, factors=["f"])],
+        factors={"f": {}},
+    )
     text = page_of(folder)
     assert "a&lt;b&gt; &amp; &#34;c&#34;" in text
     assert "<b>" not in text
@@ -108,19 +140,32 @@ def test_names_with_special_characters(tmp_path):
 
 def test_the_table_in_a_terminal(tmp_path):
     text = main_table_text(small_study(tmp_path / "small"))
-    assert re.search(r"full\s+3\s+97.00 \[94.52, 99.48\]\s+–\s+\+2.00 \[−0.48, \+4.48\] n too small\s+3 completed", text)
+    assert re.search(
+        r"full\s+3\s+97.00 \[94.52, 99.48\]\s+–\s+\+2.00 \[−0.48, \+4.48\] n too small\s+3 completed",
+        text,
+    )
     assert re.search(r"no_init\s+0 of 3\s+–\s+–\s+–\s+3 diverged", text)
     assert "7 seeds are needed" in text
 
 
 def test_importing_is_light():
     script = "import sys, reports; print({'pandas', 'matplotlib', 'scipy', 'torch'} & {name.split('.')[0] for name in sys.modules})"
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "set()\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout
+        == "set()\n"
+    )
 
 
 def test_reports_need_neither_torch_nor_ray():
     script = "import sys, reports.page.page; print({'torch', 'ray', 'optuna'} & {name.split('.')[0] for name in sys.modules})"
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "set()\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout
+        == "set()\n"
+    )
 
 
 def test_frames_for_a_notebook(tmp_path):
@@ -131,14 +176,21 @@ def test_frames_for_a_notebook(tmp_path):
 
 
 def test_ids_that_look_like_numbers_stay_text(tmp_path):
-    rows = [replicate("full", 1, 0.9) | {"id": "12e456789012"}, replicate("full", 2, 0.9) | {"id": "000000000012"}]
+    rows = [
+        replicate("full", 1, 0.9) | {"id": "12e456789012"},
+        replicate("full", 2, 0.9) | {"id": "000000000012"},
+    ]
     trials, _ = reports.load(write_study(tmp_path / "s", rows, [arm("full", "reference")]))
     assert list(trials["id"]) == ["12e456789012", "000000000012"]
 
 
 def test_several_studies_are_joined(tmp_path):
     one = small_study(tmp_path / "one")
-    two = write_study(tmp_path / "two", [replicate("full", 1000, 0.5), replicate("gn", 1000, 0.93)], [arm("full"), arm("gn", "baseline")])
+    two = write_study(
+        tmp_path / "two",
+        [replicate("full", 1000, 0.5), replicate("gn", 1000, 0.93)],
+        [arm("full"), arm("gn", "baseline")],
+    )
     trials, epochs = reports.load([one, two])
     assert set(trials["arm"]) == {"full (one)", "full (two)", "no_ste", "no_init", "bn", "gn"}
     assert not epochs.duplicated(["id", "epoch"]).any()
@@ -151,7 +203,10 @@ def test_several_studies_are_joined(tmp_path):
 
 def test_the_command_line(tmp_path):
     folder = small_study(tmp_path / "small")
-    done = CliRunner().invoke(main, [str(folder), "--formats", "md", "--baseline", "no_ste", "--at", "best", "--alpha", "0.1"])
+    done = CliRunner().invoke(
+        main,
+        [str(folder), "--formats", "md", "--baseline", "no_ste", "--at", "best", "--alpha", "0.1"],
+    )
     assert done.exit_code == 0, done.output
     assert done.output.strip().endswith(str(folder / "report"))
     assert "− no_ste" in done.output

@@ -16,10 +16,16 @@ def test_time_of_a_report(tmp_path):
     assert len(pd.read_csv(folder / "trials.csv")) == 200
     busy = os.getloadavg()[0] > 1.5
     start, before = time.monotonic(), os.times()
-    subprocess.run([sys.executable, "-m", "reports", str(folder)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "reports", str(folder)], check=True, stdout=subprocess.DEVNULL
+    )
     seconds, after = time.monotonic() - start, os.times()
-    processor = after.children_user + after.children_system - before.children_user - before.children_system
+    processor = (
+        after.children_user + after.children_system - before.children_user - before.children_system
+    )
     print(f"{seconds:.1f} s, {processor:.1f} s of processor time")
     if busy:
-        pytest.skip(f"the machine does other work, so its clock says little: {seconds:.1f} s, {processor:.1f} s of processor time")
+        pytest.skip(
+            f"the machine does other work, so its clock says little: {seconds:.1f} s, {processor:.1f} s of processor time"
+        )
     assert seconds < 10

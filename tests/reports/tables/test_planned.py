@@ -19,10 +19,21 @@ def depths(folder, seeds=6):
     """ei_2 is ahead of bn_2 by 0.01 to 0.06; ei_4 and bn_4 differ by -+0.01 in turn; full stands by itself."""
     rows = [replicate("full", 1000 + k, 0.9) for k in range(seeds)]
     for k in range(seeds):
-        rows += [replicate("ei_2", 1000 + k, 0.8 + 0.01 * (k + 1)), replicate("bn_2", 1000 + k, 0.8)]
-        rows += [replicate("ei_4", 1000 + k, 0.7 + 0.01 * (-1) ** k), replicate("bn_4", 1000 + k, 0.7)]
-    arms = [arm("full", "reference"), *(arm(name, "baseline") for name in ("ei_2", "bn_2", "ei_4", "bn_4"))]
-    return write_study(folder, rows, arms, baseline="full", pairs=[["ei_2", "bn_2"], ["bn_4", "ei_4"]])
+        rows += [
+            replicate("ei_2", 1000 + k, 0.8 + 0.01 * (k + 1)),
+            replicate("bn_2", 1000 + k, 0.8),
+        ]
+        rows += [
+            replicate("ei_4", 1000 + k, 0.7 + 0.01 * (-1) ** k),
+            replicate("bn_4", 1000 + k, 0.7),
+        ]
+    arms = [
+        arm("full", "reference"),
+        *(arm(name, "baseline") for name in ("ei_2", "bn_2", "ei_4", "bn_4")),
+    ]
+    return write_study(
+        folder, rows, arms, baseline="full", pairs=[["ei_2", "bn_2"], ["bn_4", "ei_4"]]
+    )
 
 
 def test_a_pair_by_hand(tmp_path):
@@ -31,10 +42,16 @@ def test_a_pair_by_hand(tmp_path):
     assert (first.arm, first.record.against, first.record.n) == ("ei_2", "bn_2", 6)
     assert (first.mean, first.other) == (pytest.approx(0.835), pytest.approx(0.8))
     assert first.record.mean == pytest.approx(0.035)
-    half = 2.570582 * math.sqrt(0.00035) / math.sqrt(6)  # t(5, 0.975); the variance of 1..6 hundredths is 3.5e-4
-    assert (first.record.low, first.record.high) == pytest.approx((0.035 - half, 0.035 + half), abs=1e-6)
+    half = (
+        2.570582 * math.sqrt(0.00035) / math.sqrt(6)
+    )  # t(5, 0.975); the variance of 1..6 hundredths is 3.5e-4
+    assert (first.record.low, first.record.high) == pytest.approx(
+        (0.035 - half, 0.035 + half), abs=1e-6
+    )
     assert first.record.p == pytest.approx(2 / 64)  # all six of one sign
-    assert first.record.p_corrected == pytest.approx(4 / 64)  # Holm over the two pairs, not over the main table's four
+    assert first.record.p_corrected == pytest.approx(
+        4 / 64
+    )  # Holm over the two pairs, not over the main table's four
     assert first.record.effect == pytest.approx(0.035 / math.sqrt(0.00035) * (1 - 3 / 19))
     assert first.record.verdict == "cannot be significant with 6 seeds"
     assert second.record.mean == pytest.approx(0)
@@ -44,13 +61,28 @@ def test_a_pair_by_hand(tmp_path):
 def test_seven_seeds_suffice_for_two_pairs(tmp_path):
     study = read_study(depths(tmp_path / "depth", seeds=7))
     first, second = planned.comparisons(study, options_for(study))
-    assert (first.record.p_corrected, first.record.verdict) == (pytest.approx(2 * 2 / 128), "better")
+    assert (first.record.p_corrected, first.record.verdict) == (
+        pytest.approx(2 * 2 / 128),
+        "better",
+    )
     assert second.record.verdict == "not distinguishable with 7 seeds"
 
 
 def test_only_shared_seeds_enter_both_means(tmp_path):
-    rows = [replicate("full", 1, 0.9), replicate("full", 2, 0.8), replicate("bn", 2, 0.7), replicate("bn", 3, 0.1)]
-    study = read_study(write_study(tmp_path / "s", rows, [arm("full", "reference"), arm("bn", "baseline")], pairs=[["full", "bn"]]))
+    rows = [
+        replicate("full", 1, 0.9),
+        replicate("full", 2, 0.8),
+        replicate("bn", 2, 0.7),
+        replicate("bn", 3, 0.1),
+    ]
+    study = read_study(
+        write_study(
+            tmp_path / "s",
+            rows,
+            [arm("full", "reference"), arm("bn", "baseline")],
+            pairs=[["full", "bn"]],
+        )
+    )
     (item,) = planned.comparisons(study, options_for(study))
     assert (item.record.n, item.mean, item.other) == (1, pytest.approx(0.8), pytest.approx(0.7))
 
@@ -58,10 +90,18 @@ def test_only_shared_seeds_enter_both_means(tmp_path):
 def test_the_table_everywhere(tmp_path):
     folder = depths(tmp_path / "depth")
     page = write_report(folder, formats=("html", "csv", "md", "tex"))
-    assert {path.name for path in page.parent.glob("tables/planned.*")} == {"planned.csv", "planned.md", "planned.tex"}
+    assert {path.name for path in page.parent.glob("tables/planned.*")} == {
+        "planned.csv",
+        "planned.md",
+        "planned.tex",
+    }
     text = page.read_text()
     assert "<h2>Planned comparisons</h2>" in text
-    line = next(line for line in main_table_text(folder).splitlines() if line.startswith("ei_2") and "bn_2" in line)
+    line = next(
+        line
+        for line in main_table_text(folder).splitlines()
+        if line.startswith("ei_2") and "bn_2" in line
+    )
     wanted = "ei_2 bn_2 6 83.50 80.00 +3.50 [+1.54, +5.46] 0.031 0.062 1.58 cannot be significant with 6 seeds"  # p is 0.0625
     assert line.split() == wanted.split()
     assert "Pairs named in the study file (report.pairs)" in text
@@ -80,15 +120,41 @@ def test_a_pair_of_an_arm_without_a_value(tmp_path):
     study = read_study(small_study(tmp_path / "small"))
     options = options_for(study, pairs=[("full", "no_init"), ("full", "bn")])
     dead, alive = planned.comparisons(study, options)
-    assert (dead.record.n, dead.record.verdict, alive.record.p_corrected) == (0, "no paired seeds", pytest.approx(0.25))
+    assert (dead.record.n, dead.record.verdict, alive.record.p_corrected) == (
+        0,
+        "no paired seeds",
+        pytest.approx(0.25),
+    )
     table = planned.table(study, options)
-    assert [cell.text for cell in table.rows[0]] == ["full", "no_init", "0", "–", "–", "–", "–", "–", "–", "–"]
+    assert [cell.text for cell in table.rows[0]] == [
+        "full",
+        "no_init",
+        "0",
+        "–",
+        "–",
+        "–",
+        "–",
+        "–",
+        "–",
+        "–",
+    ]
     assert "Holm-corrected over this table's 1 comparison " in table.caption
 
 
 def test_pairs_on_the_command_line(tmp_path):
     one, two = depths(tmp_path / "one"), small_study(tmp_path / "two")
-    arguments = [str(one), str(two), "--pair", "ei_2", "bn", "--pair", "full (one)", "full (two)", "--formats", "md"]
+    arguments = [
+        str(one),
+        str(two),
+        "--pair",
+        "ei_2",
+        "bn",
+        "--pair",
+        "full (one)",
+        "full (two)",
+        "--formats",
+        "md",
+    ]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
     assert "Comparisons asked for" in done.output
@@ -96,16 +162,25 @@ def test_pairs_on_the_command_line(tmp_path):
     study = read_studies([one, two])
     assert options_for(study).pairs == (("ei_2", "bn_2"), ("bn_4", "ei_4"))
     wrong = CliRunner().invoke(main, [str(one), "--pair", "ei_2", "bn_3"])
-    assert (wrong.exit_code, wrong.stderr) == (2, "error: --pair: no arm 'bn_3' in this study; did you mean 'bn_4'?\n")
+    assert (wrong.exit_code, wrong.stderr) == (
+        2,
+        "error: --pair: no arm 'bn_3' in this study; did you mean 'bn_4'?\n",
+    )
     with pytest.raises(StudyError, match="an arm cannot be compared with itself; got bn twice"):
         options_for(study, pairs=[("bn", "bn")])
 
 
 def test_joined_pairs_keep_their_studys_arms(tmp_path):
     one, two = depths(tmp_path / "one"), depths(tmp_path / "two")
-    (two / "plan.json").write_text(json.dumps(json.loads((two / "plan.json").read_text()) | {"pairs": [["full", "bn_4"]]}))
+    (two / "plan.json").write_text(
+        json.dumps(json.loads((two / "plan.json").read_text()) | {"pairs": [["full", "bn_4"]]})
+    )
     pairs = options_for(read_studies([one, two])).pairs
-    assert pairs == (("ei_2 (one)", "bn_2 (one)"), ("bn_4 (one)", "ei_4 (one)"), ("full (two)", "bn_4 (two)"))
+    assert pairs == (
+        ("ei_2 (one)", "bn_2 (one)"),
+        ("bn_4 (one)", "ei_4 (one)"),
+        ("full (two)", "bn_4 (two)"),
+    )
 
 
 def test_studies_of_different_data_are_not_joined(tmp_path):
@@ -113,7 +188,12 @@ def test_studies_of_different_data_are_not_joined(tmp_path):
     data = {"name": "digits", "train_size": None}
     one = write_study(tmp_path / "one", rows, [arm("full", "reference")], data=data)
     same = write_study(tmp_path / "same", rows, [arm("full", "reference")], data=data)
-    other = write_study(tmp_path / "other", rows, [arm("full", "reference")], data={**data, "name": "mnist"})
+    other = write_study(
+        tmp_path / "other", rows, [arm("full", "reference")], data={**data, "name": "mnist"}
+    )
     assert len(read_studies([one, same]).arm_names) == 2
-    with pytest.raises(StudyError, match=r"other: data.name is mnist, and in .*one it is digits; .*report them one by one"):
+    with pytest.raises(
+        StudyError,
+        match=r"other: data.name is mnist, and in .*one it is digits; .*report them one by one",
+    ):
         read_studies([one, other])

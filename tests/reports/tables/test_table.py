@@ -7,7 +7,19 @@ import pytest
 from synthetic import factorial_study, large_study
 
 from reports.page.page import write_report
-from reports.tables.table import Cell, Column, Table, latex, number, p_text, significant_digits, span, to_latex, to_markdown, to_text
+from reports.tables.table import (
+    Cell,
+    Column,
+    Table,
+    latex,
+    number,
+    p_text,
+    significant_digits,
+    span,
+    to_latex,
+    to_markdown,
+    to_text,
+)
 
 TABLE = Table(
     name="main",
@@ -24,7 +36,11 @@ TABLE = Table(
 
 def test_markdown():
     lines = to_markdown(TABLE).splitlines()
-    assert lines[2:5] == ["| arm | accuracy (%) |", "|---|---:|", r"| no_init | −1.50 [−2.00, −1.00]\* worse |"]
+    assert lines[2:5] == [
+        "| arm | accuracy (%) |",
+        "|---|---:|",
+        r"| no_init | −1.50 [−2.00, −1.00]\* worse |",
+    ]
     assert lines[5] == "| full | **97.00** |"
 
 
@@ -67,17 +83,32 @@ def test_numbers(text, expected):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex (Debian: apt-get install texlive-latex-recommended)")
+@pytest.mark.skipif(
+    shutil.which("pdflatex") is None,
+    reason="no pdflatex (Debian: apt-get install texlive-latex-recommended)",
+)
 def test_every_latex_table_compiles(tmp_path):
-    folders = [large_study(tmp_path / "large", epochs=3), factorial_study(tmp_path / "factorial", noise=0.004)]
-    tables = [path for folder in folders for path in sorted(write_report(folder, formats=("tex",)).parent.glob("tables/*.tex"))]
+    folders = [
+        large_study(tmp_path / "large", epochs=3),
+        factorial_study(tmp_path / "factorial", noise=0.004),
+    ]
+    tables = [
+        path
+        for folder in folders
+        for path in sorted(write_report(folder, formats=("tex",)).parent.glob("tables/*.tex"))
+    ]
     assert len(tables) >= 9
     inputs = "\n".join(f"\\input{{{path}}}\\clearpage" for path in tables)
     packages = "\\usepackage[T1]{fontenc}\\usepackage{booktabs}\\usepackage{graphicx}"
-    document = f"\\documentclass{{article}}{packages}\\begin{{document}}\n{inputs}\n\\end{{document}}\n"
+    document = (
+        f"\\documentclass{{article}}{packages}\\begin{{document}}\n{inputs}\n\\end{{document}}\n"
+    )
     (tmp_path / "all.tex").write_text(document)
     done = subprocess.run(
-        ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "all.tex"], cwd=tmp_path, capture_output=True, text=True
+        ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "all.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Overfull \\hbox" not in done.stdout

@@ -27,18 +27,25 @@ ASHA = {"type": "asha", "grace_epochs": 1, "reduction_factor": 2}
 def optuna_states(world: Any) -> Counter[str]:
     storage = optuna.storages.RDBStorage(f"sqlite:///{world.folder}/optuna.db")
     studies = storage.get_all_studies()
-    return Counter(t.state.name for study in studies for t in storage.get_all_trials(study._study_id))
+    return Counter(
+        t.state.name for study in studies for t in storage.get_all_trials(study._study_id)
+    )
 
 
 def test_a_study_from_beginning_to_end(world: Any, study_tree: Tree, rows_of: Any) -> None:
     agenda = (played := world(study_tree)).play()
     rows = list(agenda.tables.rows.values())
     assert Counter((row["arm"], row["kind"]) for row in rows) == {
-        (arm, kind): 2 for arm in ("full", "no_straight_through", "bn") for kind in ("search", "replicate")
+        (arm, kind): 2
+        for arm in ("full", "no_straight_through", "bn")
+        for kind in ("search", "replicate")
     }
     assert {row["state"] for row in rows} == {"completed"}
     assert {row["seed"] for row in rows if row["kind"] == "search"} == {0}
-    assert [row["seed"] for row in rows if row["kind"] == "replicate" and row["arm"] == "bn"] == [1000, 1001]
+    assert [row["seed"] for row in rows if row["kind"] == "replicate" and row["arm"] == "bn"] == [
+        1000,
+        1001,
+    ]
     assert all((row["test/accuracy"] is not None) == (row["kind"] == "replicate") for row in rows)
     for arm in ("full", "bn"):
         searched = [row for row in rows if row["arm"] == arm and row["kind"] == "search"]
@@ -61,27 +68,47 @@ def equal_after_kills(world: Any, tree: Tree, rows_of: Any, killed: Any, step: i
             with pytest.raises(killed):
                 disturbed.play(events=more)
         assert rows_of(disturbed.play()) == expected
-        assert sorted(disturbed.trained) == sorted(undisturbed.trained)  # no epoch lost, none trained twice
+        assert sorted(disturbed.trained) == sorted(
+            undisturbed.trained
+        )  # no epoch lost, none trained twice
 
 
 def prunable(tree: Tree, pruner: Tree) -> Tree:
-    return {**tree, "search": {"trials": 3, "startup": 1, "pruner": pruner}, "overrides": {"train.epochs": 3}, "baselines": {}}
+    return {
+        **tree,
+        "search": {"trials": 3, "startup": 1, "pruner": pruner},
+        "overrides": {"train.epochs": 3},
+        "baselines": {},
+    }
 
 
 @pytest.mark.parametrize(("pruner", "step"), [({"type": "none"}, 17), (ASHA, 9)])
-def test_killed_between_events_it_ends_the_same(world: Any, study_tree: Tree, rows_of: Any, killed: Any, pruner: Tree, step: int) -> None:
+def test_killed_between_events_it_ends_the_same(
+    world: Any, study_tree: Tree, rows_of: Any, killed: Any, pruner: Tree, step: int
+) -> None:
     equal_after_kills(world, prunable(study_tree, pruner), rows_of, killed, step)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pruner", [{"type": "none"}, ASHA, {"type": "hyperband"}, {"type": "median", "startup_trials": 1}])
-def test_killed_at_any_event_it_ends_the_same(world: Any, study_tree: Tree, rows_of: Any, killed: Any, pruner: Tree) -> None:
+@pytest.mark.parametrize(
+    "pruner",
+    [{"type": "none"}, ASHA, {"type": "hyperband"}, {"type": "median", "startup_trials": 1}],
+)
+def test_killed_at_any_event_it_ends_the_same(
+    world: Any, study_tree: Tree, rows_of: Any, killed: Any, pruner: Tree
+) -> None:
     equal_after_kills(world, prunable(study_tree, pruner), rows_of, killed, 1)
 
 
 @pytest.mark.parametrize(("method", "kills"), [("set_user_attr", (3,)), ("_suggest", (0, 5, 8))])
 def test_killed_inside_a_proposal_it_proposes_the_same(
-    world: Any, study_tree: Tree, rows_of: Any, killed: Any, monkeypatch: pytest.MonkeyPatch, method: str, kills: tuple[int, ...]
+    world: Any,
+    study_tree: Tree,
+    rows_of: Any,
+    killed: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    kills: tuple[int, ...],
 ) -> None:
     study_tree["search"] = {"trials": 4, "startup": 2}
     study_tree["baselines"] = {}
@@ -161,18 +188,27 @@ def failing(fit: Any, error: Exception, arm_norm: str = "bn") -> Any:
         (ZeroDivisionError("division by zero"), "failed", "ZeroDivisionError: division by zero"),
     ],
 )
-def test_every_end_is_told_truthfully(world: Any, study_tree: Tree, fit: Any, error: Exception, state: str, reason: str) -> None:
+def test_every_end_is_told_truthfully(
+    world: Any, study_tree: Tree, fit: Any, error: Exception, state: str, reason: str
+) -> None:
     played = world(study_tree)
     agenda = played.play(fit=failing(fit, error))
     rows = [row for row in agenda.tables.rows.values() if row["arm"] == "bn"]
     kinds = ["search"] * 2 + ["replicate"] * (len(agenda.plan.seeds) if state == "diverged" else 0)
-    assert [(row["kind"], row["state"], row["reason"], row["val/accuracy"]) for row in rows] == [(k, state, reason, None) for k in kinds]
+    assert [(row["kind"], row["state"], row["reason"], row["val/accuracy"]) for row in rows] == [
+        (k, state, reason, None) for k in kinds
+    ]
     assert optuna_states(played) == {"COMPLETE": 4, "FAIL": 2}
     if state == "diverged":  # does it diverge from other seeds too? The first of equals is asked
         assert agenda.chosen["bn"].number == 0
     else:
         assert agenda.chosen["bn"] is None
-    assert (store.trial_folder(played.folder, rows[0]["id"]) / "error.txt").read_text().strip().endswith(reason.split(": ")[-1])
+    assert (
+        (store.trial_folder(played.folder, rows[0]["id"]) / "error.txt")
+        .read_text()
+        .strip()
+        .endswith(reason.split(": ")[-1])
+    )
     assert rows_by_arm(agenda)["full"] == 4
 
 
@@ -185,10 +221,14 @@ def test_diverged_may_be_told_as_the_worst_value(world: Any, study_tree: Tree, f
     played = world(study_tree)
     agenda = played.play(fit=failing(fit, Diverged("silent")))
     assert optuna_states(played) == {"COMPLETE": 6}
-    assert {row["state"] for row in agenda.tables.rows.values() if row["arm"] == "bn"} == {"diverged"}
+    assert {row["state"] for row in agenda.tables.rows.values() if row["arm"] == "bn"} == {
+        "diverged"
+    }
     (played.folder / "optuna.db").unlink()
     played.play()
-    assert optuna_states(played) == {"COMPLETE": 6}  # also by a database that is rebuilt from the folders
+    assert optuna_states(played) == {
+        "COMPLETE": 6
+    }  # also by a database that is rebuilt from the folders
 
 
 def dead_worker() -> None:
@@ -205,7 +245,13 @@ def in_turn(fit: Any, ends: dict[int, Any]) -> Any:
         end = ends.get(number)
         if options["test"] or end is None:
             return fit(config, report=lambda row: report({**row, "val/accuracy": 0.5}), **options)
-        report({**dict.fromkeys(store.EPOCH_METRICS, 0.5), "epoch": 1, "val/accuracy": 0.1 if end == "pruned" else 0.5})
+        report(
+            {
+                **dict.fromkeys(store.EPOCH_METRICS, 0.5),
+                "epoch": 1,
+                "val/accuracy": 0.1 if end == "pruned" else 0.5,
+            }
+        )
         if callable(end):
             end()
         raise end
@@ -213,18 +259,34 @@ def in_turn(fit: Any, ends: dict[int, Any]) -> Any:
     return fit_or_end
 
 
-@pytest.mark.parametrize(("diverged", "told"), [("fail", ("FAIL", None)), ("worst", ("COMPLETE", 0.0))])
-def test_what_optuna_is_told_of_every_state(world: Any, study_tree: Tree, fit: Any, killed: Any, diverged: str, told: Any) -> None:
+@pytest.mark.parametrize(
+    ("diverged", "told"), [("fail", ("FAIL", None)), ("worst", ("COMPLETE", 0.0))]
+)
+def test_what_optuna_is_told_of_every_state(
+    world: Any, study_tree: Tree, fit: Any, killed: Any, diverged: str, told: Any
+) -> None:
     """Seven search trials, one for each end; the run is killed while the last one trains, and another run goes on."""
     pruner = {"type": "median", "startup_trials": 1}
-    study_tree.update(search={"trials": 7, "diverged": diverged, "pruner": pruner}, ablation={}, baselines={}, max_failed=1.0)
+    study_tree.update(
+        search={"trials": 7, "diverged": diverged, "pruner": pruner},
+        ablation={},
+        baselines={},
+        max_failed=1.0,
+    )
     played = world(study_tree)
     agenda = played.open()
 
     def end_of_run() -> None:
         raise killed
 
-    ends = {1: Diverged("silent"), 2: MemoryError("too much"), 3: KeyError("bug"), 4: dead_worker, 5: "pruned", 6: end_of_run}
+    ends = {
+        1: Diverged("silent"),
+        2: MemoryError("too much"),
+        3: KeyError("bug"),
+        4: dead_worker,
+        5: "pruned",
+        6: end_of_run,
+    }
     with pytest.raises(killed):
         played.work(agenda, fit=in_turn(fit, ends))
     interrupt(agenda)
@@ -236,12 +298,25 @@ def test_what_optuna_is_told_of_every_state(world: Any, study_tree: Tree, fit: A
 
     agenda = played.play(fit=in_turn(fit, {}))
     rows = {key[2]: row for key, row in agenda.tables.rows.items() if key[1] == "search"}
-    assert [rows[number]["state"] for number in range(7)] == [*first[:4], "completed", "pruned", "completed"]
-    trials = optuna.load_study(study_name=None, storage=f"sqlite:///{played.folder}/optuna.db").get_trials()
-    values = {0: ("COMPLETE", rows[0]["val/accuracy"]), 1: told, 5: ("PRUNED", None), 6: ("COMPLETE", rows[6]["val/accuracy"])}
-    assert [(trial.state.name, trial.value if trial.state.name == "COMPLETE" else None) for trial in trials] == [
-        values.get(number, ("FAIL", None)) for number in range(7)
+    assert [rows[number]["state"] for number in range(7)] == [
+        *first[:4],
+        "completed",
+        "pruned",
+        "completed",
     ]
+    trials = optuna.load_study(
+        study_name=None, storage=f"sqlite:///{played.folder}/optuna.db"
+    ).get_trials()
+    values = {
+        0: ("COMPLETE", rows[0]["val/accuracy"]),
+        1: told,
+        5: ("PRUNED", None),
+        6: ("COMPLETE", rows[6]["val/accuracy"]),
+    }
+    assert [
+        (trial.state.name, trial.value if trial.state.name == "COMPLETE" else None)
+        for trial in trials
+    ] == [values.get(number, ("FAIL", None)) for number in range(7)]
     # what it was told it keeps: the trial whose workers died was tried again by the second run, and completed
     assert [trial.user_attrs["state"] for trial in trials] == [*first[:6], "completed"]
     assert [trial.user_attrs.get("reason") for trial in trials] == [
@@ -263,19 +338,28 @@ def test_out_of_memory_is_tried_again_alone(world: Any, study_tree: Tree, fit: A
     assert {row["state"] for row in agenda.tables.rows.values()} == {"completed"}
 
 
-def test_the_surroundings_fault_is_tried_again_by_the_next_run(world: Any, study_tree: Tree, fit: Any) -> None:
+def test_the_surroundings_fault_is_tried_again_by_the_next_run(
+    world: Any, study_tree: Tree, fit: Any
+) -> None:
     played = world(study_tree)
     agenda = played.play(fit=failing(fit, DataError("digits: not found")))
-    assert Counter(row["state"] for row in agenda.tables.rows.values()) == {"completed": 8, "failed": 2}
+    assert Counter(row["state"] for row in agenda.tables.rows.values()) == {
+        "completed": 8,
+        "failed": 2,
+    }
     agenda = played.play()
     assert {row["state"] for row in agenda.tables.rows.values()} == {"completed"}
     assert len(agenda.tables.rows) == 12
 
 
-def test_a_full_disk_stops_the_study_which_goes_on_once_there_is_room(world: Any, study_tree: Tree, fit: Any) -> None:
+def test_a_full_disk_stops_the_study_which_goes_on_once_there_is_room(
+    world: Any, study_tree: Tree, fit: Any
+) -> None:
     played = world(study_tree)
     agenda = played.play(fit=failing(fit, OSError(errno.ENOSPC, "No space left on device")))
-    assert "the disk is full: OSError: [Errno 28] No space left on device; make room" in agenda.fatal
+    assert (
+        "the disk is full: OSError: [Errno 28] No space left on device; make room" in agenda.fatal
+    )
     assert {row["state"] for row in played.play().tables.rows.values()} == {"completed"}
 
 
@@ -284,7 +368,9 @@ def test_a_dead_worker_is_replaced_and_then_given_up(world: Any, study_tree: Tre
     for death in range(3):
         job = agenda.next()
         assert (job.arm, job.number) == ("full", 0)
-        assert agenda.end(job, None, "the worker died")["state"] == ("interrupted" if death < 2 else "failed")
+        assert agenda.end(job, None, "the worker died")["state"] == (
+            "interrupted" if death < 2 else "failed"
+        )
     assert agenda.next().arm == "no_straight_through"
     assert agenda.tables.rows[("full", "search", 0)]["reason"] == "the worker died"
 
@@ -313,7 +399,9 @@ def test_too_many_failures_stop_the_study(world: Any, study_tree: Tree, fit: Any
 # ---- damage -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_lost_database_is_rebuilt_from_the_folders(world: Any, study_tree: Tree, rows_of: Any) -> None:
+def test_a_lost_database_is_rebuilt_from_the_folders(
+    world: Any, study_tree: Tree, rows_of: Any
+) -> None:
     played = world(study_tree)
     expected, trained = rows_of(played.play()), len(played.trained)
     (played.folder / "optuna.db").write_bytes(b"SQLite format 3\0" + b"\0" * 5000)
@@ -324,12 +412,16 @@ def test_a_lost_database_is_rebuilt_from_the_folders(world: Any, study_tree: Tre
 
 
 @pytest.mark.parametrize("name", ["state.json", "history.csv"])
-def test_only_the_damaged_trial_is_repeated(world: Any, study_tree: Tree, rows_of: Any, name: str) -> None:
+def test_only_the_damaged_trial_is_repeated(
+    world: Any, study_tree: Tree, rows_of: Any, name: str
+) -> None:
     played = world(study_tree)
     agenda = played.play()
     expected, played.trained = rows_of(agenda), []
     for key in (("full", "search", 1), ("bn", "replicate", 0)):
-        (store.trial_folder(played.folder, agenda.tables.rows[key]["id"]) / name).write_bytes(b"\0" * 50)
+        (store.trial_folder(played.folder, agenda.tables.rows[key]["id"]) / name).write_bytes(
+            b"\0" * 50
+        )
     assert rows_of(played.play()) == expected
     assert {identity for identity, _ in played.trained} <= {
         agenda.tables.rows[key]["id"] for key in (("full", "search", 1), ("bn", "replicate", 0))
@@ -354,11 +446,17 @@ def test_a_folder_may_be_moved(world: Any, study_tree: Tree, rows_of: Any, kille
         ({"replicate": {"seeds": 4}}, "+6 new  =12 kept  -0 retired", 6 * 2),
         ({"replicate": {"seeds": 1}}, "+0 new  =9 kept  -3 retired", 0),
         ({"baselines": {}}, "+0 new  =8 kept  -4 retired", 0),
-        ({"baselines": {"bn": {"model.norm": "bn"}, "gn": {"model.norm": "gn"}}}, "+4 new  =12 kept  -0 retired", 4 * 2),
+        (
+            {"baselines": {"bn": {"model.norm": "bn"}, "gn": {"model.norm": "gn"}}},
+            "+4 new  =12 kept  -0 retired",
+            4 * 2,
+        ),
         ({"max_failed": 1.0, "budget": {"hours": 5}}, "+0 new  =12 kept  -0 retired", 0),
     ],
 )
-def test_edit_and_continue(world: Any, study_tree: Tree, edit: Tree, diff: str, trained: int) -> None:
+def test_edit_and_continue(
+    world: Any, study_tree: Tree, edit: Tree, diff: str, trained: int
+) -> None:
     first = world(study_tree)
     first.play()
     second = world({**study_tree, **edit})
@@ -375,14 +473,20 @@ def test_more_search_trials_go_on_from_what_was_learned(world: Any, study_tree: 
     agenda = more.play()
     assert Counter(key[:2] for key in agenda.tables.rows)[("full", "search")] == 4
     ids = [row["id"] for row in agenda.tables.rows.values()]
-    assert len([1 for identity, _ in more.trained]) == 2 * len({identity for identity, _ in more.trained})
+    assert len([1 for identity, _ in more.trained]) == 2 * len(
+        {identity for identity, _ in more.trained}
+    )
     assert len(set(ids)) == len(ids)
 
 
-def test_a_wider_range_keeps_its_trials_and_a_narrower_one_retires_some(world: Any, study_tree: Tree) -> None:
+def test_a_wider_range_keeps_its_trials_and_a_narrower_one_retires_some(
+    world: Any, study_tree: Tree
+) -> None:
     study_tree["baselines"], study_tree["ablation"] = {}, {}
     first = world(study_tree).play()
-    gains = [first.tables.rows[("full", "search", number)]["circuit.init.gain"] for number in (0, 1)]
+    gains = [
+        first.tables.rows[("full", "search", number)]["circuit.init.gain"] for number in (0, 1)
+    ]
     wider = copy.deepcopy(study_tree)
     wider["parameters"]["circuit.init.gain"]["high"] = 8.0
     played = world(wider)
@@ -392,7 +496,9 @@ def test_a_wider_range_keeps_its_trials_and_a_narrower_one_retires_some(world: A
     narrower["parameters"]["circuit.init.gain"]["low"] = (gains[0] * gains[1]) ** 0.5
     played = world(narrower)
     agenda = played.play()
-    kept = [row["circuit.init.gain"] for key, row in agenda.tables.rows.items() if key[1] == "search"]
+    kept = [
+        row["circuit.init.gain"] for key, row in agenda.tables.rows.items() if key[1] == "search"
+    ]
     assert max(gains) in kept
     assert min(gains) not in kept
     assert len(kept) == 2
@@ -425,7 +531,9 @@ def test_more_epochs_are_other_trials(world: Any, study_tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("budget", [{"trials": 9}, {"epochs": 18}])
-def test_replicates_are_served_before_search_spends_the_rest(world: Any, study_tree: Tree, budget: dict[str, int]) -> None:
+def test_replicates_are_served_before_search_spends_the_rest(
+    world: Any, study_tree: Tree, budget: dict[str, int]
+) -> None:
     study_tree["search"]["trials"], study_tree["budget"] = 5, budget
     agenda = world(study_tree).play()
     assert agenda.finished
@@ -434,14 +542,20 @@ def test_replicates_are_served_before_search_spends_the_rest(world: Any, study_t
     assert "is used up" in agenda.budget_note
 
 
-def test_searches_that_a_budget_leaves_unequal_are_named(without_ray: Any, study_tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+def test_searches_that_a_budget_leaves_unequal_are_named(
+    without_ray: Any, study_tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
     study_tree["search"]["trials"], study_tree["budget"] = 5, {"trials": 10}
     code, folder = without_ray(study_tree).run()
     assert code == 0
     expected = "the searches are not equally long (full 2, no_straight_through 1, bn 1 trials)"
     assert expected in capsys.readouterr().out
     study = read_study(folder)
-    outcome = next(section for section in sections.all_sections(study, options_for(study)) if section.key == "outcome")
+    outcome = next(
+        section
+        for section in sections.all_sections(study, options_for(study))
+        if section.key == "outcome"
+    )
     note = "the budget of 10 trials is used up but for the replicates"
     assert outcome.text.endswith(f"tiny ended before its plan was done: {note}; {expected}.")
     study_tree["budget"] = {}

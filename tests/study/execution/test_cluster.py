@@ -48,11 +48,15 @@ class Nodes:
     """Ray nodes that this test has started with the commands of docs/clusters.md, each with one CPU, a folder and a token of its own."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="nodes-"))  # short: a socket's path has at most 107 characters
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="nodes-")
+        )  # short: a socket's path has at most 107 characters
         self.port = 0
         self.all: list[subprocess.Popen[bytes]] = []
         exports = [line.split()[1:] for line in DOCUMENT.splitlines() if line.startswith("export ")]
-        self.environment = dict(item.split("=") for items in exports for item in items) | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        self.environment = dict(item.split("=") for items in exports for item in items) | {
+            "RAY_AUTH_TOKEN": secrets.token_hex(32)
+        }
 
     @property
     def address(self) -> str:
@@ -69,12 +73,21 @@ class Nodes:
         name = self.folder / str(len(self.all))
         line = next(line for line in DOCUMENT.splitlines() if line.startswith(f"ray start {which}"))
         words = shlex.split(line.replace("FIRST", "127.0.0.1").replace("6379", str(self.port)))
-        common = ("--block", "--num-cpus=1", "--object-store-memory=100000000", f"--temp-dir={name}")
+        common = (
+            "--block",
+            "--num-cpus=1",
+            "--object-store-memory=100000000",
+            f"--temp-dir={name}",
+        )
         command = [str(RAY), *words[1:], *common, *options]
         output = name.with_suffix(".log")
         with open(output, "wb") as file:
             environment = {**os.environ, **self.environment}
-            self.all.append(subprocess.Popen(command, stdout=file, stderr=file, env=environment, start_new_session=True))
+            self.all.append(
+                subprocess.Popen(
+                    command, stdout=file, stderr=file, env=environment, start_new_session=True
+                )
+            )
         until(lambda: "Ray runtime started" in output.read_text(), self.all[-1], output)
         return self.all[-1]
 
@@ -90,10 +103,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(condition: Callable[[], Any], process: subprocess.Popen[bytes], output: Path, seconds: float = 600.0) -> Any:
+def until(
+    condition: Callable[[], Any],
+    process: subprocess.Popen[bytes],
+    output: Path,
+    seconds: float = 600.0,
+) -> Any:
     end = time.monotonic() + seconds
     while not (found := condition()):
-        assert process.poll() is None, f"ended with {process.returncode} before the moment came:\n{output.read_text()[-3000:]}"
+        assert process.poll() is None, (
+            f"ended with {process.returncode} before the moment came:\n{output.read_text()[-3000:]}"
+        )
         assert time.monotonic() < end, output.read_text()[-3000:]
         time.sleep(0.02)
     return found
@@ -131,23 +151,39 @@ class Transcript:
         print(f"{time.monotonic() - self.start:6.1f} s  {text}", flush=True)
 
 
-def test_a_worker_with_other_code_refuses_and_is_asked_again(world: Any, study_tree: dict[str, Any], fit: Any, monkeypatch: Any) -> None:
+def test_a_worker_with_other_code_refuses_and_is_asked_again(
+    world: Any, study_tree: dict[str, Any], fit: Any, monkeypatch: Any
+) -> None:
     monkeypatch.setattr("eisnn.fit", fit)
     played = world(study_tree)
     agenda = played.open()
     order = played._worker_job(agenda.next())
     state = trial.run({**order, "code": "00000000"}, lambda row: None)
     assert (state["state"], state["cause"], state["again"]) == ("failed", "system", True)
-    assert f"holds other code ({environment.code_key()}) than the machine of the command (00000000)" in state["reason"]
-    assert trial.run({**order, "code": environment.code_key()}, lambda row: None)["state"] == "completed"
+    assert (
+        f"holds other code ({environment.code_key()}) than the machine of the command (00000000)"
+        in state["reason"]
+    )
+    assert (
+        trial.run({**order, "code": environment.code_key()}, lambda row: None)["state"]
+        == "completed"
+    )
 
 
 def test_documented_commands_have_options_that_exist() -> None:
-    helps = [subprocess.run([*line, "--help"], capture_output=True, text=True, check=True).stdout for line in ([RAY, "start"], RUN)]
+    helps = [
+        subprocess.run([*line, "--help"], capture_output=True, text=True, check=True).stdout
+        for line in ([RAY, "start"], RUN)
+    ]
     script = (ROOT / "docs" / "study.sbatch").read_text()
-    assert subprocess.run(["bash", "-n", str(ROOT / "docs" / "study.sbatch")], check=False).returncode == 0
+    assert (
+        subprocess.run(["bash", "-n", str(ROOT / "docs" / "study.sbatch")], check=False).returncode
+        == 0
+    )
     lines = (DOCUMENT + script).replace("\\\n", " ").splitlines()
-    for text, signs in zip(helps, (("ray start --", 'ray" start', "start[@]"), ("run_study.py --",)), strict=True):
+    for text, signs in zip(
+        helps, (("ray start --", 'ray" start', "start[@]"), ("run_study.py --",)), strict=True
+    ):
         parts = [line[line.index(sign) :] for line in lines for sign in signs if sign in line]
         used = {word for part in parts for word in re.findall(r"(?<![\w-])--[a-z][a-z-]+", part)}
         assert len(used) >= 2
@@ -166,7 +202,11 @@ def test_nodes_die_and_join_and_the_head_is_replaced(nodes: Nodes, tmp_path: Pat
 
     def half_done(node: subprocess.Popen[bytes]) -> str | None:
         identity = training(node, results)
-        return identity if identity and 2 <= len(crash.histories(results).get(identity, ())) <= 8 else None
+        return (
+            identity
+            if identity and 2 <= len(crash.histories(results).get(identity, ())) <= 8
+            else None
+        )
 
     head = nodes.head()
     say(f"head with 1 CPU at {nodes.address}")
@@ -202,7 +242,9 @@ def test_nodes_die_and_join_and_the_head_is_replaced(nodes: Nodes, tmp_path: Pat
     assert [crash.retrained(before, results) for before in seen] == [[], []]
     assert crash.equal(undisturbed.parent / "results" / "crash", results) == []
     assert crash.sound(results, search_trials=3, seeds=2, arms=2) == []
-    say(f"{len(crash.table(results, 'trials.csv'))} trials equal to those of an undisturbed run; no epoch was trained twice")
+    say(
+        f"{len(crash.table(results, 'trials.csv'))} trials equal to those of an undisturbed run; no epoch was trained twice"
+    )
     assert code in (1, 3)  # Ray may end the command before it has noticed
     assert "Traceback" not in output.read_text()
 
@@ -240,11 +282,21 @@ def started_by(job: int) -> list[int]:
 def test_the_sbatch_file_stops_at_its_limit_and_its_next_run_completes(tmp_path: Path) -> None:
     space = crash.write_study(tmp_path, STUDY)
     (tmp_path / "base.yaml").write_text(CONFIG)
-    results, asked, output = tmp_path / "results" / "crash", tmp_path / "asked", tmp_path / "output.txt"
+    results, asked, output = (
+        tmp_path / "results" / "crash",
+        tmp_path / "asked",
+        tmp_path / "output.txt",
+    )
     for name, text in (("srun", SRUN), ("scontrol", SCONTROL)):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
-    command = ["bash", str(ROOT / "docs" / "study.sbatch"), str(space), "--results", str(tmp_path / "results")]
+    command = [
+        "bash",
+        str(ROOT / "docs" / "study.sbatch"),
+        str(space),
+        "--results",
+        str(tmp_path / "results"),
+    ]
 
     def sbatch(job: int) -> subprocess.Popen[bytes]:
         environment = {
@@ -252,7 +304,9 @@ def test_the_sbatch_file_stops_at_its_limit_and_its_next_run_completes(tmp_path:
             "SLURM_JOB_ID": str(job), "SLURM_JOB_NODELIST": "two", "SLURM_CPUS_PER_TASK": "1",
         }  # fmt: skip
         with open(output, "ab") as file:
-            return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True)
+            return subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True
+            )
 
     job = random.randrange(10_000)
     process = sbatch(job)

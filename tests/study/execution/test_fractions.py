@@ -10,7 +10,19 @@ import pytest
 
 from eisnn.config.trial import make_config
 from eisnn.config.yaml_file import ConfigError
-from study.execution.fractions import MAX_PROBES, Footprint, demand, key, larger, shape, to_probe, too_small, trials_per_gpu, why, worst
+from study.execution.fractions import (
+    MAX_PROBES,
+    Footprint,
+    demand,
+    key,
+    larger,
+    shape,
+    to_probe,
+    too_small,
+    trials_per_gpu,
+    why,
+    worst,
+)
 from study.execution.probes import Known, measure, shares
 
 Tree = dict[str, Any]
@@ -25,7 +37,15 @@ def config(**sections: Tree) -> Any:
     ("sections", "same"),
     [
         ({"train": {"learning_rate": 0.5, "epochs": 3, "momentum": 0.5}}, True),
-        ({"circuit": {"init": {"gain": 2.0, "distribution": "uniform"}, "prop": {"grad_scale_exponent": 0.5}}}, True),
+        (
+            {
+                "circuit": {
+                    "init": {"gain": 2.0, "distribution": "uniform"},
+                    "prop": {"grad_scale_exponent": 0.5},
+                }
+            },
+            True,
+        ),
         ({"data": {"root": "/elsewhere", "split_seed": 4}, "neuron": {"tau": 3.0}}, True),
         ({"train": {"batch_size": 64}}, False),
         ({"train": {"precision": "bf16"}}, False),
@@ -43,12 +63,20 @@ def test_a_shape_is_what_decides_memory(sections: Tree, same: bool) -> None:
 def test_a_shape_says_its_values() -> None:
     described = shape(config())
     assert (described["model.layers"], described["train.batch_size"]) == (4, 128)
-    assert not any(path.startswith(("circuit.init", "train.learning_rate", "seed")) for path in described)
+    assert not any(
+        path.startswith(("circuit.init", "train.learning_rate", "seed")) for path in described
+    )
 
 
 @pytest.mark.parametrize(
     ("path", "low", "high"),
-    [("model.width", 0.5, 1.0), ("model.T", 2, 4), ("model.layers", 4, 8), ("train.batch_size", 32, 64), ("circuit.ei_ratio", 8, 2)],
+    [
+        ("model.width", 0.5, 1.0),
+        ("model.T", 2, 4),
+        ("model.layers", 4, 8),
+        ("train.batch_size", 32, 64),
+        ("circuit.ei_ratio", 8, 2),
+    ],
 )
 def test_demand_grows_with_each_size(path: str, low: Any, high: Any) -> None:
     section, name = path.split(".")
@@ -73,17 +101,26 @@ def test_of_a_searched_size_the_worst_is_probed(plan_of: Any, study_tree: Tree) 
     assert [(one.model.T, one.circuit) for one in worst(arms["bn"])] == [(6, None)]
 
 
-def test_a_size_that_is_searched_under_a_condition_is_probed(plan_of: Any, study_tree: Tree) -> None:
+def test_a_size_that_is_searched_under_a_condition_is_probed(
+    plan_of: Any, study_tree: Tree
+) -> None:
     study_tree["parameters"] |= {
         "circuit.dale": {"type": "categorical", "choices": ["project", "abs"]},
         "model.T": {"type": "int", "low": 2, "high": 6, "when": {"circuit.dale": "abs"}},
     }
-    assert {(one.circuit.dale, one.model.T) for one in worst(plan_of(study_tree).arms[0])} == {("project", 2), ("abs", 6)}
+    assert {(one.circuit.dale, one.model.T) for one in worst(plan_of(study_tree).arms[0])} == {
+        ("project", 2),
+        ("abs", 6),
+    }
 
 
 def test_probes_are_distinct_largest_first_and_bounded(plan_of: Any, study_tree: Tree) -> None:
-    study_tree["baselines"] = {f"wide{width}": {"model.width": width / 20} for width in range(1, 25)}
-    arms = plan_of(study_tree).arms  # wide1 is the reference's own shape; no_straight_through another one
+    study_tree["baselines"] = {
+        f"wide{width}": {"model.width": width / 20} for width in range(1, 25)
+    }
+    arms = plan_of(
+        study_tree
+    ).arms  # wide1 is the reference's own shape; no_straight_through another one
     probes = list(to_probe(arms).values())
     assert len(probes) == MAX_PROBES
     assert [demand(one) for one in probes] == sorted((demand(one) for one in probes), reverse=True)
@@ -93,14 +130,20 @@ def test_probes_are_distinct_largest_first_and_bounded(plan_of: Any, study_tree:
 
 
 @pytest.mark.parametrize(
-    ("peak", "most", "trials"), [(4000, 16, 5), (4001, 16, 4), (4000, 3, 3), (11_000, 16, 1), (23_000, 16, 1), (100, 8, 8)]
+    ("peak", "most", "trials"),
+    [(4000, 16, 5), (4001, 16, 4), (4000, 3, 3), (11_000, 16, 1), (23_000, 16, 1), (100, 8, 8)],
 )
-def test_so_many_trials_share_a_gpu_that_each_has_headroom(peak: float, most: int, trials: int) -> None:
+def test_so_many_trials_share_a_gpu_that_each_has_headroom(
+    peak: float, most: int, trials: int
+) -> None:
     assert trials_per_gpu(Footprint(peak, 500, 24_000), most) == trials
 
 
 def test_the_reason_shows_the_arithmetic() -> None:
-    assert why(A100, 5, 16) == "4,000 MB measured, 4,800 MB with 20% headroom, of 24,000 MB: 5 trials to a GPU"
+    assert (
+        why(A100, 5, 16)
+        == "4,000 MB measured, 4,800 MB with 20% headroom, of 24,000 MB: 5 trials to a GPU"
+    )
     assert why(A100, 2, 2).endswith(": 2 trials to a GPU (2 is what the CPUs can serve)")
     assert too_small(0.2, A100) is None
     assert too_small(0.1, A100) == (
@@ -110,14 +153,23 @@ def test_the_reason_shows_the_arithmetic() -> None:
 
 
 def test_a_larger_share_leads_to_a_whole_gpu() -> None:
-    assert [larger(1 / 7), larger(1 / 3), larger(0.5), larger(0.4), larger(1.0), larger(2.0)] == [1 / 3, 1.0, 1.0, 1.0, 1.0, 2.0]
+    assert [larger(1 / 7), larger(1 / 3), larger(0.5), larger(0.4), larger(1.0), larger(2.0)] == [
+        1 / 3,
+        1.0,
+        1.0,
+        1.0,
+        1.0,
+        2.0,
+    ]
     assert larger(0.25) == 0.5
 
 
 # ---- what a study remembers ---------------------------------------------------------------------------------------------
 
 
-def test_a_probe_is_run_once_and_its_outcome_kept(plan_of: Any, study_tree: Tree, tmp_path: Path) -> None:
+def test_a_probe_is_run_once_and_its_outcome_kept(
+    plan_of: Any, study_tree: Tree, tmp_path: Path
+) -> None:
     plan, asked, said = plan_of(study_tree), list[Tree](), list[str]()
 
     def probe(tree: Tree) -> dict[str, float]:
@@ -131,7 +183,11 @@ def test_a_probe_is_run_once_and_its_outcome_kept(plan_of: Any, study_tree: Tree
     assert measure(Known(tmp_path), "A", plan.arms, probe, said.append) == set()
     assert len(asked) == 3
     given = shares(Known(tmp_path), "A", plan.arms, most=8)
-    assert {arm: share for arm, (share, _, _) in given.items()} == {"full": 0.2, "no_straight_through": 0.2, "bn": 0.5}
+    assert {arm: share for arm, (share, _, _) in given.items()} == {
+        "full": 0.2,
+        "no_straight_through": 0.2,
+        "bn": 0.5,
+    }
     assert given["bn"][1:] == (500.0, why(Footprint(9000, 500, 24_000), 2, 8))
     measure(Known(tmp_path), "B", plan.arms, probe, said.append)  # another kind of GPU
     assert len(asked) == 6
@@ -148,13 +204,23 @@ def test_what_was_measured_before_a_probe_failed_is_kept_and_the_rest_gets_a_who
         return {"peak_mb": 4000.0, "context_mb": 500.0, "total_mb": 24_000.0}
 
     failed = measure(Known(tmp_path), "A", plan.arms, probe, said.append)
-    assert said[1:] == ["a probe failed, so trials of its kind get a whole GPU: MemoryError: CUDA out of memory"]
+    assert said[1:] == [
+        "a probe failed, so trials of its kind get a whole GPU: MemoryError: CUDA out of memory"
+    ]
     given = shares(Known(tmp_path), "A", plan.arms, 8, failed)
-    assert {arm: share for arm, (share, _, _) in given.items()} == {"full": 0.2, "no_straight_through": 0.2, "bn": 1.0}
+    assert {arm: share for arm, (share, _, _) in given.items()} == {
+        "full": 0.2,
+        "no_straight_through": 0.2,
+        "bn": 1.0,
+    }
 
 
-def test_a_shape_beyond_the_last_probe_counts_as_the_largest_measured(plan_of: Any, study_tree: Tree, tmp_path: Path) -> None:
-    study_tree["baselines"] = {f"wide{width}": {"model.width": width / 20} for width in range(2, 25)}
+def test_a_shape_beyond_the_last_probe_counts_as_the_largest_measured(
+    plan_of: Any, study_tree: Tree, tmp_path: Path
+) -> None:
+    study_tree["baselines"] = {
+        f"wide{width}": {"model.width": width / 20} for width in range(2, 25)
+    }
     plan = plan_of(study_tree)
 
     def probe(tree: Tree) -> dict[str, float]:
@@ -177,9 +243,13 @@ def test_lessons_only_grow_and_survive(tmp_path: Path) -> None:
 def test_an_arm_that_is_not_there_is_refused(plan_of: Any, study_tree: Tree) -> None:
     study_tree["resources"] = {"gpu": 0.25, "arms": {"strait_through": {"gpu": 0.5}}}
     with pytest.raises(
-        ConfigError, match=r"study\.yaml: resources\.arms\.strait_through: must name an arm; did you mean 'no_straight_through'\?"
+        ConfigError,
+        match=r"study\.yaml: resources\.arms\.strait_through: must name an arm; did you mean 'no_straight_through'\?",
     ):
         plan_of(study_tree)
     study_tree["resources"]["arms"] = {"bn": {"gpu": 1.5}}
-    with pytest.raises(ConfigError, match=r"resources\.arms\.bn\.gpu: must be at most 1 or a whole number of GPUs, given 1\.5"):
+    with pytest.raises(
+        ConfigError,
+        match=r"resources\.arms\.bn\.gpu: must be at most 1 or a whole number of GPUs, given 1\.5",
+    ):
         plan_of(study_tree)

@@ -22,7 +22,10 @@ def outcome() -> tuple[list[str], str]:
 
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
-    [("EISNN_KERNELS", "off", "EISNN_KERNELS=off"), ("CXX", "no-such-compiler", "no-such-compiler is not installed")],
+    [
+        ("EISNN_KERNELS", "off", "EISNN_KERNELS=off"),
+        ("CXX", "no-such-compiler", "no-such-compiler is not installed"),
+    ],
 )
 def test_nothing_is_built_where_there_is_no_hope(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, reason: str
@@ -36,7 +39,9 @@ def test_nothing_is_built_where_there_is_no_hope(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_failed_build_is_said_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_build_is_said_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("EISNN_CACHE", str(tmp_path))
     monkeypatch.setenv("EISNN_KERNELS", "on")
     monkeypatch.setenv("CXX", "false")
@@ -45,7 +50,9 @@ def test_a_failed_build_is_said_with_its_reason(tmp_path: Path, monkeypatch: pyt
     assert path.startswith("plain path (the kernels could not be built")
 
 
-def test_kernels_that_are_there_are_not_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernels_that_are_there_are_not_built_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("EISNN_CACHE", str(tmp_path))
     monkeypatch.setenv("EISNN_KERNELS", "on")
     build.library().parent.mkdir(parents=True)
@@ -54,8 +61,13 @@ def test_kernels_that_are_there_are_not_built_again(tmp_path: Path, monkeypatch:
 
 
 def test_the_driver_does_not_load_torch_for_it() -> None:
-    code = (
-        "import sys, study.session, study.execution.kernels as k; k.build.refused(); print(sorted({'torch', 'sklearn'} & set(sys.modules)))"
-    )
-    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True).stdout
+    code = "import sys, study.session, study.execution.kernels as k; k.build.refused(); print(sorted({'torch', 'sklearn'} & set(sys.modules)))"
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     assert out.strip() == "[]"

@@ -28,7 +28,12 @@ from study.spec.models import make_spec
 from tests.tiny import THREE_EPOCHS, write
 
 ROOT = Path(__file__).resolve().parents[3]
-STUDY = {"name": "logged", "base": "base.yaml", "baselines": {"bn": {"model.norm": "bn"}}, "replicate": {"seeds": 1}}
+STUDY = {
+    "name": "logged",
+    "base": "base.yaml",
+    "baselines": {"bn": {"model.norm": "bn"}},
+    "replicate": {"seeds": 1},
+}
 Steps = dict[str, list[tuple[int, float]]]  # metric -> (step, value) in the order of writing
 
 
@@ -55,13 +60,23 @@ def hyperparameters(folder: Path) -> dict[str, Any]:
     for event in events(folder):
         for value in event.summary.value:
             if value.tag == "_hparams_/session_start_info":
-                start = HParamsPluginData.FromString(value.metadata.plugin_data.content).session_start_info
-                return {name: getattr(item, item.WhichOneof("kind")) for name, item in start.hparams.items()}
+                start = HParamsPluginData.FromString(
+                    value.metadata.plugin_data.content
+                ).session_start_info
+                return {
+                    name: getattr(item, item.WhichOneof("kind"))
+                    for name, item in start.hparams.items()
+                }
     return {}
 
 
 def run(folder: Path) -> Run:
-    return Run("abc123", "full/search/0", str(folder / "full" / "search-0"), {"arm": "full", "train.learning_rate": 0.1, "seed": 0})
+    return Run(
+        "abc123",
+        "full/search/0",
+        str(folder / "full" / "search-0"),
+        {"arm": "full", "train.learning_rate": 0.1, "seed": 0},
+    )
 
 
 def logged(feed: Feed, told: Run, epochs: int, *, end: bool) -> None:
@@ -75,28 +90,46 @@ def logged(feed: Feed, told: Run, epochs: int, *, end: bool) -> None:
 
 
 def test_a_study_names_known_loggers_once() -> None:
-    assert make_spec({**STUDY, "loggers": ["tensorboard", "wandb"]}, "s.yaml").loggers == ("tensorboard", "wandb")
+    assert make_spec({**STUDY, "loggers": ["tensorboard", "wandb"]}, "s.yaml").loggers == (
+        "tensorboard",
+        "wandb",
+    )
     assert make_spec(dict(STUDY), "s.yaml").loggers == ()
     with pytest.raises(ConfigError, match="did you mean 'tensorboard'"):
         make_spec({**STUDY, "loggers": ["tensorbord"]}, "s.yaml")
-    with pytest.raises(ConfigError, match=r"s\.yaml: loggers: must name each logger once, given mlflow twice"):
+    with pytest.raises(
+        ConfigError, match=r"s\.yaml: loggers: must name each logger once, given mlflow twice"
+    ):
         make_spec({**STUDY, "loggers": ["mlflow", "mlflow"]}, "s.yaml")
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     loggers.check(["tensorboard"], "s.yaml")
     monkeypatch.setitem(loggers.PACKAGES, "wandb", "no_such_package")
-    with pytest.raises(ConfigError, match=r"s.yaml: loggers: wandb needs the package no_such_package.*pip install 'eisnn-study\[wandb\]'"):
+    with pytest.raises(
+        ConfigError,
+        match=r"s.yaml: loggers: wandb needs the package no_such_package.*pip install 'eisnn-study\[wandb\]'",
+    ):
         loggers.check(["tensorboard", "wandb"], "s.yaml")
 
 
 def test_news_are_epochs_and_what_was_measured_once() -> None:
-    assert loggers.news({"epoch": 2, "val/accuracy": 0.5, "time_this_iter_s": 1.0}) == (2, {"val/accuracy": 0.5})
-    assert loggers.news({"epoch": 2, "val/loss": float("nan"), "seconds": 1}) == (2, {"seconds": 1.0})
+    assert loggers.news({"epoch": 2, "val/accuracy": 0.5, "time_this_iter_s": 1.0}) == (
+        2,
+        {"val/accuracy": 0.5},
+    )
+    assert loggers.news({"epoch": 2, "val/loss": float("nan"), "seconds": 1}) == (
+        2,
+        {"seconds": 1.0},
+    )
     outcome = '{"state": "completed", "epochs": 3, "metrics": {"val/accuracy": 0.5, "test/accuracy": 0.4}}'
     assert loggers.news({"outcome": outcome, "epoch": 3}) == (3, {"test/accuracy": 0.4})
     assert loggers.news({"done": True}) is None
-    assert loggers.flat({"a": {"b": 1, "c": [1, 2]}, "d": None}) == {"a.b": 1, "a.c": "[1, 2]", "d": "null"}
+    assert loggers.flat({"a": {"b": 1, "c": [1, 2]}, "d": None}) == {
+        "a.b": 1,
+        "a.c": "[1, 2]",
+        "d": "null",
+    }
 
 
 def test_epochs_told_again_after_a_crash_stand_there_once(tmp_path: Path) -> None:
@@ -104,8 +137,14 @@ def test_epochs_told_again_after_a_crash_stand_there_once(tmp_path: Path) -> Non
     logged(Feed("tensorboard", "study", tmp_path, print), run(folder), 2, end=False)
     logged(Feed("tensorboard", "study", tmp_path, print), run(folder), 3, end=True)
     found = scalars(folder / "full" / "search-0")
-    assert {tag: [step for step, _ in values] for tag, values in found.items()} == {"val/accuracy": [1, 2, 3]}
-    assert hyperparameters(folder / "full" / "search-0") == {"arm": "full", "train.learning_rate": 0.1, "seed": 0}
+    assert {tag: [step for step, _ in values] for tag, values in found.items()} == {
+        "val/accuracy": [1, 2, 3]
+    }
+    assert hyperparameters(folder / "full" / "search-0") == {
+        "arm": "full",
+        "train.learning_rate": 0.1,
+        "seed": 0,
+    }
 
 
 class Stuck:
@@ -123,7 +162,9 @@ class Stuck:
     def on_experiment_end(self, trials: list[Any]) -> None: ...
 
 
-def test_a_stuck_logger_neither_holds_up_nor_swallows_a_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stuck_logger_neither_holds_up_nor_swallows_a_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(loggers.MAKERS, "wandb", lambda study, folder: Stuck())
     monkeypatch.setattr(loggers, "STOPPED_PATIENCE", 0.1)
     said: list[str] = []
@@ -136,10 +177,14 @@ def test_a_stuck_logger_neither_holds_up_nor_swallows_a_signal(tmp_path: Path, m
     with pytest.raises(Stopped, match="SIGINT"):
         interrupted()
     Stuck.released.set()
-    assert said == ["the wandb logger has not finished after 0.1 s; what it has not written is lost"]
+    assert said == [
+        "the wandb logger has not finished after 0.1 s; what it has not written is lost"
+    ]
 
 
-def test_a_logger_that_cannot_start_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_logger_that_cannot_start_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(study: str, folder: Path) -> Any:
         raise ValueError("no key\nmore")
 
@@ -147,32 +192,58 @@ def test_a_logger_that_cannot_start_is_said_once(tmp_path: Path, monkeypatch: py
     said: list[str] = []
     with loggers.feeds(["wandb"], "study", tmp_path, said.append) as feeds:
         feeds[0].events.put(("start", run(tmp_path), ()))
-    assert said == ["the wandb logger could not start (ValueError: no key); the study goes on, details are in log.txt"]
+    assert said == [
+        "the wandb logger could not start (ValueError: no key); the study goes on, details are in log.txt"
+    ]
 
 
 def test_a_real_study_logs_what_it_can_and_never_fails_by_it(tmp_path: Path) -> None:
     """A file lies where the log of arm bn should be: that arm goes without."""
-    space, place = write(tmp_path, {**STUDY, "loggers": ["tensorboard"]}, THREE_EPOCHS), tmp_path / "results" / "logged"
+    space, place = (
+        write(tmp_path, {**STUDY, "loggers": ["tensorboard"]}, THREE_EPOCHS),
+        tmp_path / "results" / "logged",
+    )
     logs = place / "logs" / "tensorboard"
     logs.mkdir(parents=True)
     (logs / "bn").write_text("in the way")
     (place / "plan.json").write_text("{}")
-    line = [sys.executable, str(ROOT / "run_study.py"), "--space", str(space), "--results", str(place.parent), "--max-concurrent", "1"]
-    result = subprocess.run(line, capture_output=True, text=True, check=False, cwd=ROOT, timeout=280)
+    line = [
+        sys.executable,
+        str(ROOT / "run_study.py"),
+        "--space",
+        str(space),
+        "--results",
+        str(place.parent),
+        "--max-concurrent",
+        "1",
+    ]
+    result = subprocess.run(
+        line, capture_output=True, text=True, check=False, cwd=ROOT, timeout=280
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count("the tensorboard logger lost bn/replicate/0") == 1
-    assert "the tensorboard logger lost bn/replicate/0\nTraceback" in (place / "log.txt").read_text()
+    assert (
+        "the tensorboard logger lost bn/replicate/0\nTraceback" in (place / "log.txt").read_text()
+    )
     trials, epochs = store.trials_frame(place), store.epochs_frame(place)
     assert trials["state"].tolist() == ["completed", "completed"]
     found = scalars(logs / "full" / "replicate-0")
     full = trials[trials["arm"] == "full"].iloc[0]
     for name in store.EPOCH_METRICS:
         wanted = epochs[epochs["id"] == full["id"]][["epoch", name]]
-        assert found[name] == [(epoch, pytest.approx(value, rel=1e-6)) for epoch, value in wanted.itertuples(index=False)], name
+        assert found[name] == [
+            (epoch, pytest.approx(value, rel=1e-6))
+            for epoch, value in wanted.itertuples(index=False)
+        ], name
     assert found["test/accuracy"] == [(3, pytest.approx(full["test/accuracy"]))]
     config = hyperparameters(logs / "full" / "replicate-0")
     assert config["trial"] == full["id"]
-    assert (config["arm"], config["model.norm"], config["train.epochs"], config["seed"]) == ("full", "ei", 3, 1000)
+    assert (config["arm"], config["model.norm"], config["train.epochs"], config["seed"]) == (
+        "full",
+        "ei",
+        3,
+        1000,
+    )
 
 
 # ---- all three, killed on the way ---------------------------------------------------------------------------------------
@@ -186,7 +257,8 @@ def mlflow_steps(place: Path) -> dict[str, Steps]:
     assert {run.info.status for run in runs} == {"FINISHED"}
     return {
         run.info.run_name: {
-            name: [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, name)] for name in run.data.metrics
+            name: [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, name)]
+            for name in run.data.metrics
         }
         for run in runs
     }
@@ -215,7 +287,10 @@ def wandb_steps(place: Path) -> dict[str, Steps]:
         name, steps = "", defaultdict(list)
         for record in wandb_records(path):
             name = record.run.display_name or name
-            items = {item.key or "/".join(item.nested_key): float(item.value_json) for item in record.history.item}
+            items = {
+                item.key or "/".join(item.nested_key): float(item.value_json)
+                for item in record.history.item
+            }
             for key, value in items.items():
                 steps[key].append((int(items["training_iteration"]), value))
         assert name not in found, "one run per trial"
@@ -225,7 +300,9 @@ def wandb_steps(place: Path) -> dict[str, Steps]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_all_loggers_after_a_kill_hold_every_epoch_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_loggers_after_a_kill_hold_every_epoch_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if any(importlib.util.find_spec(name) is None for name in ("mlflow", "wandb")):
         pytest.skip("needs the extras mlflow and wandb")
     spec = importlib.util.spec_from_file_location("crash", ROOT / "benchmarks" / "crash.py")
@@ -235,25 +312,37 @@ def test_all_loggers_after_a_kill_hold_every_epoch_once(tmp_path: Path, monkeypa
     spec.loader.exec_module(crash)
     monkeypatch.setenv("WANDB_MODE", "offline")
     long = {**THREE_EPOCHS, "train": {**THREE_EPOCHS["train"], "epochs": 60}}
-    space, place = write(tmp_path, {**STUDY, "loggers": ["tensorboard", "mlflow", "wandb"]}, long), tmp_path / "results" / "logged"
+    space, place = (
+        write(tmp_path, {**STUDY, "loggers": ["tensorboard", "mlflow", "wandb"]}, long),
+        tmp_path / "results" / "logged",
+    )
     process, end = crash.start(space, "--max-concurrent", "1"), time.monotonic() + 600
-    while len(list(place.glob("logs/wandb/full/replicate-0/wandb/offline-run-*"))) < 1 or not crash.histories(place):
+    while len(
+        list(place.glob("logs/wandb/full/replicate-0/wandb/offline-run-*"))
+    ) < 1 or not crash.histories(place):
         assert process.poll() is None, (tmp_path / "output.txt").read_text()
         assert time.monotonic() < end
         time.sleep(0.05)
     crash.kill_tree(process)
     interrupted = {identity: len(rows) for identity, rows in crash.histories(place).items()}
-    assert crash.start(space, "--max-concurrent", "1").wait(900) == 0, (tmp_path / "output.txt").read_text()
+    assert crash.start(space, "--max-concurrent", "1").wait(900) == 0, (
+        tmp_path / "output.txt"
+    ).read_text()
     output = (tmp_path / "output.txt").read_text()
     assert not re.search(r"the \w+ logger (lost|could|has|did)", output), output
     assert next(iter(interrupted.values())) in range(1, 60)
 
     trials, epochs = store.trials_frame(place), store.epochs_frame(place)
-    tensorboard = {f"{arm}/replicate/0": scalars(place / "logs" / "tensorboard" / arm / "replicate-0") for arm in ("full", "bn")}
+    tensorboard = {
+        f"{arm}/replicate/0": scalars(place / "logs" / "tensorboard" / arm / "replicate-0")
+        for arm in ("full", "bn")
+    }
     for found in (tensorboard, mlflow_steps(place), wandb_steps(place)):
         assert sorted(found) == ["bn/replicate/0", "full/replicate/0"]
         for name, steps in found.items():
             row = trials[trials["arm"] == name.split("/")[0]].iloc[0]
             wanted = pd.Series(epochs[epochs["id"] == row["id"]].set_index("epoch")["val/accuracy"])
-            assert steps["val/accuracy"] == [(epoch, pytest.approx(value, rel=1e-6)) for epoch, value in wanted.items()]
+            assert steps["val/accuracy"] == [
+                (epoch, pytest.approx(value, rel=1e-6)) for epoch, value in wanted.items()
+            ]
             assert steps["test/accuracy"] == [(60, pytest.approx(row["test/accuracy"], rel=1e-6))]

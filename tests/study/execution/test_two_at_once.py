@@ -46,7 +46,9 @@ class Worker:
 
     def __init__(self, job: dict[str, Any], hold: int = 0) -> None:
         command = [sys.executable, "-c", WORKER, json.dumps(job), str(hold)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def hear(self) -> dict[str, Any]:
         assert self.process.stdout is not None
@@ -88,10 +90,15 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def epochs(folder: Path) -> list[dict[str, float]]:
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in store.read_history(folder) or []]
+    return [
+        {name: value for name, value in row.items() if name != "seconds"}
+        for row in store.read_history(folder) or []
+    ]
 
 
-def test_an_orphan_keeps_its_trial_until_it_ends(worker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_orphan_keeps_its_trial_until_it_ends(
+    worker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While it holds the folder a resumed worker writes nothing there: it waits, or gives up; what the orphan ends is not trained again."""
     job = job_of(tmp_path)
     folder = Path(job["folder"])
@@ -100,7 +107,9 @@ def test_an_orphan_keeps_its_trial_until_it_ends(worker: Any, tmp_path: Path, mo
 
     before = contents(folder)
     monkeypatch.setattr(trial, "PATIENCE", 0.3)
-    with pytest.raises(store.StoreError, match=r"another process still trains this trial after 0 s of waiting"):
+    with pytest.raises(
+        store.StoreError, match=r"another process still trains this trial after 0 s of waiting"
+    ):
         trial.run(job, lambda row: None)
     assert contents(folder) == before
 
@@ -110,7 +119,9 @@ def test_an_orphan_keeps_its_trial_until_it_ends(worker: Any, tmp_path: Path, mo
     heard = [orphan.hear() for _ in range(3)]
     assert [one.get("epoch") for one in heard] == [2, 3, None]
     again = [resumed.hear() for _ in range(4)]
-    assert again[0]["at"] > heard[1]["at"]  # nothing was done before the orphan had trained its last epoch
+    assert (
+        again[0]["at"] > heard[1]["at"]
+    )  # nothing was done before the orphan had trained its last epoch
     assert [one.get("epoch") for one in again] == [1, 2, 3, None]
     assert again[3]["state"] == heard[2]["state"]
     assert (again[3]["state"]["state"], again[3]["state"]["retries"]) == ("completed", 0)
@@ -131,7 +142,9 @@ def test_a_killed_orphan_leaves_its_trial_to_the_next(worker: Any, tmp_path: Pat
     assert state == store.read_state(folder)
     assert (state["state"], state["retries"]) == ("completed", 1)
     assert epochs(folder) == epochs(Path(undisturbed["folder"]))
-    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in Path(undisturbed["folder"]).iterdir())
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        path.name for path in Path(undisturbed["folder"]).iterdir()
+    )
 
 
 # ---- reports read while the study writes --------------------------------------------------------------------------------
@@ -168,18 +181,26 @@ while True:
 
 
 def test_a_report_never_reads_half_a_file(tmp_path: Path) -> None:
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "written\n"
         folder = store.trial_folder(tmp_path, "0123456789ab")
         seen: set[float] = set()
         reads = 0
-        while len(seen) < 20 or reads < 40:  # so many different versions: the two do go on at the same time
+        while (
+            len(seen) < 20 or reads < 40
+        ):  # so many different versions: the two do go on at the same time
             study = read_study(tmp_path)
             reads += 1
             assert len(study.trials) == len(study.epochs) == 300
-            assert set(study.trials["val/accuracy"] * 1024) == set(study.trials["seed"]) == set(study.trials["circuit.init.gain"] * 1024)
+            assert (
+                set(study.trials["val/accuracy"] * 1024)
+                == set(study.trials["seed"])
+                == set(study.trials["circuit.init.gain"] * 1024)
+            )
             assert study.trials["seed"].nunique() == study.epochs["val/loss"].nunique() == 1
             assert len(set(study.plan["version"])) == 1
             assert len(study.plan["version"]) == 500
@@ -187,7 +208,9 @@ def test_a_report_never_reads_half_a_file(tmp_path: Path) -> None:
             assert rows is not None
             assert state is not None
             assert len(rows) == 199
-            assert len({row["val/loss"] for row in rows}) == len(set(state["metrics"].values())) == 1
+            assert (
+                len({row["val/loss"] for row in rows}) == len(set(state["metrics"].values())) == 1
+            )
             seen.add(float(study.trials["seed"].iloc[0]))
             assert writer.poll() is None
     finally:
@@ -201,11 +224,18 @@ def test_of_a_diagnostics_file_that_is_being_written_whole_lines_count(tmp_path:
     path = tmp_path / "0123456789ab" / "diagnostics.csv"
     path.parent.mkdir()
     path.write_text(whole)
-    known = set(diagnostics._read(path)[["epoch", "layer", "quantity", "value"]].itertuples(index=False, name=None))
+    known = set(
+        diagnostics._read(path)[["epoch", "layer", "quantity", "value"]].itertuples(
+            index=False, name=None
+        )
+    )
     assert len(known) == 3
     for length in range(len(whole)):
         path.write_text(whole[:length])
         frame = diagnostics._read(path)
-        assert set(frame[["epoch", "layer", "quantity", "value"]].itertuples(index=False, name=None)) <= known, whole[:length]
+        assert (
+            set(frame[["epoch", "layer", "quantity", "value"]].itertuples(index=False, name=None))
+            <= known
+        ), whole[:length]
         assert len(frame) == min(2, max(0, whole[:length].count("\n") - 1))
     shutil.rmtree(path.parent)

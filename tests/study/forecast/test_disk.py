@@ -38,7 +38,9 @@ def real_job(plan: Plan, folder: Path, seed: int = 1000) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_the_estimate_is_what_a_replicate_leaves(plan_of: Callable[[Tree], Plan], study_tree: Tree, tmp_path: Path) -> None:
+def test_the_estimate_is_what_a_replicate_leaves(
+    plan_of: Callable[[Tree], Plan], study_tree: Tree, tmp_path: Path
+) -> None:
     study_tree["diagnostics"], study_tree["overrides"] = "distributions", {"model.width": 1.0}
     plan = plan_of(study_tree)
     job = real_job(plan, tmp_path)
@@ -53,7 +55,9 @@ def test_the_estimate_is_what_a_replicate_leaves(plan_of: Callable[[Tree], Plan]
     assert disk.at_work(plan, sizes, 3) == 2 * 3 * 3 * max(sizes.values())
 
 
-def test_too_little_room_is_said_before_anything_starts(without_ray: Any, study_tree: Tree, monkeypatch: Any, capsys: Any) -> None:
+def test_too_little_room_is_said_before_anything_starts(
+    without_ray: Any, study_tree: Tree, monkeypatch: Any, capsys: Any
+) -> None:
     study = without_ray(study_tree)
     monkeypatch.setattr(store, "free_bytes", lambda folder: disk.RESERVE + 1000)
     code, _ = study.run()
@@ -70,9 +74,17 @@ def small(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-@pytest.mark.parametrize(("moment", "leave"), [("first checkpoint", 40_000), ("later checkpoint", 0), ("log", 4096), ("nothing at all", 0)])
+@pytest.mark.parametrize(
+    ("moment", "leave"),
+    [("first checkpoint", 40_000), ("later checkpoint", 0), ("log", 4096), ("nothing at all", 0)],
+)
 def test_a_disk_that_fills_up(
-    plan_of: Callable[[Tree], Plan], study_tree: Tree, small: Path, tmp_path: Path, moment: str, leave: int
+    plan_of: Callable[[Tree], Plan],
+    study_tree: Tree,
+    small: Path,
+    tmp_path: Path,
+    moment: str,
+    leave: int,
 ) -> None:
     """The trial fails with that reason, the driver hears of it although nothing can be written, and it goes on once there is room."""
     plan = plan_of(study_tree)
@@ -94,7 +106,9 @@ def test_a_disk_that_fills_up(
     again = trial.run(job, lambda row: None)
     assert again["state"] == "completed"
     clocks = ("seconds", "seconds_per_epoch", "peak_memory_mb")
-    assert {k: v for k, v in again["metrics"].items() if k not in clocks} == {k: v for k, v in undisturbed.items() if k not in clocks}
+    assert {k: v for k, v in again["metrics"].items() if k not in clocks} == {
+        k: v for k, v in undisturbed.items() if k not in clocks
+    }
 
 
 def test_a_full_disk_is_known_in_optunas_words(small: Path) -> None:
@@ -102,12 +116,16 @@ def test_a_full_disk_is_known_in_optunas_words(small: Path) -> None:
     study = optuna.create_study(storage=storage, study_name="full")
     fill(small, 0)
     with pytest.raises(optuna.exceptions.StorageInternalError) as raised:
-        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2000)  # until the database's free pages are used up
+        study.optimize(
+            lambda trial: trial.suggest_float("x", 0, 1), n_trials=2000
+        )  # until the database's free pages are used up
     assert str(full(raised.value)).startswith("the disk is full (")
     assert full(ValueError("else")) is None
 
 
-def test_a_log_that_cannot_be_written_is_not_complained_of(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_that_cannot_be_written_is_not_complained_of(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     handler = session._log_to(small / "log.txt")
     fill(small, 0)
     for _ in range(2000):
@@ -134,10 +152,17 @@ if __name__ == "__main__":
 
 def test_the_driver_does_not_keep_torch_for_the_estimate(tmp_path: Path) -> None:
     (tmp_path / "count.py").write_text(COUNT)
-    command, environment = [sys.executable, str(tmp_path / "count.py")], {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    command, environment = (
+        [sys.executable, str(tmp_path / "count.py")],
+        {**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
     elsewhere, loaded = json.loads(done.stdout)
     assert not loaded
     import torch  # noqa: F401 - where it is loaded already, nothing is started for it
 
-    assert elsewhere == disk.weights(from_file(ROOT / "search_spaces" / "ei_ablation.yaml").plan())()
+    assert (
+        elsewhere == disk.weights(from_file(ROOT / "search_spaces" / "ei_ablation.yaml").plan())()
+    )

@@ -25,7 +25,9 @@ def plan(plan_of: PlanOf, study_tree: Tree) -> Plan:
     return plan_of(study_tree)
 
 
-def row(identity: str, state: str = "completed", epochs: int = 2, seconds: float | None = None) -> dict[str, Any]:
+def row(
+    identity: str, state: str = "completed", epochs: int = 2, seconds: float | None = None
+) -> dict[str, Any]:
     return {"id": identity, "state": state, "epochs": epochs, "seconds_per_epoch": seconds}
 
 
@@ -38,23 +40,39 @@ MEASURED = {
 
 def test_paces_are_per_arm_and_the_slowest_stands_in(plan: Plan) -> None:
     assert estimate.paces(plan, {}) is None
-    assert estimate.paces(plan, MEASURED) == {"full": estimate.Pace(2.0, 2), "bn": estimate.Pace(10.0, 1)}
+    assert estimate.paces(plan, MEASURED) == {
+        "full": estimate.Pace(2.0, 2),
+        "bn": estimate.Pace(10.0, 1),
+    }
     only = {key: value for key, value in MEASURED.items() if key[0] == "full"}
-    assert estimate.paces(plan, only) == {"full": estimate.Pace(2.0, 2), "bn": estimate.Pace(2.0, 0)}
+    assert estimate.paces(plan, only) == {
+        "full": estimate.Pace(2.0, 2),
+        "bn": estimate.Pace(2.0, 0),
+    }
 
 
 def test_what_is_left_is_counted_per_arm(plan: Plan) -> None:
     rows = {**MEASURED, ("bn", "search", 1): row("d", "running", 1)}
     assert estimate.running(plan, rows) == [estimate.Work("bn", 1, 1)]
-    assert estimate.searches(plan, rows, ()) == [estimate.Work("full", 1, 1.5), estimate.Work("bn", 1, 2.0)]
+    assert estimate.searches(plan, rows, ()) == [
+        estimate.Work("full", 1, 1.5),
+        estimate.Work("bn", 1, 2.0),
+    ]
     assert estimate.searches(plan, rows, ["full"]) == [estimate.Work("bn", 1, 2.0)]
-    assert estimate.replicates(plan, rows) == [estimate.Work("full", 2, 2), estimate.Work("bn", 2, 2)]
+    assert estimate.replicates(plan, rows) == [
+        estimate.Work("full", 2, 2),
+        estimate.Work("bn", 2, 2),
+    ]
     # full: 1 x 1.5 + 2 x 2 = 5.5 epochs of 2 s; bn: 1 + 2 + 2 x 2 = 7 epochs of 10 s
     expected = estimate.BESIDE * (5.5 * 2 + 7 * 10)
     assert estimate.seconds_left(plan, rows, {}, 1) == pytest.approx(expected)
     assert estimate.seconds_left(plan, rows, {}, 2) == pytest.approx(expected / 2)
-    assert estimate.seconds_left(plan, rows, {}, 100) == pytest.approx(estimate.BESIDE * 20)  # its longest trial: 2 epochs of bn
-    assert estimate.seconds_left(plan, rows, {"full": None}, 1) == pytest.approx(estimate.BESIDE * 70)  # nothing to replicate
+    assert estimate.seconds_left(plan, rows, {}, 100) == pytest.approx(
+        estimate.BESIDE * 20
+    )  # its longest trial: 2 epochs of bn
+    assert estimate.seconds_left(plan, rows, {"full": None}, 1) == pytest.approx(
+        estimate.BESIDE * 70
+    )  # nothing to replicate
     assert estimate.seconds_left(plan, {}, {}, 1) is None
 
 
@@ -62,7 +80,9 @@ def test_what_is_left_is_counted_per_arm(plan: Plan) -> None:
 def verdict(plan_of: PlanOf, study_tree: Tree, tmp_path: Path) -> Callable[..., str | None]:
     """`used_up` of the plan with 3 search trials and 2 seeds of two arms, with the measured rows, one at a time."""
 
-    def used_up(budget: Tree, *, spent: float = 0.0, replicates: bool = False, at_once: int = 1) -> str | None:
+    def used_up(
+        budget: Tree, *, spent: float = 0.0, replicates: bool = False, at_once: int = 1
+    ) -> str | None:
         plan = plan_of({**study_tree, "ablation": {}, "search": {"trials": 3}, "budget": budget})
         tables = Tables(tmp_path, ["full", "bn"], [])
         tables.rows = dict(MEASURED)
@@ -72,7 +92,9 @@ def verdict(plan_of: PlanOf, study_tree: Tree, tmp_path: Path) -> Callable[..., 
     return used_up
 
 
-def test_a_trial_starts_only_if_it_and_the_replicates_fit(verdict: Callable[..., str | None]) -> None:
+def test_a_trial_starts_only_if_it_and_the_replicates_fit(
+    verdict: Callable[..., str | None],
+) -> None:
     # 3 trials and 5 epochs were trained; 4 replicates of 2 epochs are owed
     assert verdict({"trials": 8}) is None
     assert verdict({"trials": 7}) == "the budget of 7 trials is used up but for the replicates"
@@ -90,7 +112,10 @@ def test_hours_are_kept_by_each_arms_own_pace(verdict: Callable[..., str | None]
     need = estimate.BESIDE * (20 + 8 + 40)
     hours = {"hours": 1.0}
     assert verdict(hours, spent=3599 - need) is None
-    assert verdict(hours, spent=3601 - need) == "the budget of 1 hours is used up but for the replicates"
+    assert (
+        verdict(hours, spent=3601 - need)
+        == "the budget of 1 hours is used up but for the replicates"
+    )
     assert verdict(hours, spent=3599 - need / 2, at_once=2) is None
     assert verdict(hours, spent=3599 - estimate.BESIDE * 20, replicates=True) is None
     assert verdict(hours, spent=3601 - estimate.BESIDE * 20, replicates=True) is not None
@@ -105,10 +130,19 @@ def test_a_dry_run_without_a_measurement_says_so(plan: Plan, tmp_path: Path) -> 
 
 
 def test_a_dry_run_tells_pace_time_and_spread_from_the_folder(plan: Plan, tmp_path: Path) -> None:
-    rows = [{**value, "arm": arm, "kind": kind, "number": number} for (arm, kind, number), value in MEASURED.items()]
+    rows = [
+        {**value, "arm": arm, "kind": kind, "number": number}
+        for (arm, kind, number), value in MEASURED.items()
+    ]
     for arm, accuracies in (("full", (0.90, 0.92)), ("bn", (0.91, 0.95))):
         for number, accuracy in enumerate(accuracies):
-            extra = {"arm": arm, "kind": "replicate", "number": number, "seed": 1000 + number, "test/accuracy": accuracy}
+            extra = {
+                "arm": arm,
+                "kind": "replicate",
+                "number": number,
+                "seed": 1000 + number,
+                "test/accuracy": accuracy,
+            }
             rows.append({**row(f"{arm}{number}"), **extra})
     store.write_text(tmp_path / "trials.csv", store.table_text(store.TRIAL_COLUMNS, rows))
     text = "\n".join(dry_run.dry_run(plan, tmp_path))
@@ -116,15 +150,22 @@ def test_a_dry_run_tells_pace_time_and_spread_from_the_folder(plan: Plan, tmp_pa
     # left: full 1 x 1.5 epochs of 2 s, bn 2 x 2 epochs of 10 s
     assert f"left: {estimate.duration(estimate.BESIDE * 43)} with one trial at a time" in text
     spread = 2**0.5  # differences of 1 and 3 points
-    assert f"bn: {dry_run.detectable(2, 0.05) * spread:.2f} points, where differences have a spread of 1.41 (n = 2)" in text
+    assert (
+        f"bn: {dry_run.detectable(2, 0.05) * spread:.2f} points, where differences have a spread of 1.41 (n = 2)"
+        in text
+    )
 
 
-@pytest.mark.parametrize(("seeds", "alpha"), [(3, 0.05), (5, 0.05), (10, 0.05), (10, 0.05 / 15), (20, 0.01)])
+@pytest.mark.parametrize(
+    ("seeds", "alpha"), [(3, 0.05), (5, 0.05), (10, 0.05), (10, 0.05 / 15), (20, 0.01)]
+)
 def test_detectable_differences_are_those_of_the_noncentral_t(seeds: int, alpha: float) -> None:
     """The power of a paired t-test is that of a noncentral t with n - 1 degrees of freedom, shifted by d sqrt(n)."""
     from scipy.stats import nct, t
 
     d = dry_run.detectable(seeds, alpha)
     critical = t.ppf(1 - alpha / 2, seeds - 1)
-    power = nct.sf(critical, seeds - 1, d * seeds**0.5) + nct.cdf(-critical, seeds - 1, d * seeds**0.5)
+    power = nct.sf(critical, seeds - 1, d * seeds**0.5) + nct.cdf(
+        -critical, seeds - 1, d * seeds**0.5
+    )
     assert power == pytest.approx(0.8, abs=0.002)

@@ -32,11 +32,20 @@ def test_arms_in_the_files_order(plan_of: PlanOf, study_tree: dict[str, Any]) ->
         (["leave_one_out"], ["no_a", "no_b", "no_c"]),
         (["add_one_in"], ["no_factors", "only_c", "only_b", "only_a"]),
         (["factorial"], ["no_a", "no_b", "no_c", "only_c", "only_b", "only_a", "no_factors"]),
-        (["leave_one_out", "add_one_in"], ["no_a", "no_b", "no_c", "no_factors", "only_c", "only_b", "only_a"]),
+        (
+            ["leave_one_out", "add_one_in"],
+            ["no_a", "no_b", "no_c", "no_factors", "only_c", "only_b", "only_a"],
+        ),
     ],
 )
-def test_designs(plan_of: PlanOf, study_tree: dict[str, Any], design: list[str], names: list[str]) -> None:
-    factors = {"a": {"circuit.subtractive": False}, "b": {"circuit.divisive": False}, "c": {"circuit.prop.straight_through": False}}
+def test_designs(
+    plan_of: PlanOf, study_tree: dict[str, Any], design: list[str], names: list[str]
+) -> None:
+    factors = {
+        "a": {"circuit.subtractive": False},
+        "b": {"circuit.divisive": False},
+        "c": {"circuit.prop.straight_through": False},
+    }
     study_tree["ablation"] = {"factors": factors, "design": design}
     assert [arm.name for arm in plan_of(study_tree).arms if arm.role == "ablation"] == names
 
@@ -48,7 +57,9 @@ def test_a_factor_pins_its_parameter(plan_of: PlanOf, study_tree: dict[str, Any]
     assert arm.left_out == {"circuit.init.gain": "the arm fixes it at 1.0"}
 
 
-def test_a_network_without_circuits_has_no_circuit_parameters(plan_of: PlanOf, study_tree: dict[str, Any]) -> None:
+def test_a_network_without_circuits_has_no_circuit_parameters(
+    plan_of: PlanOf, study_tree: dict[str, Any]
+) -> None:
     arm = plan_of(study_tree).by_name["bn"]
     assert list(arm.space) == ["train.learning_rate"]
     assert arm.left_out == {"circuit.init.gain": "this network (model.norm: bn) has no such part"}
@@ -56,7 +67,12 @@ def test_a_network_without_circuits_has_no_circuit_parameters(plan_of: PlanOf, s
 
 def test_conditions_follow_pinned_values(plan_of: PlanOf, study_tree: dict[str, Any]) -> None:
     study_tree["parameters"] = {
-        "circuit.init.gamma_shape": {"type": "float", "low": 0.5, "high": 4.0, "when": {"circuit.init.distribution": "gamma"}},
+        "circuit.init.gamma_shape": {
+            "type": "float",
+            "low": 0.5,
+            "high": 4.0,
+            "when": {"circuit.init.distribution": "gamma"},
+        },
         "circuit.init.distribution": {"type": "categorical", "choices": ["gamma", "exponential"]},
     }
     study_tree["ablation"]["factors"] = {
@@ -69,44 +85,79 @@ def test_conditions_follow_pinned_values(plan_of: PlanOf, study_tree: dict[str, 
     assert plan.by_name["no_gamma"].tuned is False
     assert list(plan.by_name["no_exponential"].space) == ["circuit.init.gamma_shape"]
     assert plan.by_name["no_exponential"].space["circuit.init.gamma_shape"].when == {}
-    assert list(plan.reference.active({"circuit.init.distribution": "exponential"})) == ["circuit.init.distribution"]
+    assert list(plan.reference.active({"circuit.init.distribution": "exponential"})) == [
+        "circuit.init.distribution"
+    ]
 
 
-def test_equal_configs_are_one_trial_whatever_the_arm(plan_of: PlanOf, study_tree: dict[str, Any]) -> None:
+def test_equal_configs_are_one_trial_whatever_the_arm(
+    plan_of: PlanOf, study_tree: dict[str, Any]
+) -> None:
     study_tree["baselines"] = {"twin": {"circuit.prop.straight_through": False}}
     plan = plan_of(study_tree)
     values = {"circuit.init.gain": 1.25, "train.learning_rate": 0.01}
-    ids = [trial_id(plan.by_name[name].config(values, 7)) for name in ("full", "no_straight_through", "twin")]
+    ids = [
+        trial_id(plan.by_name[name].config(values, 7))
+        for name in ("full", "no_straight_through", "twin")
+    ]
     assert ids[1] == ids[2] != ids[0]
 
 
 def test_values_are_tried_in_the_network(plan_of: PlanOf, study_tree: dict[str, Any]) -> None:
     study_tree["parameters"]["circuit.ei_ratio"] = {"type": "categorical", "choices": [4, 0]}
-    with pytest.raises(ConfigError, match=r"parameters\.circuit\.ei_ratio: the value 0 is impossible in arm full"):
+    with pytest.raises(
+        ConfigError, match=r"parameters\.circuit\.ei_ratio: the value 0 is impossible in arm full"
+    ):
         plan_of(study_tree)
 
 
-def test_values_that_do_not_go_together_are_found(plan_of: PlanOf, study_tree: dict[str, Any]) -> None:
+def test_values_that_do_not_go_together_are_found(
+    plan_of: PlanOf, study_tree: dict[str, Any]
+) -> None:
     study_tree["parameters"] = {
         "circuit.init.distribution": {"type": "categorical", "choices": ["gamma", "exponential"]},
         "circuit.init.gamma_shape": {"type": "float", "low": 0.5, "high": 4.0},
     }
-    with pytest.raises(ConfigError, match="gamma_shape has a meaning only with distribution: gamma"):
+    with pytest.raises(
+        ConfigError, match="gamma_shape has a meaning only with distribution: gamma"
+    ):
         plan_of(study_tree)
 
 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("ablation", {"factors": {"x": {"train.epochs": "ten"}}}, "ablation.factors.x: train.epochs: must be a whole number, given 'ten'"),
-        ("baselines", {"bn": {"model.norm": "bn", "circuit.dale": "abs"}}, "baselines.bn.circuit.dale: has no effect"),
-        ("baselines", {"no_straight_through": {"model.norm": "bn"}}, "baselines.no_straight_through: an ablation arm has this name"),
+        (
+            "ablation",
+            {"factors": {"x": {"train.epochs": "ten"}}},
+            "ablation.factors.x: train.epochs: must be a whole number, given 'ten'",
+        ),
+        (
+            "baselines",
+            {"bn": {"model.norm": "bn", "circuit.dale": "abs"}},
+            "baselines.bn.circuit.dale: has no effect",
+        ),
+        (
+            "baselines",
+            {"no_straight_through": {"model.norm": "bn"}},
+            "baselines.no_straight_through: an ablation arm has this name",
+        ),
         ("baselines", {"bn": {"base": "absent.yaml"}}, "absent.yaml: no such file"),
-        ("report", {"baseline": "sws"}, "report.baseline: must name an arm (full, no_straight_through, bn), given sws"),
-        ("overrides", {"train.epochs": 0}, "overrides: train.epochs: must be greater than or equal to 1, given 0"),
+        (
+            "report",
+            {"baseline": "sws"},
+            "report.baseline: must name an arm (full, no_straight_through, bn), given sws",
+        ),
+        (
+            "overrides",
+            {"train.epochs": 0},
+            "overrides: train.epochs: must be greater than or equal to 1, given 0",
+        ),
     ],
 )
-def test_mistakes_that_need_the_configs(plan_of: PlanOf, study_tree: dict[str, Any], key: str, value: Any, message: str) -> None:
+def test_mistakes_that_need_the_configs(
+    plan_of: PlanOf, study_tree: dict[str, Any], key: str, value: Any, message: str
+) -> None:
     study_tree[key] = value
     with pytest.raises(ConfigError) as caught:
         plan_of(study_tree)
@@ -116,17 +167,28 @@ def test_mistakes_that_need_the_configs(plan_of: PlanOf, study_tree: dict[str, A
 def test_the_grid_is_enumerated(plan_of: PlanOf, study_tree: dict[str, Any]) -> None:
     study_tree["parameters"] = {
         "circuit.init.distribution": {"type": "categorical", "choices": ["gamma", "exponential"]},
-        "circuit.init.gamma_shape": {"type": "float", "low": 1.0, "high": 2.0, "step": 0.5, "when": {"circuit.init.distribution": "gamma"}},
+        "circuit.init.gamma_shape": {
+            "type": "float",
+            "low": 1.0,
+            "high": 2.0,
+            "step": 0.5,
+            "when": {"circuit.init.distribution": "gamma"},
+        },
     }
     study_tree["search"] = {"sampler": "grid", "trials": 10}
     study_tree["baselines"] = {}
     plan = plan_of(study_tree)
-    gamma = [{"circuit.init.distribution": "gamma", "circuit.init.gamma_shape": value} for value in (1.0, 1.5, 2.0)]
+    gamma = [
+        {"circuit.init.distribution": "gamma", "circuit.init.gamma_shape": value}
+        for value in (1.0, 1.5, 2.0)
+    ]
     assert plan.reference.grid() == [*gamma, {"circuit.init.distribution": "exponential"}]
     assert plan.search_trials(plan.reference) == 4
 
 
-def test_ranges_may_widen_within_a_search_but_kinds_may_not(plan_of: PlanOf, study_tree: dict[str, Any]) -> None:
+def test_ranges_may_widen_within_a_search_but_kinds_may_not(
+    plan_of: PlanOf, study_tree: dict[str, Any]
+) -> None:
     def name() -> str:
         plan = plan_of(study_tree)
         return fingerprint(plan, plan.reference)
@@ -145,7 +207,9 @@ def test_what_may_not_be_mixed(plan_of: PlanOf, study_tree: dict[str, Any]) -> N
     study_tree["overrides"] = {"data.split_seed": 1}
     assert "the data or their split" in str(incomparable(before, plan_record(plan_of(study_tree))))
     study_tree["overrides"], study_tree["metric"] = {}, {"name": "val/loss", "mode": "min"}
-    assert "the metric was name: val/accuracy" in str(incomparable(before, plan_record(plan_of(study_tree))))
+    assert "the metric was name: val/accuracy" in str(
+        incomparable(before, plan_record(plan_of(study_tree)))
+    )
 
 
 def test_the_plan_record_is_plain(plan_of: PlanOf, study_tree: dict[str, Any]) -> None:
@@ -155,22 +219,41 @@ def test_the_plan_record_is_plain(plan_of: PlanOf, study_tree: dict[str, Any]) -
     assert record["arms"][0]["optuna_study"].startswith("full-")
 
 
-def test_planned_pairs_are_checked_recorded_and_change_no_trial(plan_of: PlanOf, study_tree: dict[str, Any]) -> None:
+def test_planned_pairs_are_checked_recorded_and_change_no_trial(
+    plan_of: PlanOf, study_tree: dict[str, Any]
+) -> None:
     before = plan_of(study_tree)
     study_tree["report"] = {"pairs": [["bn", "no_straight_through"]]}
     after = plan_of(study_tree)
-    assert (plan_record(before)["pairs"], plan_record(after)["pairs"]) == ([], [["bn", "no_straight_through"]])
-    ids = [[trial_id(arm.config({}, seed)) for arm in plan.arms for seed in plan.seeds] for plan in (before, after)]
+    assert (plan_record(before)["pairs"], plan_record(after)["pairs"]) == (
+        [],
+        [["bn", "no_straight_through"]],
+    )
+    ids = [
+        [trial_id(arm.config({}, seed)) for arm in plan.arms for seed in plan.seeds]
+        for plan in (before, after)
+    ]
     assert ids[0] == ids[1]
-    assert [fingerprint(before, arm) for arm in before.arms] == [fingerprint(after, arm) for arm in after.arms]
+    assert [fingerprint(before, arm) for arm in before.arms] == [
+        fingerprint(after, arm) for arm in after.arms
+    ]
     assert incomparable(plan_record(before), plan_record(after)) is None
     assert "2 paired seeds, 1 planned comparison (holm correction):" in power(after)
     assert len(power(after)) == 2 * len(power(before))
     for pairs, message in (
-        ([["no_straigt_through", "full"]], r"report.pairs.0: must name two arms, given .*; did you mean 'no_straight_through'\?"),
+        (
+            [["no_straigt_through", "full"]],
+            r"report.pairs.0: must name two arms, given .*; did you mean 'no_straight_through'\?",
+        ),
         ([["bn", "bn"]], "report.pairs.0: must name two different arms, given bn twice"),
-        ([["bn", "full"], ["full", "bn"]], "report.pairs.1: full and bn are compared by an earlier pair already"),
-        ([["bn"]], r"report.pairs.0: must be the names of two arms, such as \[full, bn\], given \['bn'\]"),
+        (
+            [["bn", "full"], ["full", "bn"]],
+            "report.pairs.1: full and bn are compared by an earlier pair already",
+        ),
+        (
+            [["bn"]],
+            r"report.pairs.0: must be the names of two arms, such as \[full, bn\], given \['bn'\]",
+        ),
         ("bn", "report.pairs.0: must be the names of two arms"),
     ):
         with pytest.raises(ConfigError, match=message):
@@ -180,5 +263,11 @@ def test_planned_pairs_are_checked_recorded_and_change_no_trial(plan_of: PlanOf,
 def test_the_dry_runs_family_is_the_reports(plan_of: PlanOf, study_tree: dict[str, Any]) -> None:
     """No comparison that was not asked for: with report.baseline full-bn, no_st-full, no_st-bn; without it the two with full."""
     with_bn = {**study_tree, "report": {"baseline": "bn"}}
-    assert power(plan_of(with_bn))[0] == "2 paired seeds, 3 comparisons with full and bn (holm correction):"
-    assert power(plan_of(study_tree))[0] == "2 paired seeds, 2 comparisons with full (holm correction):"
+    assert (
+        power(plan_of(with_bn))[0]
+        == "2 paired seeds, 3 comparisons with full and bn (holm correction):"
+    )
+    assert (
+        power(plan_of(study_tree))[0]
+        == "2 paired seeds, 2 comparisons with full (holm correction):"
+    )

@@ -24,8 +24,18 @@ def refused(tree: dict[str, Any], key: str, value: Any) -> str:
 def test_defaults_are_written_out(study_tree: dict[str, Any]) -> None:
     spec = make_spec(study_tree, "s.yaml")
     assert spec.search is not None
-    assert (spec.metric.name, spec.metric.mode, spec.search.sampler, spec.search.pruner.type) == ("val/accuracy", "max", "tpe", "none")
-    assert (spec.tune, spec.replicate.first_seed, spec.resources.gpu, spec.diagnostics) == ("each", 1000, "auto", "off")
+    assert (spec.metric.name, spec.metric.mode, spec.search.sampler, spec.search.pruner.type) == (
+        "val/accuracy",
+        "max",
+        "tpe",
+        "none",
+    )
+    assert (spec.tune, spec.replicate.first_seed, spec.resources.gpu, spec.diagnostics) == (
+        "each",
+        1000,
+        "auto",
+        "off",
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,57 +45,139 @@ def test_defaults_are_written_out(study_tree: dict[str, Any]) -> None:
         ("search.trails", 3, "s.yaml: search.trails: unknown key; did you mean 'trials'?"),
         ("search.trials", 0, "s.yaml: search.trials: must be greater than or equal to 1, given 0"),
         ("search.trials", "many", "s.yaml: search.trials: must be a whole number, given 'many'"),
-        ("name", "../else", "s.yaml: name: must be letters, digits, '_', '-' or '.', start with a letter or digit"),
+        (
+            "name",
+            "../else",
+            "s.yaml: name: must be letters, digits, '_', '-' or '.', start with a letter or digit",
+        ),
         ("name", "a/b", "s.yaml: name: must be letters"),
         (f"{GAIN}.low", 5.0, f"s.yaml: {GAIN}: low must be below high, given low: 5, high: 2"),
         (f"{GAIN}.low", -1.0, f"s.yaml: {GAIN}: log: true needs low above 0, given low: -1"),
         (f"{GAIN}.low", float("nan"), f"s.yaml: {GAIN}.low: must be a finite number, given nan"),
         (f"{GAIN}.high", float("inf"), f"s.yaml: {GAIN}.high: must be a finite number, given inf"),
-        (f"{GAIN}.type", "int", f"s.yaml: {GAIN}: low must be a whole number for type: int, given 0.5"),
+        (
+            f"{GAIN}.type",
+            "int",
+            f"s.yaml: {GAIN}: low must be a whole number for type: int, given 0.5",
+        ),
         (f"{GAIN}.type", "categorical", f"s.yaml: {GAIN}: a categorical parameter needs choices"),
-        (f"{GAIN}.when", {"model.nrm": "ei"}, f"s.yaml: {GAIN}.when.model.nrm: must name a parameter"),
-        (f"{GAIN}.when", {"train.learning_rate": 7}, f"s.yaml: {GAIN}.when.train.learning_rate: must be a value that"),
-        ("parameters.circuit.init.gian.low", 1.0, "s.yaml: parameters.circuit.init.gian.type: is required and not given"),
-        ("ablation.factors.x.circuit.prop.straight_thru", False, "no such path in a training config; did you mean 'straight_through'?"),
-        ("ablation.factors.x.circuit.prop", 1, "s.yaml: ablation.factors.x.circuit.prop: is a whole section of a training config"),
-        ("ablation.factors.x", {}, "s.yaml: ablation.factors.x: needs the override that takes the factor away, given nothing"),
-        ("ablation.design", "leave_two_out", "s.yaml: ablation.design.0: must be 'leave_one_out', 'add_one_in' or 'factorial'"),
+        (
+            f"{GAIN}.when",
+            {"model.nrm": "ei"},
+            f"s.yaml: {GAIN}.when.model.nrm: must name a parameter",
+        ),
+        (
+            f"{GAIN}.when",
+            {"train.learning_rate": 7},
+            f"s.yaml: {GAIN}.when.train.learning_rate: must be a value that",
+        ),
+        (
+            "parameters.circuit.init.gian.low",
+            1.0,
+            "s.yaml: parameters.circuit.init.gian.type: is required and not given",
+        ),
+        (
+            "ablation.factors.x.circuit.prop.straight_thru",
+            False,
+            "no such path in a training config; did you mean 'straight_through'?",
+        ),
+        (
+            "ablation.factors.x.circuit.prop",
+            1,
+            "s.yaml: ablation.factors.x.circuit.prop: is a whole section of a training config",
+        ),
+        (
+            "ablation.factors.x",
+            {},
+            "s.yaml: ablation.factors.x: needs the override that takes the factor away, given nothing",
+        ),
+        (
+            "ablation.design",
+            "leave_two_out",
+            "s.yaml: ablation.design.0: must be 'leave_one_out', 'add_one_in' or 'factorial'",
+        ),
         ("baselines.bn.data.split_seed", 3, "every arm must see the same data and split"),
         ("baselines.bn.seed", 3, "the study gives the seeds"),
-        ("baselines.full", {"model.norm": "bn"}, "s.yaml: baselines.full: is the reference's name too"),
-        ("replicate.first_seed", 0, "s.yaml: replicate.first_seed: fresh seeds must not include the search's seed 0, given 0 to 1"),
-        ("metric", {"name": "test/accuracy"}, "s.yaml: metric.name: must be 'val/accuracy', 'val/accuracy_best' or 'val/loss'"),
-        ("metric", {"name": "val/loss"}, "s.yaml: metric: mode must be min for val/loss, given max"),
-        ("resources.gpu", -1, "s.yaml: resources.gpu: must be auto, 0, a fraction of one GPU, or a whole number of GPUs, given -1"),
-        ("resources.gpu", 1.5, "s.yaml: resources.gpu: must be at most 1 or a whole number of GPUs, given 1.5"),
-        ("search.points", [{"circuit.init.gain": 9.0}], "s.yaml: search.points.0.circuit.init.gain: must be 0.5 to 2, given 9.0"),
+        (
+            "baselines.full",
+            {"model.norm": "bn"},
+            "s.yaml: baselines.full: is the reference's name too",
+        ),
+        (
+            "replicate.first_seed",
+            0,
+            "s.yaml: replicate.first_seed: fresh seeds must not include the search's seed 0, given 0 to 1",
+        ),
+        (
+            "metric",
+            {"name": "test/accuracy"},
+            "s.yaml: metric.name: must be 'val/accuracy', 'val/accuracy_best' or 'val/loss'",
+        ),
+        (
+            "metric",
+            {"name": "val/loss"},
+            "s.yaml: metric: mode must be min for val/loss, given max",
+        ),
+        (
+            "resources.gpu",
+            -1,
+            "s.yaml: resources.gpu: must be auto, 0, a fraction of one GPU, or a whole number of GPUs, given -1",
+        ),
+        (
+            "resources.gpu",
+            1.5,
+            "s.yaml: resources.gpu: must be at most 1 or a whole number of GPUs, given 1.5",
+        ),
+        (
+            "search.points",
+            [{"circuit.init.gain": 9.0}],
+            "s.yaml: search.points.0.circuit.init.gain: must be 0.5 to 2, given 9.0",
+        ),
         ("search", None, "s.yaml: search: is required when there are parameters"),
         ("parameters", {}, "s.yaml: parameters: a search needs at least one parameter"),
         ("max_failed", 1.5, "s.yaml: max_failed: must be less than or equal to 1, given 1.5"),
-        ("overrides.train.epochs", {"a": 1}, "s.yaml: overrides.train.epochs: must be a number, a word, true, false, null"),
+        (
+            "overrides.train.epochs",
+            {"a": 1},
+            "s.yaml: overrides.train.epochs: must be a number, a word, true, false, null",
+        ),
     ],
 )
-def test_each_mistake_has_one_line(study_tree: dict[str, Any], key: str, value: Any, message: str) -> None:
+def test_each_mistake_has_one_line(
+    study_tree: dict[str, Any], key: str, value: Any, message: str
+) -> None:
     assert message in refused(study_tree, key, value)
 
 
 def test_a_factorial_of_a_million_is_refused_with_its_size(study_tree: dict[str, Any]) -> None:
     factors = {f"f{index}": {"train.learning_rate": 0.1} for index in range(20)}
     study_tree["ablation"] = {"factors": factors, "design": "factorial"}
-    with pytest.raises(ConfigError, match=r"factorial over 20 factors is 2\^20 = 1,048,576 arms; at most 256"):
+    with pytest.raises(
+        ConfigError, match=r"factorial over 20 factors is 2\^20 = 1,048,576 arms; at most 256"
+    ):
         make_spec(study_tree, "s.yaml")
 
 
 def test_a_grid_needs_steps(study_tree: dict[str, Any]) -> None:
     study_tree["search"]["sampler"] = "grid"
-    with pytest.raises(ConfigError, match=r"parameters\.circuit\.init\.gain: sampler grid needs a step or choices"):
+    with pytest.raises(
+        ConfigError, match=r"parameters\.circuit\.init\.gain: sampler grid needs a step or choices"
+    ):
         make_spec(study_tree, "s.yaml")
 
 
 def test_conditions_must_not_form_a_circle(study_tree: dict[str, Any]) -> None:
     study_tree["parameters"] = {
-        "circuit.dale": {"type": "categorical", "choices": ["abs", "exp"], "when": {"model.head": "light"}},
-        "model.head": {"type": "categorical", "choices": ["light", "heavy"], "when": {"circuit.dale": "abs"}},
+        "circuit.dale": {
+            "type": "categorical",
+            "choices": ["abs", "exp"],
+            "when": {"model.head": "light"},
+        },
+        "model.head": {
+            "type": "categorical",
+            "choices": ["light", "heavy"],
+            "when": {"circuit.dale": "abs"},
+        },
     }
     with pytest.raises(ConfigError, match="conditions must not form a circle"):
         make_spec(study_tree, "s.yaml")
@@ -104,7 +196,12 @@ def test_a_missing_file_names_itself(tmp_path: Path) -> None:
 
 
 def test_set_reaches_keys_that_hold_dots(study_tree: dict[str, Any]) -> None:
-    for text in ("parameters.circuit.init.gain.low=0.1", "search.trials=7", "overrides.train.epochs=1", "baselines.bn.model.T=8"):
+    for text in (
+        "parameters.circuit.init.gain.low=0.1",
+        "search.trials=7",
+        "overrides.train.epochs=1",
+        "baselines.bn.model.T=8",
+    ):
         set_key(study_tree, *parse_set(text))
     spec = make_spec(study_tree, "s.yaml")
     assert spec.search is not None
@@ -117,5 +214,18 @@ def test_set_reaches_keys_that_hold_dots(study_tree: dict[str, Any]) -> None:
 def test_values_a_parameter_can_take() -> None:
     whole = Parameter(type="int", low=2, high=8)
     choice = Parameter(type="categorical", choices=[1, "a", None])
-    assert [whole.can_be(value) for value in (2, 8, 9, 2.5, "2", True)] == [True, True, False, False, False, False]
-    assert [choice.can_be(value) for value in (1, "a", None, True, 1.0)] == [True, True, True, False, False]
+    assert [whole.can_be(value) for value in (2, 8, 9, 2.5, "2", True)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+    assert [choice.can_be(value) for value in (1, "a", None, True, 1.0)] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]

@@ -22,9 +22,13 @@ def name(path: Path) -> str:
     return f"{path.parent.name}/{path.stem}"
 
 
-@pytest.mark.parametrize("page", ["study_file.md", "config.md", "schema/study.schema.json", "schema/config.schema.json"])
+@pytest.mark.parametrize(
+    "page", ["study_file.md", "config.md", "schema/study.schema.json", "schema/config.schema.json"]
+)
 def test_the_pages_are_up_to_date(page: str) -> None:
-    assert (ROOT / "docs" / page).read_text() == reference.pages()[Path(page)], "run: python -m study.spec.reference"
+    assert (ROOT / "docs" / page).read_text() == reference.pages()[Path(page)], (
+        "run: python -m study.spec.reference"
+    )
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=name)
@@ -66,10 +70,27 @@ def test_the_schemas_refuse_what_we_refuse(model: Any, tree: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     ("model", "tree"),
     [
-        (StudySpec, {"name": "x", "base": "b", "ablation": {"design": ["leave_one_out", "factorial"]}, "diagnostics": "my_probes:f"}),
+        (
+            StudySpec,
+            {
+                "name": "x",
+                "base": "b",
+                "ablation": {"design": ["leave_one_out", "factorial"]},
+                "diagnostics": "my_probes:f",
+            },
+        ),
         (StudySpec, {"name": "x", "base": "b", "resources": {"gpu": 0.25}, "search": None}),
-        (TrialConfig, {"model": {"norm": "my.layers:Mine", "options": {"a": [1, 2], "b": None}}, "circuit": {"divisive": "off"}}),
-        (TrialConfig, {"model": {"factory": "my_nets:build", "input_shape": [1, 8, 8]}, "circuit": None}),
+        (
+            TrialConfig,
+            {
+                "model": {"norm": "my.layers:Mine", "options": {"a": [1, 2], "b": None}},
+                "circuit": {"divisive": "off"},
+            },
+        ),
+        (
+            TrialConfig,
+            {"model": {"factory": "my_nets:build", "input_shape": [1, 8, 8]}, "circuit": None},
+        ),
         (TrialConfig, {"circuit": {"ei_ratio": [2, 4]}, "data": {"augment": False}}),
     ],
 )
@@ -86,4 +107,6 @@ def test_every_option_says_what_it_means(model: Any) -> None:
         for key, field in section.model_fields.items():
             inner = model_in(field.annotation)
             waiting += [inner] if inner else []
-            assert field.description or (inner and inner.__doc__), f"{section.__name__}.{key}: put its meaning below it, as a docstring"
+            assert field.description or (inner and inner.__doc__), (
+                f"{section.__name__}.{key}: put its meaning below it, as a docstring"
+            )

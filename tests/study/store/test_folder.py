@@ -28,8 +28,23 @@ def folder(tmp_path: Path) -> Path:
 
 
 def state(**changes: Any) -> dict[str, Any]:
-    base = {"id": "0123456789ab", "state": "completed", "reason": None, "test": False, "epochs": 1, "metrics": {"val/accuracy": 0.25}}
-    return {**base, "seed": 0, "started": None, "finished": None, "retries": 0, "roles": [], **changes}
+    base = {
+        "id": "0123456789ab",
+        "state": "completed",
+        "reason": None,
+        "test": False,
+        "epochs": 1,
+        "metrics": {"val/accuracy": 0.25},
+    }
+    return {
+        **base,
+        "seed": 0,
+        "started": None,
+        "finished": None,
+        "retries": 0,
+        "roles": [],
+        **changes,
+    }
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
@@ -68,8 +83,14 @@ def test_history_keeps_every_digit(folder: Path) -> None:
         ("history.csv", b""),
         ("history.csv", b"\0" * 100),
         ("history.csv", b"a,b\n1,2\n"),
-        ("history.csv", b"epoch,train/loss,train/accuracy,val/loss,val/accuracy,learning_rate,firing_rate,seconds\n1,0.5,0."),
-        ("history.csv", b"epoch,train/loss,train/accuracy,val/loss,val/accuracy,learning_rate,firing_rate,seconds\n2,1,1,1,1,1,1,1\n"),
+        (
+            "history.csv",
+            b"epoch,train/loss,train/accuracy,val/loss,val/accuracy,learning_rate,firing_rate,seconds\n1,0.5,0.",
+        ),
+        (
+            "history.csv",
+            b"epoch,train/loss,train/accuracy,val/loss,val/accuracy,learning_rate,firing_rate,seconds\n2,1,1,1,1,1,1,1\n",
+        ),
     ],
 )
 def test_damage_is_noticed_and_set_aside(folder: Path, name: str, content: bytes) -> None:
@@ -84,20 +105,32 @@ def test_damage_is_noticed_and_set_aside(folder: Path, name: str, content: bytes
 
 def test_what_counts_as_an_end(folder: Path) -> None:
     store.write_history(folder, [ROW])
-    for changes, ended in [({"state": "running"}, False), ({"state": "failed", "again": True}, False), ({"epochs": 2}, False), ({}, True)]:
+    for changes, ended in [
+        ({"state": "running"}, False),
+        ({"state": "failed", "again": True}, False),
+        ({"epochs": 2}, False),
+        ({}, True),
+    ]:
         store.write_state(folder, state(**changes))
         assert (store.finished_state(folder, tested=False) is not None) is ended
-    assert store.finished_state(folder, tested=True) is None  # a replicate needs its test metrics too
+    assert (
+        store.finished_state(folder, tested=True) is None
+    )  # a replicate needs its test metrics too
 
 
 def test_a_second_run_is_refused_with_the_owners_name(tmp_path: Path) -> None:
     lock = store.lock_study(tmp_path)
     code = f"from study import store; from pathlib import Path; store.lock_study(Path({str(tmp_path)!r}))"
-    second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    second = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     owner = store.read_json(tmp_path / "owner.json")
     assert owner is not None
     assert "another run of this study is going on: " in second.stderr
-    assert f"{owner['user']} on {owner['host']} (process {owner['pid']}), since {owner['since']}" in second.stderr
+    assert (
+        f"{owner['user']} on {owner['host']} (process {owner['pid']}), since {owner['since']}"
+        in second.stderr
+    )
     lock.release()
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -110,8 +143,14 @@ def test_old_folders_are_moved_not_deleted(tmp_path: Path) -> None:
 
 def test_tables_are_tidy(tmp_path: Path) -> None:
     tables = Tables(tmp_path, ["full", "bn"], ["circuit.init.gain"])
-    tables.put(("bn", "search", 0), row_of(("bn", "search", 0), state(metrics={"val/accuracy": 0.5, "test/accuracy": 0.5}), {}))
-    tables.put(("full", "search", 0), row_of(("full", "search", 0), state(id="a" * 12), {"circuit.init.gain": 0.1}))
+    tables.put(
+        ("bn", "search", 0),
+        row_of(("bn", "search", 0), state(metrics={"val/accuracy": 0.5, "test/accuracy": 0.5}), {}),
+    )
+    tables.put(
+        ("full", "search", 0),
+        row_of(("full", "search", 0), state(id="a" * 12), {"circuit.init.gain": 0.1}),
+    )
     assert tables.add_epoch("a" * 12, ROW) is True
     assert tables.add_epoch("a" * 12, ROW) is False
     tables.write(now=True)
@@ -141,13 +180,19 @@ time.sleep(600)
 """
 
 
-def test_what_a_killed_run_left_is_removed_and_what_a_living_one_holds_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_killed_run_left_is_removed_and_what_a_living_one_holds_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     path = Path(process.stdout.readline().strip())
     (path / "session").mkdir()
-    foreign = tmp_path / f"{store.TEMPORARY}of-a-version-without-locks"  # cannot be told from one in use
+    foreign = (
+        tmp_path / f"{store.TEMPORARY}of-a-version-without-locks"
+    )  # cannot be told from one in use
     foreign.mkdir()
     long_ago = time.time() - 2 * store.SETTLED
     os.utime(foreign, (long_ago, long_ago))
