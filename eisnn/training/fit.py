@@ -27,6 +27,7 @@ from eisnn.diagnostics.energy import count_operations
 from eisnn.diagnostics.scalars import Probe, append_rows, probe_size
 from eisnn.errors import CheckpointError
 from eisnn.kernels.cpu.build import share_compiled
+from eisnn.metrics import seconds_per_epoch
 from eisnn.networks.initialization import initialize
 from eisnn.networks.network import build_model, with_shapes
 from eisnn.networks.own import own_quantities
@@ -293,7 +294,6 @@ def final_metrics(run: Run, validation: Split, test: Split | None) -> Metrics:
     """The last epoch's metrics, the best epoch, cost, and where asked for the test set's."""
     history = run.history
     best = best_epoch(history)
-    seconds = sorted(metrics["seconds"] for metrics in history)
     costs: Metrics = {"parameters": sum(parameter.numel() for parameter in run.model.parameters())}
     if not run.config.model.own_layers:
         probe, _ = next(batches(validation, PROBE))
@@ -304,7 +304,7 @@ def final_metrics(run: Run, validation: Split, test: Split | None) -> Metrics:
         "val/accuracy_best": history[best - 1]["val/accuracy"],
         "best_epoch": best,
         **costs,
-        "seconds_per_epoch": seconds[len(seconds) // 2],
+        "seconds_per_epoch": seconds_per_epoch(metrics["seconds"] for metrics in history),
     }
     if test is not None:
         last = at_best = evaluate(run.model, test, dtype=run.dtype)

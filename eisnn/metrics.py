@@ -1,0 +1,132 @@
+"""What a trial measures: one table, from which columns, labels, directions and units come.
+
+Add a metric by adding a row to `METRICS`. Imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Better = Literal["higher", "lower"]
+Scope = Literal["epoch", "trial", "both"]
+SPLITS = {"train/": "training", "val/": "validation", "test/": "test"}
+BEST = "_best"  # ends the name of a test metric that was measured at the best validation epoch
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number that a trial measures.
+
+    Attributes:
+        name: the key in reports of `eisnn.fit`, and the column in tables.
+        label: what an axis or a heading says, without the unit.
+        unit: of the number that is shown, which is ``factor`` times the stored one; "" if it has none.
+        better: which direction is an improvement; None if neither is.
+        scope: measured after every epoch, once a trial, or both.
+        timed: differs between two equal runs, because it measures time or memory.
+    """
+
+    name: str
+    label: str
+    unit: str = ""
+    factor: float = 1.0
+    better: Better | None = None
+    scope: Scope = "trial"
+    timed: bool = False
+
+    @property
+    def axis(self) -> str:
+        """The label with its unit, as an axis shows it."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+    @property
+    def each_epoch(self) -> bool:
+        return self.scope != "trial"
+
+    @property
+    def once(self) -> bool:
+        """Whether a finished trial has one such number."""
+        return self.scope != "epoch"
+
+
+def _accuracy(name: str, label: str, scope: Scope = "trial") -> Metric:
+    return Metric(name, label, "%", 100.0, "higher", scope)
+
+
+_ROWS = (
+    _accuracy("val/accuracy", "validation accuracy", "both"),
+    Metric("val/loss", "validation loss", better="lower", scope="both"),
+    _accuracy("val/accuracy_best", "best validation accuracy"),
+    Metric("best_epoch", "best validation epoch"),
+    _accuracy("train/accuracy", "training accuracy", "both"),
+    Metric("train/loss", "training loss", better="lower", scope="both"),
+    _accuracy("test/accuracy", "test accuracy"),
+    Metric("test/loss", "test loss", better="lower"),
+    _accuracy("test/accuracy_best", "test accuracy at the best validation epoch"),
+    Metric("firing_rate", "firing rate", "spikes per cell and step", scope="both"),
+    Metric("parameters", "parameters", better="lower"),
+    Metric("seconds_per_epoch", "training time per epoch", "s", better="lower", timed=True),
+    Metric("peak_memory_mb", "peak memory", "MB", better="lower", timed=True),
+    Metric("macs", "multiply-accumulates per image", "M", 1e-6, "lower"),
+    Metric("acs", "accumulates per image", "M", 1e-6, "lower"),
+    Metric("energy_nj", "estimated energy per image", "µJ", 1e-3, "lower"),
+    Metric("learning_rate", "learning rate", scope="epoch"),
+    Metric("seconds", "time of the epoch", "s", better="lower", scope="epoch", timed=True),
+)
+METRICS: dict[str, Metric] = {row.name: row for row in _ROWS}
+
+TRIAL_METRICS = tuple(row.name for row in _ROWS if row.once)
+EPOCH_METRICS = (  # the order of the columns of history.csv and epochs.csv
+    "train/loss",
+    "train/accuracy",
+    "val/loss",
+    "val/accuracy",
+    "learning_rate",
+    "firing_rate",
+    "seconds",
+)
+
+
+def metric(name: str, own: Iterable[Metric] = ()) -> Metric:
+    """The metric called ``name``: one of `METRICS`, one of the user's, or either at the best epoch.
+
+    Args:
+        own: the user's metrics, each under its bare name, such as ``f1``. On a split such a metric
+            is called ``val/f1`` or ``test/f1``. A name that nobody declared gets a label made of
+            itself, and higher is better.
+    """
+    if name in METRICS:
+        return METRICS[name]
+    if name.endswith(BEST):
+        last = metric(name.removesuffix(BEST), own)
+        label = f"{last.label} at the best validation epoch"
+        return replace(last, name=name, label=label, scope="trial")
+    split, bare = _split_of(name)
+    declared = {row.name: row for row in own}
+    known = declared.get(bare, Metric(bare, bare, better="higher"))
+    label = f"{split} {known.label}" if split else known.label
+    return replace(
+        known, name=name, label=label, scope="both" if split == "validation" else "trial"
+    )
+
+
+def _split_of(name: str) -> tuple[str, str]:
+    """("validation", "f1") of "val/f1"; ("", "f1") of "f1"."""
+    for prefix, split in SPLITS.items():
+        if name.startswith(prefix):
+            return split, name.removeprefix(prefix)
+    return "", name
+
+
+def seconds_per_epoch(seconds: Iterable[float]) -> float:
+    """The median of the epochs' seconds (the upper one of an even number).
+
+    One slow epoch, such as the first with its compilations, does not move it.
+
+    >>> seconds_per_epoch([9.0, 1.0, 2.0])
+    2.0
+    """
+    ordered = sorted(seconds)
+    return ordered[len(ordered) // 2]
