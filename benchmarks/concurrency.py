@@ -108,7 +108,7 @@ def worker(config: str, threads: int) -> None:
 
     from eisnn import build_model, build_optimizer, initialize, load_config
     from eisnn.data.loading import SHAPES
-    from eisnn.networks.network import with_shapes
+    from eisnn.networks import with_shapes
     from eisnn.training.allocator import keep_freed_memory
     from eisnn.training.fit import training_step
 

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from eisnn import build_model, build_optimizer, initialize
 from eisnn.config.trial import TrainConfig, TrialConfig, make_config
-from eisnn.networks.network import MLP_TABLE, RESNET_TABLE, VGG_TABLE, Network
+from eisnn.networks import Network
+from eisnn.networks.families import MLP_TABLE, RESNET_TABLE, VGG_TABLE
 from eisnn.training.fit import training_step
 
 Step = Callable[[], Any]

@@ -9,15 +9,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
-    "Block": "networks.network",
+    "Block": "networks",
     "CircuitLayer": "layers.circuit",
     "EIProp": "layers.circuit",
-    "Source": "data.images",
+    "Source": "data.source",
     "TrialConfig": "config",
-    "build_model": "networks.network",
+    "build_model": "networks",
     "build_optimizer": "training.optimizers",
     "fit": "training.fit",
-    "initialize": "networks.initialization",
+    "initialize": "networks",
     "integrate": "layers.circuit",
     "lif": "layers.neurons",
     "load_authors_state_dict": "checkpoints.authors",
@@ -46,11 +46,10 @@ __all__ = [
 if TYPE_CHECKING:
     from eisnn.checkpoints.authors import load_authors_state_dict
     from eisnn.config import TrialConfig, load_config, make_config
-    from eisnn.data.images import Source
+    from eisnn.data.source import Source
     from eisnn.layers.circuit import CircuitLayer, EIProp, integrate
     from eisnn.layers.neurons import lif
-    from eisnn.networks.initialization import initialize
-    from eisnn.networks.network import Block, build_model
+    from eisnn.networks import Block, build_model, initialize
     from eisnn.training.fit import fit, training_step
     from eisnn.training.optimizers import build_optimizer
 

@@ -9,7 +9,7 @@ import torch
 from eisnn.config.trial import load_config, resolved
 from eisnn.config.yaml_file import read_yaml
 from eisnn.data.loading import SHAPES
-from eisnn.networks.network import build_model
+from eisnn.networks import build_model
 
 FOLDER = Path(__file__).parent.parent / "configs"
 FILES = sorted(FOLDER.glob("*/*.yaml"))

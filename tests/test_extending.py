@@ -21,7 +21,7 @@ from eisnn.checkpoints.weights import export_safetensors, load_network
 from eisnn.config import user_code
 from eisnn.config.trial import load_config, make_config, resolved, trial_id
 from eisnn.errors import CheckpointError
-from eisnn.networks.network import build_model
+from eisnn.networks import build_model
 from eisnn.training.fit import fit
 from study import store
 
@@ -212,7 +212,7 @@ def test_a_run_that_is_resumed_equals_one_that_was_not(folder: Path, tmp_path: P
 
 def test_circuits_of_ours_in_a_network_of_theirs_are_ours(tmp_path: Path) -> None:
     (tmp_path / "their_mix.py").write_text(
-        "from torch import nn\nfrom eisnn.networks.network import Layers, Chain, repeat_over_time\n"
+        "from torch import nn\nfrom eisnn.networks.families import Layers\nfrom eisnn.networks.network import Chain, repeat_over_time\n"
         "class Mix(nn.Module):\n"
         "    def __init__(self, config, inputs, classes):\n"
         "        super().__init__()\n"
@@ -339,7 +339,7 @@ def test_each_mistake_is_said_before_anything_starts(
             "test_fraction = 0.0",
             "give test_images and test_labels, or a test_fraction between 0 and 1",
         ),
-        ("Source = dict", "must return an eisnn.data.images.Source, given dict"),
+        ("Source = dict", "must return an eisnn.Source, given dict"),
     ],
 )
 def test_a_dataset_that_is_none(folder: Path, change: str, message: str) -> None:

@@ -24,7 +24,7 @@ from eisnn.checkpoints.checkpoint import write_atomically
 from eisnn.config.trial import TrialConfig, make_config, resolved
 from eisnn.data.loading import shape_of
 from eisnn.errors import CheckpointError
-from eisnn.networks.network import Network, as_trial_config, build_model, with_shapes
+from eisnn.networks import Network, as_trial_config, build_model, with_shapes
 
 NESTED = ("model", "state_dict", "model_state_dict", "net", "network", "weights")
 PREFIX = re.compile(r"^(module\.|_orig_mod\.)+")  # of DataParallel and torch.compile

@@ -22,7 +22,7 @@ import torch
 
 from eisnn.data.cache import Arrays, decoded
 from eisnn.data.files import first_complete, missing
-from eisnn.data.images import Source, source_from
+from eisnn.data.source import Source, source_from
 from eisnn.errors import DataError
 
 SENSOR, SIZE = 128, 48  # pixels, before and after

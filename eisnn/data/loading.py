@@ -26,7 +26,8 @@ from eisnn.config.user_code import is_reference
 from eisnn.data import events, splits
 from eisnn.data import images as datasets
 from eisnn.data.files import data_root
-from eisnn.data.images import Source
+from eisnn.data.own import own_source
+from eisnn.data.source import Source
 from eisnn.errors import DataError
 from eisnn.seeding import generator
 
@@ -129,8 +130,6 @@ def load(data: DataConfig, *, T: int) -> Dataset:
 def _source(data: DataConfig, T: int) -> tuple[Source, int]:
     """The images as published, and how many classes they are of."""
     if is_reference(data.name):
-        from eisnn.networks.own import own_source
-
         source = own_source(data.name, data_root(data.root), T)
         labels = [labels for labels in (source.labels, source.test_labels) if labels is not None]
         return source, int(np.concatenate(labels).max()) + 1

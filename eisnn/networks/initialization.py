@@ -26,7 +26,6 @@ from eisnn.config.trial import InitConfig
 from eisnn.errors import SilentInput
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.networks.network import Network
-from eisnn.networks.own import OwnNetwork
 from eisnn.seeding import generator
 
 
@@ -235,7 +234,7 @@ def initialize(model: Network, batch: Tensor, *, seed: int = 0, again: bool = Fa
         )
     handles = []
     for name, module in model.named_modules():
-        if isinstance(module, nn.Linear | nn.Conv2d) and not isinstance(model, OwnNetwork):
+        if isinstance(module, nn.Linear | nn.Conv2d) and not model.keeps_own_weights:
             initialize_plain(module, name, seed=seed)
 
     def before(drive: CircuitLayer) -> Any:

@@ -24,13 +24,12 @@ from eisnn.data.loading import Dataset, Split, batches, load_once, shuffled, to_
 from eisnn.data.transforms import augment
 from eisnn.diagnostics.distributions import Distributions
 from eisnn.diagnostics.energy import count_operations
+from eisnn.diagnostics.own import own_quantities
 from eisnn.diagnostics.scalars import Probe, append_rows, probe_size
 from eisnn.errors import CheckpointError
 from eisnn.kernels.cpu.build import share_compiled
 from eisnn.metrics import seconds_per_epoch
-from eisnn.networks.initialization import initialize
-from eisnn.networks.network import build_model, with_shapes
-from eisnn.networks.own import own_quantities
+from eisnn.networks import build_model, initialize, with_shapes
 from eisnn.seeding import derive, generator
 from eisnn.training.evaluation import chance_check, check_alive, evaluate
 from eisnn.training.memory import MemoryMeter

@@ -62,7 +62,7 @@ def _bytes(config: TrialConfig) -> int:
     import torch
 
     from eisnn.data.loading import shape_of
-    from eisnn.networks.network import build_model, with_shapes
+    from eisnn.networks import build_model, with_shapes
 
     try:
         _, shape, classes = shape_of(config.data, T=config.model.T)

@@ -57,7 +57,7 @@ def _configs(arm: Arm) -> Iterator[TrialConfig]:
 
 
 def _problem(config: TrialConfig, where: str) -> Iterator[str]:
-    from eisnn.networks.own import (
+    from eisnn.training.own_code import (
         check as tried,
     )  # loads torch, which a study without such code does not pay for here
 

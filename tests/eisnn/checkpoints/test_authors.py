@@ -5,7 +5,7 @@ import torch
 
 from eisnn.checkpoints.authors import load_authors_state_dict, looks_like_the_authors
 from eisnn.errors import CheckpointError
-from eisnn.networks.network import build_model
+from eisnn.networks import build_model
 from tests.eisnn import golden
 
 VGG = {"arch": "VGG", "layers": 4, "width": 0.125, "input_shape": [1, 8, 8]}

@@ -12,8 +12,8 @@ from eisnn.checkpoints.checkpoint import save_checkpoint
 from eisnn.checkpoints.weights import export_safetensors, load_network, load_weights, put_weights
 from eisnn.config.trial import resolved
 from eisnn.errors import CheckpointError
+from eisnn.networks import build_model
 from eisnn.networks.initialization import initialize
-from eisnn.networks.network import build_model
 from tests.eisnn import golden
 
 CONFIG = {

@@ -8,8 +8,9 @@ from torch import nn
 
 from eisnn.config.trial import ModelConfig
 from eisnn.layers.normalize import SPIKE_GAIN, NormalizedLayer, make_norm, standardized
+from eisnn.networks.build import build_model
 from eisnn.networks.initialization import initialize
-from eisnn.networks.network import Block, Residual, build_model
+from eisnn.networks.network import Block, Residual
 
 NORMS = ["bn", "tdbn", "tebn", "bntt", "gn", "rmsnorm", "sws", "none"]
 T, B, C = 3, 4, 6

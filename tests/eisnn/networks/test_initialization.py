@@ -12,6 +12,7 @@ from torch import nn
 from eisnn.config.trial import CircuitConfig, InitConfig
 from eisnn.errors import SilentInput
 from eisnn.layers.circuit import CircuitLayer
+from eisnn.networks import build_model
 from eisnn.networks.initialization import (
     coefficient_of_variation,
     divisive_gain,
@@ -21,7 +22,6 @@ from eisnn.networks.initialization import (
     input_statistics,
     weight_mean,
 )
-from eisnn.networks.network import build_model
 from eisnn.seeding import generator
 from tests.eisnn import golden
 

@@ -8,16 +8,9 @@ import torch.nn.functional as F
 
 from eisnn.checkpoints.authors import load_authors_state_dict
 from eisnn.config.trial import SIZES, ConfigError, ModelConfig, TrainConfig, TrialConfig
-from eisnn.networks.initialization import initialize
-from eisnn.networks.network import (
-    MLP_TABLE,
-    RESNET_TABLE,
-    VGG_TABLE,
-    Block,
-    Network,
-    Residual,
-    build_model,
-)
+from eisnn.networks import Block, Network, build_model, initialize
+from eisnn.networks.families import MLP_TABLE, RESNET_TABLE, VGG_TABLE
+from eisnn.networks.network import Residual
 from eisnn.training.optimizers import build_optimizer
 from tests.eisnn import golden
 

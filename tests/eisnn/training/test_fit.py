@@ -15,8 +15,8 @@ from eisnn.checkpoints.checkpoint import load_checkpoint
 from eisnn.config.trial import TrialConfig, make_config
 from eisnn.data.loading import batches, load
 from eisnn.errors import CheckpointError, Diverged, SilentInput
+from eisnn.networks import build_model
 from eisnn.networks.initialization import initialize
-from eisnn.networks.network import build_model
 from eisnn.training.evaluation import Evaluation, above_chance, chance_check, check_alive, evaluate
 from eisnn.training.fit import best_epoch, fit, with_data
 from eisnn.training.optimizers import learning_rate

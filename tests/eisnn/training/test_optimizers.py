@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from eisnn.config.trial import TrainConfig
 from eisnn.layers.circuit import CircuitLayer
+from eisnn.networks import build_model
 from eisnn.networks.initialization import initialize
-from eisnn.networks.network import build_model
 from eisnn.training.optimizers import (
     ProjectedSGD,
     build_optimizer,
