@@ -1,0 +1,121 @@
+"""What a comparison says: one word, and one sentence made of its numbers.
+
+A verdict and the interval beside it are one statement: "needed", "harmful", "better" and "worse" mean
+that the interval leaves out zero, "no effect" and "equivalent" that it lies within the margin that the
+study file calls negligible (two one-sided tests), and "undecided" that it does neither.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+MINUS = "−"
+
+
+class Verdict(StrEnum):
+    """What the report claims of an arm. Those of ablations speak of the part that was taken away."""
+
+    NEEDED = "needed"
+    HARMFUL = "harmful"
+    NO_EFFECT = "no effect"
+    BETTER = "better"
+    WORSE = "worse"
+    EQUIVALENT = "equivalent"
+    UNDECIDED = "undecided"
+    NO_RESULT = "no result yet"
+
+    @property
+    def is_decided(self) -> bool:
+        return self not in (Verdict.UNDECIDED, Verdict.NO_RESULT)
+
+    @property
+    def is_difference(self) -> bool:
+        """Says that there is a difference, and which way it goes."""
+        return self.is_decided and self not in (Verdict.NO_EFFECT, Verdict.EQUIVALENT)
+
+    @property
+    def tone(self) -> str:
+        """The colour of the arm that was compared: better, worse or quiet."""
+        return _TONES.get(self, "quiet")
+
+    @property
+    def turned(self) -> Verdict:
+        """The verdict of the same comparison seen from the other arm, in the words of a baseline."""
+        return _TURNED.get(self, self)
+
+
+_TONES = {
+    Verdict.NEEDED: "worse",
+    Verdict.WORSE: "worse",
+    Verdict.HARMFUL: "better",
+    Verdict.BETTER: "better",
+}
+_TURNED = {
+    Verdict.NEEDED: Verdict.BETTER,
+    Verdict.WORSE: Verdict.BETTER,
+    Verdict.HARMFUL: Verdict.WORSE,
+    Verdict.BETTER: Verdict.WORSE,
+    Verdict.NO_EFFECT: Verdict.EQUIVALENT,
+}
+_OF_ABLATIONS = {
+    Verdict.WORSE: Verdict.NEEDED,
+    Verdict.BETTER: Verdict.HARMFUL,
+    Verdict.EQUIVALENT: Verdict.NO_EFFECT,
+}
+
+
+def verdict(
+    low: float, high: float, *, higher: bool, margin: float | None = None, ablation: bool = False
+) -> Verdict:
+    """The verdict of a difference (arm minus the other) with the simultaneous interval [low, high].
+
+    ``higher``: more of the metric is better. ``margin``: differences up to it do not matter, so an
+    interval within it says "equivalent" even where it leaves out zero. NaN bounds decide nothing.
+    """
+    if math.isnan(low) or math.isnan(high):
+        return Verdict.UNDECIDED
+    if margin is not None and -margin < low and high < margin:
+        word = Verdict.EQUIVALENT
+    elif low > 0 or high < 0:
+        word = Verdict.BETTER if (low > 0) == higher else Verdict.WORSE
+    else:
+        return Verdict.UNDECIDED
+    return _OF_ABLATIONS[word] if ablation else word
+
+
+@dataclass(frozen=True)
+class Line:
+    """One arm's line in the answer: what is claimed, of what, and the numbers it rests on.
+
+    ``subject`` is the part taken away (an ablation) or the arm. ``mean``, ``low`` and ``high`` are of
+    arm minus ``against`` in the metric's unit; ``n`` counts units (``unit``: "seed" or "repeat").
+    ``more``: so many further units would decide at the observed spread; None if none would.
+    """
+
+    arm: str
+    role: str
+    subject: str
+    against: str
+    verdict: Verdict
+    n: int
+    unit: str
+    mean: float
+    low: float
+    high: float
+    more: int | None
+    trained: int
+    runs: int
+    sentence: str
+
+
+def plural(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def further(more: int | None, unit: str) -> str:
+    """How many further seeds or repeats would decide, in words."""
+    if more is None:
+        return f"no number of {unit}s up to 1,000 would decide at this mean and spread"
+    return f"about {plural(more, f'more {unit}')} would decide at this spread"
