@@ -1,0 +1,164 @@
+"""The records that travel between the driver, its workers and the store, and their JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class State(StrEnum):
+    """How far a trial is, or how it ended."""
+
+    PLANNED = "planned"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PRUNED = "pruned"
+    DIVERGED = "diverged"
+    OUT_OF_MEMORY = "out_of_memory"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the trial has ended for good."""
+        return self not in (State.PLANNED, State.RUNNING, State.INTERRUPTED)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the trial was begun and has not ended."""
+        return self in (State.RUNNING, State.INTERRUPTED)
+
+    @property
+    def is_unwell(self) -> bool:
+        """Whether the trial ended without a result, and not because the pruner stopped it."""
+        return self in (State.DIVERGED, State.OUT_OF_MEMORY, State.FAILED)
+
+
+class Kind(StrEnum):
+    """What a trial is for."""
+
+    SEARCH = "search"
+    REPLICATE = "replicate"
+
+
+class Key(NamedTuple):
+    """Names a row of trials.csv."""
+
+    arm: str
+    kind: str
+    repeat: int
+    number: int
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a study wants of a trial: the arm's n-th search trial or replicate, of a repeat."""
+
+    arm: str
+    kind: Kind
+    number: int
+    repeat: int = 0
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        return Key(self.arm, self.kind, self.repeat, self.number)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "parameters": dict(self.parameters)}
+
+    @classmethod
+    def from_json(cls, record: Any) -> Role:
+        """Raises ValueError if the record is damaged. Roles of older studies have no repeat."""
+        given = _mapping(record, {"arm": str, "kind": str, "number": int, "parameters": dict})
+        repeat = given.get("repeat", 0)
+        if not isinstance(repeat, int):
+            raise ValueError(f"repeat must be a whole number, given {repeat!r}")
+        kind = Kind(given["kind"])
+        return cls(given["arm"], kind, given["number"], repeat, given["parameters"])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trial's ``state.json``: how far it is, or how it ended, with what it measured."""
+
+    id: str
+    state: State
+    seed: int = 0
+    reason: str | None = None
+    cause: str | None = None  # of an end other than well, in one word
+    test: bool = False  # measured on test data too
+    roles: tuple[Role, ...] = ()
+    alone: bool = False  # nothing else ran beside it
+    epochs: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    started: str | None = None
+    finished: str | None = None
+    retries: int = 0
+    environment: str | None = None  # the key of an entry of environment.json
+    damaged: tuple[str, ...] = ()  # files that were set aside
+    again: bool = False  # a fault of the surroundings: the next run tries the trial again
+    path: str | None = None  # which path the network's layers took
+    tail: str | None = None  # of the traceback
+
+    def to_json(self) -> dict[str, Any]:
+        record = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        roles = [role.to_json() for role in self.roles]
+        return {**record, "metrics": dict(self.metrics), "roles": roles}
+
+    @classmethod
+    def from_json(cls, record: Any) -> Outcome:
+        """Raises ValueError if the record is damaged. Fields that it does not know are ignored."""
+        required = {"id": str, "state": str, "epochs": int, "metrics": dict, "roles": list}
+        given = _mapping(record, {**required, "retries": int, "started": str | None})
+        if given["state"] not in list(State):
+            known = ", ".join(State)
+            raise ValueError(f"a trial's state must be one of {known}, given {given['state']!r}")
+        if not all(isinstance(value, int | float) for value in given["metrics"].values()):
+            raise ValueError("metrics must be numbers")
+        known_fields = {name: given[name] for name in cls.__dataclass_fields__ if name in given}
+        known_fields["state"] = State(given["state"])
+        known_fields["roles"] = tuple(Role.from_json(role) for role in given["roles"])
+        known_fields["damaged"] = tuple(given.get("damaged") or ())
+        return cls(**known_fields)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a worker is told: the trial, and its part of the machine. Probes need only a config."""
+
+    id: str
+    config: Mapping[str, Any]
+    folder: str = ""
+    role: Role | None = None  # None where no study asks for the trial: --reproduce, probes
+    test: bool = False
+    anew: bool = False  # train although an outcome is on disk
+    alone: bool = False  # nothing else runs beside it
+    diagnose: str = "off"
+    environment: str = ""
+    folders: tuple[str, ...] = ()  # where users' own code is looked for
+    code: str | None = None  # the code that the worker must hold; None: not to be checked
+    cpu: float = 1.0
+    gpu: float = 0.0
+    memory_gb: float | None = None
+    context_mb: float = 0.0  # of the GPU's part, taken by CUDA itself
+
+    def to_json(self) -> dict[str, Any]:
+        record = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {**record, "role": self.role.to_json() if self.role else None}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Order:
+        role = Role.from_json(record["role"]) if record.get("role") else None
+        return cls(**{**record, "role": role, "folders": tuple(record.get("folders", ()))})
+
+
+def _mapping(record: Any, required: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(record, dict):
+        raise ValueError("must be a mapping")
+    for key, kind in required.items():
+        if key not in record or not isinstance(record[key], kind):
+            raise ValueError(f"{key} is missing or of another type")
+    return record
