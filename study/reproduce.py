@@ -12,7 +12,7 @@ from typing import Any
 from eisnn.config.trial import load_config, resolved
 from eisnn.config.yaml_file import ConfigError
 from study import store
-from study.execution.shares import Portion
+from study.execution.portion import Portion
 from study.request import Request
 from study.worker import environment
 from study.worker.trial import run

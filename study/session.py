@@ -18,8 +18,9 @@ from study.agenda.agenda import Agenda
 from study.agenda.limits import RayLost, Stopped, full
 from study.agenda.recovery import recover
 from study.execution import loggers
-from study.execution.display import Display, progress
+from study.execution.display import Display
 from study.execution.execute import execute
+from study.execution.progress import progress
 from study.forecast import disk
 from study.plan.plan import Plan, incomparable, plan_record
 from study.request import Request, digest_of, intact

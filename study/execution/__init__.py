@@ -1,1 +1,1 @@
-"""The only importer of Ray: Tune as a thin shell around the agenda, the cluster, shares, loggers, the display."""
+"""The only importer of Ray: Tune as thin shells around the agenda, and Ray's start and end."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -13,57 +12,20 @@ from rich.live import Live
 from rich.table import Table
 
 from study.agenda.agenda import Agenda, Job
+from study.execution.progress import UNWELL, progress
 from study.forecast.time import duration, seconds_left
 
-UNWELL = ("failed", "out_of_memory", "diverged")
-
-
-@dataclass(frozen=True)
-class ArmProgress:
-    """How far an arm is. ``best`` is the best validation metric of its completed search trials (or replicates)."""
-
-    name: str
-    total: int
-    done: int
-    running: int
-    unwell: int
-    epochs: int
-    best: float | None
-
-
-def progress(agenda: Agenda) -> list[ArmProgress]:
-    """One record per arm, in the order of the study file."""
-    plan, metric = agenda.plan, agenda.plan.spec.metric
-    records = []
-    for arm in plan.arms:
-        rows = [row for key, row in agenda.tables.rows.items() if key[0] == arm.name]
-        states = Counter(row["state"] for row in rows)
-        values = [
-            row[metric.name]
-            for row in rows
-            if row["state"] == "completed" and row.get(metric.name) is not None
-        ]
-        best = (max if metric.mode == "max" else min)(values, default=None)
-        replicates = len(plan.seeds) if agenda.chosen.get(arm.name, ...) is not None else 0
-        records.append(
-            ArmProgress(
-                name=arm.name,
-                total=plan.search_trials(arm) + replicates,
-                done=len(rows) - states["running"] - states["interrupted"],
-                running=states["running"],
-                unwell=sum(states[name] for name in UNWELL),
-                epochs=sum(row.get("epochs") or 0 for row in rows),
-                best=best,
-            )
-        )
-    return records
+SECONDS_BETWEEN_DRAWINGS = 0.5
+TAIL_LINES = 3  # of a traceback, below a failed trial
 
 
 class Display:
-    """Draws at most twice a second. ``console`` decides whether it is a terminal."""
+    """Shows how the study goes; ``console`` decides whether it is a terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or Console(
+            highlight=False, soft_wrap=True, force_terminal=_is_terminal()
+        )
         self.live: Live | None = None
         self._next = 0.0
 
@@ -82,58 +44,74 @@ class Display:
         self.console.print(text, markup=False)
 
     def update(self, agenda: Agenda) -> None:
+        """Draws the live table, at most twice a second."""
         if self.live is None or time.monotonic() < self._next:
             return
         self.live.update(self._table(agenda), refresh=True)
-        self._next = time.monotonic() + 0.5
+        self._next = time.monotonic() + SECONDS_BETWEEN_DRAWINGS
 
     def ended(self, agenda: Agenda, job: Job, state: Mapping[str, Any]) -> None:
-        """A line per trial where there is no live table; what went wrong is said in any case."""
+        """Prints a line per trial if there is no live table, and in any case what went wrong."""
         if self.live is None:
-            records = progress(agenda)
-            done, total = (
-                sum(record.done for record in records),
-                sum(record.total for record in records),
-            )
-            left = seconds_left(agenda.plan, agenda.tables.rows, agenda.chosen, agenda.concurrency)
-            metric = agenda.plan.spec.metric.name
-            value = state["metrics"].get(metric)
-            result = state["state"] + (f", {metric} {value:.4f}" if value is not None else "")
-            then = f"; {duration(left)} left" if left is not None and done < total else ""
-            self.note(
-                f"[{done}/{total}] {job.arm} {job.kind} {job.number}: {result} after {state['epochs']} epochs{then}"
-            )
+            self.note(_line(agenda, job, state))
         for path in state.get("damaged") or ():
             self.note(f"  damaged: set aside as {path}; the trial was repeated")
-        if state["state"] in UNWELL:
-            self.note(
-                f"  {job.arm} {job.kind} {job.number} ({job.id}) {state['state']}: {state.get('reason')}"
-            )
-            if state.get("cause") == "error":
-                self.note(
-                    "    " + "\n    ".join(str(state.get("tail", "")).strip().splitlines()[-3:])
-                )
+        if state["state"] not in UNWELL:
+            return
+        trial = f"{job.arm} {job.kind} {job.number} ({job.id})"
+        self.note(f"  {trial} {state['state']}: {state.get('reason')}")
+        if state.get("cause") == "error":
+            for line in str(state.get("tail", "")).strip().splitlines()[-TAIL_LINES:]:
+                self.note(f"    {line}")
 
     def _table(self, agenda: Agenda) -> Table:
-        records = progress(agenda)
-        left = seconds_left(agenda.plan, agenda.tables.rows, agenda.chosen, agenda.concurrency)
-        title = f"{agenda.plan.spec.name}" + (
-            f": about {duration(left)} left" if left is not None else ""
-        )
+        title = agenda.plan.spec.name
+        left = _seconds_left(agenda)
+        if left is not None:
+            title += f": about {duration(left)} left"
         table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-        for name in (
-            "arm",
-            "done",
-            "running",
-            "failed",
-            "epochs",
-            f"best {agenda.plan.spec.metric.name}",
-        ):
-            table.add_column(name, justify="left" if name == "arm" else "right")
-        for record in records:
-            best = "" if record.best is None else f"{record.best:.4f}"
-            done = f"{record.done}/{record.total}"
+        best = f"best {agenda.plan.spec.metric.name}"
+        table.add_column("arm", justify="left")
+        for name in ("done", "running", "failed", "epochs", best):
+            table.add_column(name, justify="right")
+        for record in progress(agenda):
             table.add_row(
-                record.name, done, str(record.running), str(record.unwell), str(record.epochs), best
+                record.name,
+                f"{record.done}/{record.total}",
+                str(record.running),
+                str(record.unwell),
+                str(record.epochs),
+                "" if record.best is None else f"{record.best:.4f}",
             )
         return table
+
+
+def _line(agenda: Agenda, job: Job, state: Mapping[str, Any]) -> str:
+    records = progress(agenda)
+    done = sum(record.done for record in records)
+    total = sum(record.total for record in records)
+    metric = agenda.plan.spec.metric.name
+    text = f"[{done}/{total}] {job.arm} {job.kind} {job.number}: {state['state']}"
+    value = state["metrics"].get(metric)
+    if value is not None:
+        text += f", {metric} {value:.4f}"
+    text += f" after {state['epochs']} epochs"
+    left = _seconds_left(agenda)
+    if left is not None and done < total:
+        text += f"; {duration(left)} left"
+    return text
+
+
+def _seconds_left(agenda: Agenda) -> float | None:
+    return seconds_left(agenda.plan, agenda.tables.rows, agenda.chosen, agenda.concurrency)
+
+
+def _is_terminal() -> bool | None:
+    """Returns False where the output is no terminal, whatever FORCE_COLOR says; else None.
+
+    Notebooks and continuous integration set FORCE_COLOR, which rich takes for a terminal.
+    """
+    try:
+        return None if sys.stdout.isatty() else False
+    except (AttributeError, ValueError):  # closed, or a stand-in without the method
+        return False

@@ -1,4 +1,7 @@
-"""The C++ kernels, built once before any worker wants them, by a process beside the driver, which need not load torch for it."""
+"""The C++ kernels, built once before any worker wants them.
+
+A process beside the driver builds them, so that the driver need not load torch.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ from eisnn.kernels.cpu import build
 
 @contextlib.contextmanager
 def built(note: Callable[[str], None]) -> Iterator[Callable[[], str]]:
-    """Starts the build where something is missing (``note`` is told), and yields what waits for it and says which path layers take."""
+    """Starts the build if something is missing, which ``note`` is told.
+
+    Yields a function that waits for it and says which path layers take.
+    """
     if build.refused() is not None or build.library().exists():
         yield lambda: _words(build.refused())
         return
@@ -27,10 +33,9 @@ def built(note: Callable[[str], None]) -> Iterator[Callable[[], str]]:
 
     def wait() -> str:
         reason = process.communicate()[0].strip()
-        return _words(
-            reason
-            or (f"their build ended with {process.returncode}" if process.returncode else None)
-        )
+        if not reason and process.returncode:
+            reason = f"their build ended with {process.returncode}"
+        return _words(reason or None)
 
     try:
         yield wait

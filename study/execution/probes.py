@@ -1,24 +1,33 @@
-"""What the study knows of its trials' memory: probes' outcomes, and lessons from trials that ran out. Kept in shares.json."""
+"""What the study knows of its trials' memory: probes' outcomes, and lessons of trials that ran out.
+
+Both are kept in shares.json.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from eisnn.config.trial import TrialConfig, resolved
 from study import store
-from study.execution.fractions import Footprint, shape, to_probe, trials_per_gpu, why, worst
-from study.execution.fractions import key as key_of
+from study.execution.fractions import Footprint, trials_per_gpu, why
+from study.execution.shapes import key as key_of
+from study.execution.shapes import shape, to_probe, worst
 from study.plan.plan import Arm
 
-# {"config", "diagnose", "folders"} as of a worker's job -> what a Footprint says. Called in a worker with a GPU of its own.
+# {"config", "diagnose", "folders"} as of a worker's job -> what a Footprint says.
+# Called in a worker with a GPU of its own.
 Meter = Callable[[dict[str, Any]], Mapping[str, float]]
 
 
 class Known:
-    """``shares.json``: {"probes": {GPU: {shape's key: footprint}}, "raised": {arm: {"gpu", "memory_gb"}}}."""
+    """``shares.json``.
+
+    ``probes``: {GPU: {shape's key: footprint}}; ``raised``: {arm: {"gpu", "memory_gb"}}.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "shares.json"
@@ -31,11 +40,10 @@ class Known:
 
     def footprint(self, gpu: str, config: TrialConfig) -> Footprint | None:
         found = self.probes.get(gpu, {}).get(key_of(config))
-        return (
-            Footprint(*(float(found[name]) for name in ("peak_mb", "context_mb", "total_mb")))
-            if found
-            else None
-        )
+        if not found:
+            return None
+        names = [field.name for field in dataclasses.fields(Footprint)]
+        return Footprint(**{name: float(found[name]) for name in names if name in found})
 
     def add(self, gpu: str, config: TrialConfig, footprint: Footprint) -> None:
         entry = {**asdict(footprint), "shape": shape(config)}
@@ -43,7 +51,7 @@ class Known:
         self._save()
 
     def learn(self, arm: str, what: str, amount: float) -> None:
-        """From now on the arm's trials get at least ``amount`` of ``what`` ("gpu" or "memory_gb")."""
+        """Gives the arm's later trials at least ``amount`` of ``what`` (gpu or memory_gb)."""
         if amount > self.raised.get(arm, {}).get(what, 0.0):
             self.raised = {**self.raised, arm: {**self.raised.get(arm, {}), what: amount}}
             self._save()
@@ -56,20 +64,19 @@ def measure(
     probe: Callable[[dict[str, Any]], Mapping[str, float]],
     note: Callable[[str], None],
 ) -> set[str]:
-    """Probes the arms' shapes that are not known on this kind of GPU, largest first; each outcome is on disk before the next probe.
+    """Probes the arms' shapes that are not known on this kind of GPU, largest first.
 
-    Returns the keys of those that failed: said, not kept. Their trials get a whole GPU, and if the fault is theirs, will record it.
+    Each outcome is on disk before the next probe. Returns the keys of those that failed: these are
+    said, not kept. Their trials get a whole GPU, and if the fault is theirs, will record it.
     """
-    missing = {
-        name: config
-        for name, config in to_probe(arms).items()
-        if known.footprint(gpu, config) is None
-    }
+    missing = {}
+    for name, config in to_probe(arms).items():
+        if known.footprint(gpu, config) is None:
+            missing[name] = config
     failed = set()
     if missing:
-        note(
-            f"measuring the GPU memory of {len(missing)} kind{'s' * (len(missing) > 1)} of network"
-        )
+        kinds = "kind" if len(missing) == 1 else "kinds"
+        note(f"measuring the GPU memory of {len(missing)} {kinds} of network")
     for name, config in missing.items():
         try:
             known.add(gpu, config, Footprint(**probe(resolved(config))))
@@ -77,37 +84,48 @@ def measure(
             failed.add(name)
             reason = (str(error).strip().splitlines() or [""])[-1]
             note(
-                f"a probe failed, so trials of its kind get a whole GPU: {type(error).__name__}: {reason}"
+                "a probe failed, so trials of its kind get a whole GPU: "
+                f"{type(error).__name__}: {reason}"
             )
     return failed
 
 
+@dataclass(frozen=True)
+class GpuShare:
+    """An arm's part of a GPU, CUDA's own part of it in MB, and the reason."""
+
+    fraction: float
+    context_mb: float
+    reason: str
+
+
 def shares(
     known: Known, gpu: str, arms: Iterable[Arm], most: int, failed: Collection[str] = ()
-) -> dict[str, tuple[float, float, str]]:
-    """For each arm: its share of a GPU, the context's MB, and the reason.
+) -> dict[str, GpuShare]:
+    """Returns each arm's share. The CPUs can serve ``most`` trials per GPU.
 
-    A shape that was not probed (beyond MAX_PROBES, so none of the largest) counts as large as the largest that was. ``most``: how
-    many trials at once the CPUs can serve per GPU.
+    A shape that was not probed (beyond MAX_PROBES, so none of the largest) counts as large as the
+    largest that was.
     """
     arms = list(arms)
-    measured = [
-        found
-        for config in to_probe(arms).values()
-        if (found := known.footprint(gpu, config)) is not None
-    ]
+    measured = []
+    for config in to_probe(arms).values():
+        found = known.footprint(gpu, config)
+        if found is not None:
+            measured.append(found)
     given = {}
     for arm in arms:
         configs = worst(arm)
         if not measured or any(key_of(config) in failed for config in configs):
-            given[arm.name] = (1.0, 0.0, "not measured: a whole GPU")
+            given[arm.name] = GpuShare(1.0, 0.0, "not measured: a whole GPU")
             continue
-        footprints = [
-            known.footprint(gpu, config) or max(measured, key=_peak) for config in configs
-        ]
-        biggest = max(footprints, key=_peak)
-        trials = trials_per_gpu(biggest, most)
-        given[arm.name] = (1 / trials, biggest.context_mb, why(biggest, trials, most))
+        largest = max(measured, key=_peak)
+        footprints = [known.footprint(gpu, config) or largest for config in configs]
+        trials = min(trials_per_gpu(footprint, most) for footprint in footprints)
+        # The footprint that decides is the one that allows fewest; of these the largest.
+        deciding = [one for one in footprints if trials_per_gpu(one, most) == trials]
+        biggest = max(deciding, key=_peak)
+        given[arm.name] = GpuShare(1 / trials, biggest.context_mb, why(biggest, trials, most))
     return given
 
 

@@ -4,47 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from eisnn.config.yaml_file import ConfigError
 from study.agenda.agenda import Job
-from study.agenda.limits import RayLost, Stopped
-from study.execution.fractions import larger, too_small, worst
+from study.agenda.limits import RayLost
+from study.execution.fractions import Footprint, larger, why_too_small
+from study.execution.portion import ALMOST, Portion
 from study.execution.probes import Known, Meter, measure, shares
-from study.plan.plan import Plan
+from study.execution.shapes import worst
+from study.plan.plan import Arm, Plan
 
 UNKNOWN_GPU = "GPU"  # where Ray does not say which
-
-
-@dataclass(frozen=True)
-class Portion:
-    """One trial's part: CPUs; GPUs, a fraction of one or whole ones; on the CPU the memory it may use, if that is limited."""
-
-    cpu: float
-    gpu: float = 0.0
-    memory_gb: float | None = None
-    context_mb: float = 0.0  # of the GPU's part, taken by CUDA itself
-
-    @property
-    def bundle(self) -> dict[str, float]:
-        """As Ray's resources."""
-        memory = self.memory_gb * 2**30 if self.memory_gb and not self.gpu else 0.0
-        return {
-            name: value
-            for name, value in (("CPU", self.cpu), ("GPU", self.gpu), ("memory", memory))
-            if value
-        }
-
-    def fits(self, node: Mapping[str, float]) -> int:
-        """How many such trials a machine with these resources can run at once."""
-        gpus = int(node.get("GPU", 0.0))
-        return min(
-            gpus * int(1 / value + 1e-9)
-            if name == "GPU" and value < 1
-            else int(node.get(name, 0.0) / value + 1e-9)
-            for name, value in self.bundle.items()
-        )
+REFRESH_SECONDS = 5.0  # between two looks at which machines there are
 
 
 class Share:
@@ -60,28 +34,24 @@ class Share:
     ) -> None:
         import ray
 
-        self.ray, self.limit, self.resources, self.note, self.meter = (
-            ray,
-            max_concurrent,
-            plan.spec.resources,
-            note,
-            meter,
-        )
+        self.ray = ray
+        self.limit = max_concurrent
+        self.resources = plan.spec.resources
+        self.note = note
+        self.meter = meter
         self.known = Known(folder)
         self.nodes = self._nodes()
         self.gpus = sum(node.get("GPU", 0.0) for node in self.nodes)
-        self._next = time.monotonic() + 5.0
-        self.portions = {
-            arm.name: Portion(self.resources.cpu, memory_gb=self.resources.memory_gb)
-            for arm in plan.arms
-        }
-        for arm in plan.arms:
-            gpu = self.resources.gpu_of(arm.name)
-            if gpu != "auto":
-                self.portions[arm.name] = replace(self.portions[arm.name], gpu=float(gpu))
+        self._next = time.monotonic() + REFRESH_SECONDS
+        self.portions = {arm.name: self._asked_for(arm) for arm in plan.arms}
         self._check_machine()
         if self.gpus:
             self._measure(plan)
+
+    def _asked_for(self, arm: Arm) -> Portion:
+        gpu = self.resources.gpu_of(arm.name)
+        portion = Portion(self.resources.cpu, memory_gb=self.resources.memory_gb)
+        return portion if gpu == "auto" else replace(portion, gpu=float(gpu))
 
     # ---- what there is
 
@@ -89,57 +59,61 @@ class Share:
         return [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
 
     def _gpu_name(self) -> str:
-        """Ray's word for the GPUs' kind; what was measured on one kind says nothing of another."""
-        kinds = {
-            name.partition(":")[2]
-            for node in self.nodes
-            for name in node
-            if name.startswith("accelerator_type:")
-        }
+        """Returns Ray's word for the GPUs: measurements of one kind say nothing of another."""
+        kinds = set()
+        for node in self.nodes:
+            for name in node:
+                if name.startswith("accelerator_type:"):
+                    kinds.add(name.partition(":")[2])
         return "+".join(sorted(kinds)) or UNKNOWN_GPU
 
     def _check_machine(self) -> None:
-        """Refuses what no machine here can give to one trial."""
+        """Raises ConfigError for what no machine here can give to one trial."""
+        units = {"CPU": (1, "CPUs"), "GPU": (1, "GPU"), "memory": (2**30, "GB of memory")}
         for arm, portion in self.portions.items():
             keys = {
                 "CPU": "resources.cpu",
                 "GPU": self.resources.gpu_key(arm),
                 "memory": "resources.memory_gb",
             }
-            units = {"CPU": (1, "CPUs"), "GPU": (1, "GPU"), "memory": (2**30, "GB of memory")}
             for name, wanted in portion.bundle.items():
                 most = max((node.get(name, 0.0) for node in self.nodes), default=0.0)
-                if wanted > most:
-                    hint = "; give gpu: 0 or auto" if name == "GPU" else ""
-                    unit, word = units[name]
-                    asked = f"a trial of {arm} asks for {wanted / unit:.3g} {word}"
-                    raise Stopped(
-                        f"{keys[name]}: {asked} and the largest machine has {most / unit:.3g}{hint}"
-                    )
+                if wanted <= most:
+                    continue
+                unit, word = units[name]
+                hint = "; give gpu: 0 or auto" if name == "GPU" else ""
+                raise ConfigError(
+                    f"{keys[name]}: a trial of {arm} asks for {wanted / unit:.3g} {word} "
+                    f"and the largest machine has {most / unit:.3g}{hint}"
+                )
 
     def _measure(self, plan: Plan) -> None:
-        kind, automatic = (
-            self._gpu_name(),
-            [arm for arm in plan.arms if self.resources.gpu_of(arm.name) == "auto"],
-        )
+        kind = self._gpu_name()
+        automatic = [arm for arm in plan.arms if self.resources.gpu_of(arm.name) == "auto"]
         failed = measure(
             self.known, kind, automatic, lambda config: self._probe(plan, config), self.note
         )
-        most = max(
-            int(node.get("CPU", 0.0) / self.resources.cpu / node["GPU"] + 1e-9)
-            for node in self.nodes
-            if node.get("GPU")
-        )
-        given = shares(self.known, kind, automatic, max(1, most), failed)
-        for name, (gpu, context, _) in given.items():
-            self.portions[name] = replace(self.portions[name], gpu=gpu, context_mb=context)
-        for reason in dict.fromkeys(reason for _, _, reason in given.values()):
-            names = [name for name, item in given.items() if item[2] == reason]
+        given = shares(self.known, kind, automatic, self._most_per_gpu(), failed)
+        arms_of: dict[str, list[str]] = {}
+        for name, share in given.items():
+            self.portions[name] = replace(
+                self.portions[name], gpu=share.fraction, context_mb=share.context_mb
+            )
+            arms_of.setdefault(share.reason, []).append(name)
+        for reason, names in arms_of.items():
             self.note(f"{', '.join(names)}: {reason}")
         for arm in plan.arms:
-            self._check_explicit(
-                arm.name, [self.known.footprint(kind, config) for config in worst(arm)]
-            )
+            for config in worst(arm):
+                self._check_explicit(arm.name, self.known.footprint(kind, config))
+
+    def _most_per_gpu(self) -> int:
+        """Returns how many trials the CPUs can serve per GPU, on the machine with most of them."""
+        counts = [1]
+        for node in self.nodes:
+            if node.get("GPU"):
+                per_gpu = node.get("CPU", 0.0) / self.resources.cpu / node["GPU"]
+                counts.append(int(per_gpu + ALMOST))
+        return max(counts)
 
     def _probe(self, plan: Plan, config: dict[str, Any]) -> Mapping[str, float]:
         task = self.ray.remote(num_cpus=self.resources.cpu, num_gpus=1, max_calls=1, max_retries=0)(
@@ -149,54 +123,55 @@ class Share:
         found: Mapping[str, float] = self.ray.get(task.remote(job))
         return found
 
-    def _check_explicit(self, arm: str, footprints: Collection[Any]) -> None:
-        """A given fraction that an earlier probe shows to be impossible."""
-        if self.resources.gpu_of(arm) == "auto":
+    def _check_explicit(self, arm: str, footprint: Footprint | None) -> None:
+        """Raises ConfigError for a given fraction that an earlier probe shows to be impossible."""
+        if footprint is None or self.resources.gpu_of(arm) == "auto":
             return
-        for footprint in footprints:
-            problem = (
-                footprint
-                and self.portions[arm].gpu
-                and too_small(self.portions[arm].gpu, footprint)
-            )
-            if problem:
-                raise Stopped(f"{self.resources.gpu_key(arm)}: {problem}")
+        fraction = self.portions[arm].gpu
+        problem = why_too_small(fraction, footprint) if fraction else None
+        if problem:
+            raise ConfigError(f"{self.resources.gpu_key(arm)}: {problem}")
 
     # ---- what a trial gets
 
     def of(self, job: Job) -> Portion:
-        """An arm's portion, or what its trials were seen to need; a trial that runs alone gets a whole GPU."""
+        """Returns what a job's trial gets; one that runs alone gets a whole GPU."""
         return self._of(job.arm, job.alone)
 
     def _of(self, arm: str, alone: bool = False) -> Portion:
-        portion, raised = self.portions[arm], self.known.raised.get(arm, {})
+        portion = self.portions[arm]
+        raised = self.known.raised.get(arm, {})
         if portion.gpu:
-            return replace(portion, gpu=max(portion.gpu, 1.0 if alone else raised.get("gpu", 0.0)))
+            at_least = 1.0 if alone else raised.get("gpu", 0.0)
+            return replace(portion, gpu=max(portion.gpu, at_least))
         if portion.memory_gb and "memory_gb" in raised:
             return replace(portion, memory_gb=max(portion.memory_gb, raised["memory_gb"]))
         return portion
 
     def ran_out(self, job: Job, had: Portion) -> None:
-        """The arm's later trials get more than what was not enough; kept in the study's folder."""
+        """Gives the arm's later trials more than what was not enough; kept in the folder."""
         if had.gpu and had.gpu < 1:
-            self.known.learn(job.arm, "gpu", larger(had.gpu))
+            more = larger(had.gpu)
+            self.known.learn(job.arm, "gpu", more)
             self.note(
-                f"{job.arm}: {had.gpu:.3g} of a GPU was too little memory; its trials now get {larger(had.gpu):.3g}"
+                f"{job.arm}: {had.gpu:.3g} of a GPU was too little memory; "
+                f"its trials now get {more:.3g}"
             )
         elif had.memory_gb and not had.gpu:
             most = max(node.get("memory", 0.0) for node in self.nodes) / 2**30
             more = min(2 * had.memory_gb, most)
             self.known.learn(job.arm, "memory_gb", more)
             self.note(
-                f"{job.arm}: {had.memory_gb:.3g} GB was too little memory; its trials now get {more:.3g}"
+                f"{job.arm}: {had.memory_gb:.3g} GB was too little memory; "
+                f"its trials now get {more:.3g}"
             )
 
     # ---- how many
 
     def _refresh(self) -> None:
-        """Clusters grow and shrink: asked anew every few seconds."""
+        """Asks anew every few seconds which machines there are: clusters grow and shrink."""
         if time.monotonic() >= self._next:
-            self._next = time.monotonic() + 5.0
+            self._next = time.monotonic() + REFRESH_SECONDS
             self.nodes = self._nodes()
         if not any(node.get("CPU") for node in self.nodes):
             raise RayLost("Ray has lost its last machine")
@@ -209,23 +184,25 @@ class Share:
         return max(1, min(fits, self.limit or fits))
 
     def concurrency(self) -> int:
-        """How many trials run at once, in an even mixture of the arms."""
+        """Returns how many trials run at once, in an even mixture of the arms."""
         self._refresh()
         each = [self._fit(portion) for portion in self._now()]
         return max(1, round(len(each) / sum(1 / fits for fits in each)))
 
     def room(self, running: Collection[Portion]) -> bool:
-        """Whether one more trial, of the arm that needs least, can start. One that needs more waits in Ray, and nothing passes it."""
+        """Returns whether one more trial, of the arm that needs least, can start.
+
+        One that needs more waits in Ray, and nothing passes it.
+        """
         self._refresh()
         portions = self._now()
         if len(running) >= max(self._fit(portion) for portion in portions):
             return False
-        return all(
-            sum(getattr(one, name) for one in running)
-            + min(getattr(portion, name) for portion in portions)
-            <= sum(node.get(resource, 0.0) for node in self.nodes) + 1e-9
-            for name, resource in (("cpu", "CPU"), ("gpu", "GPU"))
-        )
+        cpus = sum(node.get("CPU", 0.0) for node in self.nodes)
+        gpus = sum(node.get("GPU", 0.0) for node in self.nodes)
+        cpu = sum(one.cpu for one in running) + min(one.cpu for one in portions)
+        gpu = sum(one.gpu for one in running) + min(one.gpu for one in portions)
+        return cpu <= cpus + ALMOST and gpu <= gpus + ALMOST
 
     @property
     def on_cpu(self) -> bool:
@@ -236,7 +213,8 @@ class Share:
         threads = max(1, int(self.resources.cpu))
         gpus = sorted({portion.gpu for portion in self._now()})
         if gpus == [0.0]:
-            where = "on the CPU" + ("" if self.gpus else " (there is no GPU)")
+            where = "on the CPU" if self.gpus else "on the CPU (there is no GPU)"
         else:
             where = " or ".join(f"{gpu:.3g}" for gpu in gpus) + " GPU each"
-        return f"{self.concurrency()} trials at once, {threads} thread{'s' if threads > 1 else ''} each, {where}"
+        each = f"{threads} thread{'s' if threads > 1 else ''} each"
+        return f"{self.concurrency()} trials at once, {each}, {where}"

@@ -10,20 +10,9 @@ import pytest
 
 from eisnn.config.trial import make_config
 from eisnn.config.yaml_file import ConfigError
-from study.execution.fractions import (
-    MAX_PROBES,
-    Footprint,
-    demand,
-    key,
-    larger,
-    shape,
-    to_probe,
-    too_small,
-    trials_per_gpu,
-    why,
-    worst,
-)
+from study.execution.fractions import Footprint, larger, trials_per_gpu, why, why_too_small
 from study.execution.probes import Known, measure, shares
+from study.execution.shapes import MAX_PROBES, demand, key, shape, to_probe, worst
 
 Tree = dict[str, Any]
 A100 = Footprint(peak_mb=4000, context_mb=500, total_mb=24_000)
@@ -145,8 +134,8 @@ def test_the_reason_shows_the_arithmetic() -> None:
         == "4,000 MB measured, 4,800 MB with 20% headroom, of 24,000 MB: 5 trials to a GPU"
     )
     assert why(A100, 2, 2).endswith(": 2 trials to a GPU (2 is what the CPUs can serve)")
-    assert too_small(0.2, A100) is None
-    assert too_small(0.1, A100) == (
+    assert why_too_small(0.2, A100) is None
+    assert why_too_small(0.1, A100) == (
         "0.1 of a GPU's 24,000 MB is 2,400 MB, and the probe measured a peak of 4,000 MB (500 MB of it CUDA's context); "
         "give at least 0.17, or auto"
     )
@@ -183,12 +172,13 @@ def test_a_probe_is_run_once_and_its_outcome_kept(
     assert measure(Known(tmp_path), "A", plan.arms, probe, said.append) == set()
     assert len(asked) == 3
     given = shares(Known(tmp_path), "A", plan.arms, most=8)
-    assert {arm: share for arm, (share, _, _) in given.items()} == {
+    assert {arm: share.fraction for arm, share in given.items()} == {
         "full": 0.2,
         "no_straight_through": 0.2,
         "bn": 0.5,
     }
-    assert given["bn"][1:] == (500.0, why(Footprint(9000, 500, 24_000), 2, 8))
+    assert given["bn"].context_mb == 500.0
+    assert given["bn"].reason == why(Footprint(9000, 500, 24_000), 2, 8)
     measure(Known(tmp_path), "B", plan.arms, probe, said.append)  # another kind of GPU
     assert len(asked) == 6
 
@@ -208,7 +198,7 @@ def test_what_was_measured_before_a_probe_failed_is_kept_and_the_rest_gets_a_who
         "a probe failed, so trials of its kind get a whole GPU: MemoryError: CUDA out of memory"
     ]
     given = shares(Known(tmp_path), "A", plan.arms, 8, failed)
-    assert {arm: share for arm, (share, _, _) in given.items()} == {
+    assert {arm: share.fraction for arm, share in given.items()} == {
         "full": 0.2,
         "no_straight_through": 0.2,
         "bn": 1.0,
@@ -228,7 +218,11 @@ def test_a_shape_beyond_the_last_probe_counts_as_the_largest_measured(
 
     measure(Known(tmp_path), "A", plan.arms, probe, lambda text: None)
     given = shares(Known(tmp_path), "A", plan.arms, 100)
-    assert (given["wide24"][0], given["wide12"][0], given["full"][0]) == (1 / 4, 1 / 8, 1 / 4)
+    assert (given["wide24"].fraction, given["wide12"].fraction, given["full"].fraction) == (
+        1 / 4,
+        1 / 8,
+        1 / 4,
+    )
 
 
 def test_lessons_only_grow_and_survive(tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 from eisnn.config.yaml_file import ConfigError
 from study import store
 from study.agenda.limits import Stopped
-from study.execution import loggers
-from study.execution.loggers import Feed, Run
+from study.execution import logger_runs, loggers
+from study.execution.logger_runs import Run
+from study.execution.loggers import Feed
 from study.spec.models import make_spec
 from tests.tiny import THREE_EPOCHS, write
 
@@ -125,7 +126,7 @@ def test_news_are_epochs_and_what_was_measured_once() -> None:
     outcome = '{"state": "completed", "epochs": 3, "metrics": {"val/accuracy": 0.5, "test/accuracy": 0.4}}'
     assert loggers.news({"outcome": outcome, "epoch": 3}) == (3, {"test/accuracy": 0.4})
     assert loggers.news({"done": True}) is None
-    assert loggers.flat({"a": {"b": 1, "c": [1, 2]}, "d": None}) == {
+    assert logger_runs.flat({"a": {"b": 1, "c": [1, 2]}, "d": None}) == {
         "a.b": 1,
         "a.c": "[1, 2]",
         "d": "null",

@@ -18,15 +18,18 @@ import pytest
 from rich.console import Console
 
 import eisnn
+from eisnn.config.yaml_file import ConfigError
 from study.agenda.agenda import Agenda, Job
-from study.agenda.limits import RayLost, Stopped
+from study.agenda.limits import RayLost
 from study.agenda.recovery import recover
-from study.execution import cluster as ray_session
+from study.execution import ray_settings
 from study.execution.display import Display
 from study.execution.execute import execute
 from study.execution.fractions import Footprint
+from study.execution.portion import Portion
 from study.execution.probes import Known
-from study.execution.shares import Portion, Share
+from study.execution.shares import Share
+from study.forecast import machine
 from study.plan.plan import make_plan
 from study.spec.models import load_spec
 from study.worker import trial
@@ -134,7 +137,7 @@ def train_on(log: Path, company: int) -> Callable[..., Tree]:
 
 def drive(space: str, folder: Path, log: Path, output: Path) -> None:
     """The study in a process of its own, for Ray reads its settings when it is imported."""
-    os.environ.update({**ray_session.SETTINGS, **ray_session.LOCAL_SETTINGS})
+    os.environ.update({**ray_settings.SETTINGS, **ray_settings.LOCAL_SETTINGS})
     os.environ.setdefault("RAY_AUTH_TOKEN", "0" * 64)
     import ray
 
@@ -143,9 +146,8 @@ def drive(space: str, folder: Path, log: Path, output: Path) -> None:
     recover(agenda)
     with (
         output.open("w") as stream,
-        unittest.mock.patch.object(
-            ray, "init", functools.partial(ray.init, num_cpus=4, num_gpus=1)
-        ),
+        unittest.mock.patch.object(machine, "cpus", return_value=4),
+        unittest.mock.patch.object(ray, "init", functools.partial(ray.init, num_gpus=1)),
     ):
         for _ in range(
             10
@@ -353,7 +355,7 @@ def test_without_a_gpu_nothing_is_measured(share_of: Any) -> None:
     ],
 )
 def test_what_no_machine_can_give_is_refused(share_of: Any, resources: Tree, message: str) -> None:
-    with pytest.raises(Stopped) as stopped:
+    with pytest.raises(ConfigError) as stopped:
         share_of({"CPU": 2.0, "memory": 8.0 * 2**30}, **resources)
     assert str(stopped.value).startswith(message)
 
@@ -364,7 +366,7 @@ def test_a_fraction_that_is_known_to_be_too_small_is_refused_with_the_arithmetic
     known = {"A100": Footprint(4000, 500, 24_000)}
     nodes = {"CPU": 8.0, "GPU": 1.0, "accelerator_type:A100": 1.0}
     with pytest.raises(
-        Stopped,
+        ConfigError,
         match=r"resources\.arms\.bn\.gpu: 0\.1 of a GPU's 24,000 MB is 2,400 MB, and the probe measured a peak of",
     ):
         share_of(nodes, probes=known, gpu=0.5, arms={"bn": {"gpu": 0.1}})

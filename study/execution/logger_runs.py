@@ -1,0 +1,66 @@
+"""What Tune's logger callbacks read of a trial.
+
+Tune's own trials are jobs without a name, in a folder that is thrown away. The callbacks get a
+`Run` in their place: named by arm, kind and number, with the resolved config, below
+results/<study>/logs/<logger>/.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from study.agenda.agenda import Job
+
+
+@dataclass(eq=False)
+class Run:
+    """What Tune's callbacks read of a trial."""
+
+    trial_id: str
+    name: str  # arm/kind/number
+    local_path: str
+    config: dict[str, Any]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def evaluated_params(self) -> dict[str, Any]:
+        return self.config
+
+    def init_local_path(self) -> None:
+        Path(self.local_path).mkdir(parents=True, exist_ok=True)
+
+    def empty(self) -> None:
+        shutil.rmtree(self.local_path, ignore_errors=True)
+        self.init_local_path()
+
+
+def run_of(job: Job, study: str, folder: Path) -> Run:
+    role = {"study": study, "arm": job.arm, "kind": job.kind, "number": job.number, "trial": job.id}
+    place = folder / job.arm / f"{job.kind}-{job.number}"
+    return Run(
+        job.id,
+        f"{job.arm}/{job.kind}/{job.number}",
+        str(place.absolute()),
+        {**role, **flat(job.config)},
+    )
+
+
+def flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Returns a config as dotted paths, with lists as text: not every logger takes lists."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            found.update(flat(value, f"{above}{key}."))
+        else:
+            found[above + key] = (
+                value if isinstance(value, bool | int | float | str) else json.dumps(value)
+            )
+    return found

@@ -1,0 +1,89 @@
+"""Environment variables that Ray, Tune and worker processes read, set for a session only."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+
+SETTINGS = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Workers stand where the command stands: relative paths mean the same in both.
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # A busy machine is not a dead one.
+    "RAY_health_check_failure_threshold": "20",
+    "RAY_health_check_timeout_ms": "30000",
+    # A machine that is cut off is noticed within a minute instead of five.
+    "RAY_grpc_client_keepalive_time_ms": "10000",
+    "RAY_grpc_client_keepalive_timeout_ms": "10000",
+    # The memory monitor's kill ends a whole run; limits are per trial instead.
+    "RAY_memory_monitor_refresh_ms": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_WARN_THRESHOLD_S": "60",
+    # glibc returns large blocks to the system and faults them in again at every operation:
+    # a threefold cost on the CPU.
+    "MALLOC_MMAP_THRESHOLD_": str(2**32),
+    "MALLOC_TRIM_THRESHOLD_": str(2**32),
+}
+
+# A Ray of our own listens on loopback only. The variable is Ray's switch for laptops, in spite of
+# its name; every port obeys it.
+LOCAL_SETTINGS = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
+
+WORKER_SETTINGS = (
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TRIM_THRESHOLD_",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "RAY_CHDIR_TO_TRIAL_DIR",
+)
+
+
+@functools.cache
+def token() -> str:
+    """Returns this process's secret, which every process of its Ray must show.
+
+    It is never in a file, for Ray's own is readable by everyone; and it is one for all sessions,
+    for Ray reads it once in a process.
+    """
+    return secrets.token_hex(32)
+
+
+def for_session(cpu: float, address: str | None) -> dict[str, str]:
+    """Returns the variables of a session whose trials get ``cpu`` CPUs each."""
+    threads = str(max(1, int(cpu)))
+    settings = {**SETTINGS, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    if not address:
+        settings.update(LOCAL_SETTINGS)
+        settings["RAY_AUTH_TOKEN"] = os.environ.get("RAY_AUTH_TOKEN") or token()
+    return settings
+
+
+def for_workers() -> dict[str, str]:
+    """Returns the variables that workers on other machines take over from this process."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in WORKER_SETTINGS or name.startswith("EISNN_")
+    }
+
+
+@contextlib.contextmanager
+def environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Sets variables and puts all of the process's variables back at the end, Ray's own too."""
+    before = dict(os.environ)
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)

@@ -1,0 +1,120 @@
+"""Which of Tune's trials is which of our jobs, and what is done at each of Tune's events.
+
+Knows nothing of Tune's classes: `searcher`, `scheduler` and `callback` call the methods here.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from study import store
+from study.agenda.agenda import Agenda, Job
+from study.agenda.limits import Stopped
+from study.execution.cluster import check_head
+from study.execution.display import Display
+from study.execution.shares import Portion, Share
+
+HEAD_CHECK_SECONDS = 2.0  # between two looks at the process that holds Ray together
+
+
+class TuneJobs:
+    """Hands the agenda's jobs to Tune and Tune's events to the agenda."""
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        display: Display,
+        share: Share,
+        *,
+        environment: str,
+        code: str | None,
+        on_tick: Callable[[], None],
+    ) -> None:
+        self.agenda = agenda
+        self.display = display
+        self.share = share
+        self.environment = environment
+        self.code = code  # what the workers of a cluster must hold
+        self.on_tick = on_tick
+        self.jobs: dict[str, Job] = {}  # by Tune's trial id, as are the next two
+        self.portions: dict[str, Portion] = {}
+        self.errors: dict[str, str] = {}
+        self.problem: BaseException | None = None
+        self._next_head_check = 0.0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune pickles its searcher and callbacks, for snapshots that nobody reads
+
+    def worker_job(self, job: Job, portion: Portion) -> dict[str, Any]:
+        """Everything that a worker needs to train ``job``."""
+        spec = self.agenda.plan.spec
+        return {
+            "id": job.id,
+            "folder": str(store.trial_folder(self.agenda.folder, job.id).absolute()),
+            "config": job.config,
+            "test": job.kind == "replicate",
+            "roles": [job.role],
+            "repeat": job.repeat,
+            "alone": job.alone,
+            "diagnose": spec.diagnostics if job.kind == "replicate" else "off",
+            "environment": self.environment,
+            "folders": self.agenda.plan.folders,
+            "code": self.code,
+            **asdict(portion),
+        }
+
+    def suggest(self, tune_id: str) -> dict[str, Any] | bool | None:
+        """Returns a job's config for Tune; None to be asked again later; False when all is done."""
+        if not self.share.room(self.portions.values()):
+            return None
+        job = self.agenda.next()
+        if job is None:
+            return False if self.agenda.finished else None
+        portion = self.share.of(job)
+        self.jobs[tune_id] = job
+        self.portions[tune_id] = portion
+        return {"job": json.dumps(self.worker_job(job, portion)), "bundle": portion.bundle}
+
+    def result(self, tune_id: str, result: dict[str, Any]) -> bool:
+        """Takes an epoch, or the outcome that a worker reports last; True stops the trial."""
+        if "epoch" not in result or "outcome" in result:
+            return False
+        job = self.jobs[tune_id]
+        return self.agenda.epoch(self.agenda.running.get(job.id, job), result)
+
+    def end(self, tune_id: str, result: dict[str, Any] | None) -> None:
+        """Tells the agenda and the display how a job ended, and the shares if memory ran out."""
+        job = self.jobs.pop(tune_id, None)
+        portion = self.portions.pop(tune_id, None)
+        if job is None or portion is None:
+            return
+        outcome = json.loads(result["outcome"]) if result and "outcome" in result else None
+        known = outcome or store.read_state(store.trial_folder(self.agenda.folder, job.id)) or {}
+        if known.get("state") == "out_of_memory":
+            self.share.ran_out(job, portion)
+        state = self.agenda.end(job, outcome, self.errors.pop(tune_id, None))
+        self.display.ended(self.agenda, job, state)
+
+    def tick(self) -> None:
+        """Runs after each step of Tune's loop."""
+        if time.monotonic() >= self._next_head_check:
+            self._next_head_check = time.monotonic() + HEAD_CHECK_SECONDS
+            check_head()
+        self.agenda.concurrency = self.share.concurrency()
+        self.agenda.tables.write()
+        self.display.update(self.agenda)
+        self.on_tick()
+        if self.agenda.fatal:
+            raise Stopped(self.agenda.fatal)
+
+    def guard(self, call: Callable[[], Any]) -> Any:
+        """Keeps our exceptions from Tune, which would take them for a trial's."""
+        try:
+            return call()
+        except Exception as error:
+            self.problem = error
+            raise Stopped(f"{type(error).__name__}: {error}") from error
