@@ -113,7 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
             rows[name]["peak_mb"] = peak_memory(name, options)
     report: dict[str, Any] = {
         "arch": options.arch, "layers": options.layers, "batch": options.batch, "T": options.T, "threads": options.threads,
-        "kernels": build.load() or "on", "torch": torch.__version__, "rows": rows,
+        "kernels": build.why_unavailable() or "on", "torch": torch.__version__, "rows": rows,
     }  # fmt: skip
     print(json.dumps(report) if options.json else table(report))
 

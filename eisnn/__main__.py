@@ -92,7 +92,7 @@ def train(config: TrialConfig, folder: Path, device: str, log: int) -> None:
 
     from eisnn.checkpoints.checkpoint import write_atomically
     from eisnn.config.user_code import notes
-    from eisnn.kernels.fused import path
+    from eisnn.kernels.choose import path
     from eisnn.training.fit import fit, pick_device
 
     folder.mkdir(parents=True, exist_ok=True)

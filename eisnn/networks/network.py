@@ -16,24 +16,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eisnn.config.trial import TrialConfig
-from eisnn.kernels import fused
+from eisnn.kernels import choose
+from eisnn.kernels.blocks import block_spikes
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.layers.neurons import LIF, at_least_float32
 
 
 class Block(nn.Module):
-    """One layer of cells: current by ``drive``, spikes by LIF; both at once in a C++ kernel where there is one for them.
+    """One layer of cells: current by ``drive``, spikes by LIF; both at once in a kernel where there is one for them.
 
-    ``plain_because`` says why this block takes the readable path (None: it does not, on a CPU).
+    ``plain_because`` says why no kernel can compute this block; None if one can, on devices that have a backend.
     """
 
     def __init__(self, drive: Any, neuron: LIF) -> None:
         super().__init__()
         self.drive = drive
         self.neuron = neuron
-        self.plain_because = fused.supports(
-            drive.config if isinstance(drive, CircuitLayer) else None, neuron.config
-        )
+        circuit = drive.config if isinstance(drive, CircuitLayer) else None
+        self.plain_because = choose.why_unsupported(circuit, neuron.config)
 
     def forward(
         self, x: Tensor, shared: bool = False, *, pool: bool = False, residual: Tensor | None = None
@@ -44,8 +44,8 @@ class Block(nn.Module):
         """
         if shared and self.drive.needs_time:
             x, shared = repeat_over_time(x, self.neuron.T), False
-        if self.plain_because is None and x.device.type == "cpu":
-            return fused.block_spikes(self.drive, self.neuron, x, shared, pool, residual)
+        if self.plain_because is None and choose.is_available(x.device.type):
+            return block_spikes(self.drive, self.neuron, x, shared, pool, residual)
         spikes = self.neuron(self.drive(x), shared)
         if pool:
             spikes = F.avg_pool2d(spikes, 2)

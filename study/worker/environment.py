@@ -45,7 +45,7 @@ def describe() -> dict[str, Any]:
         "commit": _run("git", "-C", str(code), "rev-parse", "HEAD").strip() or None,
         "uncommitted_changes": diff[:MAX_DIFF],
         "numerics": NUMERICS_VERSION,
-        "kernels": build.refused() or "on",
+        "kernels": build.status(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},

@@ -119,7 +119,7 @@ def _fit(
 
 def _path(config: TrialConfig, job: Mapping[str, Any]) -> str:
     """Which path the network's layers take; where that is the plain one, why."""
-    from eisnn.kernels.fused import path
+    from eisnn.kernels.choose import path
 
     return path(config, "cuda" if job["gpu"] else "cpu")
 

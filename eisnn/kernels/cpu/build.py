@@ -1,10 +1,10 @@
-"""Builds the C++ kernels on first use, once per machine, user, torch version, CPU and source; `load` gives the reason where it cannot.
+"""Builds and loads the C++ kernels: once per machine, user, torch version, CPU and source.
 
-The library lies in a folder named by a hash of all that, under $EISNN_CACHE, else $XDG_CACHE_HOME/eisnn, else ~/.cache/eisnn. Of several
-processes that want it at once, one builds and the others wait (a lock that the system drops if the builder dies).
+The library lies in a folder named by a hash of all that, under $EISNN_CACHE, else $XDG_CACHE_HOME/eisnn, else ~/.cache/eisnn.
+Of several processes that want it at once, one builds and the others wait (on a lock that the system drops if the builder dies).
 
-`refused` and `library` are for who must not load torch: they say whether there is anything to build. Run as a program, this file builds
-what is missing and prints why it could not.
+`why_unavailable` builds and loads; `refused`, `library` and `status` do not load torch and only say how things stand.
+Run as a program, this file builds what is missing and prints why it could not.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import logging
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -25,20 +26,33 @@ from filelock import FileLock
 FOLDER = Path(__file__).parent
 NAME = "eisnn_kernels"
 FLAGS = ["-O3", "-march=native", "-fopenmp", "-std=c++20"]
+FAILED = "the kernels could not be built"
 BUILDING = "building the C++ kernels, once on this machine (about half a minute)"
 
 
 def refused() -> str | None:
-    """Why there can be no kernels here, as far as that is known without trying; EISNN_KERNELS=off refuses them."""
+    """Returns why there can be no kernels here, as far as that is known without trying; None if they may work."""
     if os.environ.get("EISNN_KERNELS", "on").lower() in ("off", "0", "no", "false"):
         return "EISNN_KERNELS=off"
     if library().exists():
         return None
     compiler = os.environ.get("CXX") or "c++"
     missing = next((tool for tool in ("ninja", compiler) if not shutil.which(tool)), None)
-    return (
-        None if missing is None else f"the kernels could not be built: {missing} is not installed"
-    )
+    return None if missing is None else f"{FAILED}: {missing} is not installed"
+
+
+def status() -> str:
+    """What to record of the kernels: "on", or why there are none. A compiler that compiles nothing counts as a reason."""
+    reason = refused()
+    if reason is not None or library().exists():
+        return reason or "on"
+    compiler = os.environ.get("CXX") or "c++"
+    command = [compiler, "-x", "c++", "-", "-c", "-o", os.devnull]
+    try:
+        tried = subprocess.run(command, input="int main() {}", text=True, capture_output=True)
+    except OSError as error:
+        return f"{FAILED}: {error}"
+    return f"{FAILED}: {compiler} ended with {tried.returncode}" if tried.returncode else "on"
 
 
 def library() -> Path:
@@ -60,13 +74,13 @@ def cache() -> Path:
 
 
 def share_compiled() -> None:
-    """What torch.compile makes is to lie where the kernels do, instead of in a temporary folder, unless the user says otherwise."""
+    """Keeps what torch.compile makes beside the kernels, not in a temporary folder, unless the user says otherwise."""
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache() / "inductor"))
 
 
 @functools.cache
-def load() -> str | None:
-    """Makes torch.ops.eisnn available; returns None, or why the kernels cannot be had."""
+def why_unavailable() -> str | None:
+    """Loads the kernels, after building them if need be; returns why they cannot be had, or None once they are loaded."""
     reason = refused()
     if reason is not None:
         return reason
@@ -77,26 +91,24 @@ def load() -> str | None:
         if not built.exists():
             _build(built)
         torch.ops.load_library(str(built))
-    except Exception as error:  # whatever is missing, the plain path works: keep the reason
+    except Exception as error:  # The readable path works without whatever is missing.
         return _reason(error)
     return None
 
 
 def _reason(error: Exception) -> str:
-    """One line; of a compiler's output, its first error."""
+    """The error in one line: the first error in a compiler's output, else the whole text."""
     text = str(error)
     lines = [line for line in text.splitlines() if "error:" in line] or [" ".join(text.split())]
-    return f"the kernels could not be built: {type(error).__name__}: {lines[0]}"[:300]
+    return f"{FAILED}: {type(error).__name__}: {lines[0]}"[:300]
 
 
 def _torch_version() -> str:
-    """torch's own version file, read without loading torch."""
+    """The contents of torch's version file, read without loading torch."""
     spec = importlib.util.find_spec("torch")
-    return (
-        (Path(spec.origin).parent / "version.py").read_text()
-        if spec is not None and spec.origin
-        else ""
-    )
+    if spec is None or not spec.origin:
+        return ""
+    return (Path(spec.origin).parent / "version.py").read_text()
 
 
 def _cpu_flags() -> str:
@@ -117,22 +129,26 @@ def _build(library: Path) -> None:
         if library.exists():
             return
         print(f"eisnn: {BUILDING}", file=sys.stderr, flush=True)
-        logging.getLogger("torch.utils.cpp_extension").setLevel(
-            logging.ERROR
-        )  # it warns that there is no CUDA
+        # torch warns there that it found no CUDA, which nothing here needs.
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         import torch
         from torch.utils.cpp_extension import load as compile_and_load
 
         capability = torch.backends.cpu.get_cpu_capability()
-        # at::vec::Vectorized picks its registers by this macro. OpenMP's calls resolve to the runtime that torch itself loaded.
+        # at::vec::Vectorized picks its registers by this macro. OpenMP's calls resolve to the
+        # runtime that torch itself loaded.
         defines = [f"-DCPU_CAPABILITY={capability}", f"-DCPU_CAPABILITY_{capability}"]
         with tempfile.TemporaryDirectory(dir=library.parent) as work:
             compile_and_load(
-                NAME, [str(source) for source in sorted(FOLDER.glob("*.cpp"))], extra_cflags=[*FLAGS, *defines],
-                build_directory=work, is_python_module=False, is_standalone=False,
-            )  # fmt: skip
+                NAME,
+                [str(source) for source in sorted(FOLDER.glob("*.cpp"))],
+                extra_cflags=[*FLAGS, *defines],
+                build_directory=work,
+                is_python_module=False,
+                is_standalone=False,
+            )
             os.replace(Path(work) / f"{NAME}.so", library)
 
 
 if __name__ == "__main__":
-    print(load() or "")
+    print(why_unavailable() or "")

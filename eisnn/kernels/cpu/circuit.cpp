@@ -41,11 +41,14 @@ struct Rules {
   double alpha;
   bool soft, detach_reset;
 
-  explicit Rules(at::ArrayRef<double> v) {  // in the order of eisnn.kernels.fused.Rules
+  explicit Rules(at::ArrayRef<double> v) {  // in the order of eisnn.kernels.rules.Rules
     TORCH_CHECK(v.size() == 16, "circuit_spikes: 16 rules are needed, given ", v.size());
     subtractive = v[0], divisive = v[1], rectify = v[2], stabiliser = v[3], zero_tolerance = v[4], zero_floor = v[5], epsilon = v[6];
     detach = v[7], scale_W_EI = v[8], scale_g_I = v[9], decay = v[10], threshold = v[11], surrogate = v[12], alpha = v[13];
     soft = v[14], detach_reset = v[15];
+    TORCH_CHECK(
+        v[3] >= MIN_POSITIVE && v[3] <= NONE, "circuit_spikes: rules[3], the stabiliser, must be 0 to 3, given ", v[3]);
+    TORCH_CHECK(v[12] >= SIGMOID && v[12] <= TRIANGLE, "circuit_spikes: rules[12], the surrogate, must be 0 to 2, given ", v[12]);
   }
 };
 
@@ -72,17 +75,21 @@ inline void each_vector(int64_t n, const Body& body) {
 // ---- the pieces of the definition -----------------------------------------------------------------------------------------------
 
 // 1 / D of one sample: D = |I_div| <= tolerance ? smallest : max(I_div + epsilon, floor). A silent sample's net current is 0.
+// Where I_div overflowed, no value lies above the tolerance: D is infinite at finite entries, and NaN at those that overflowed.
 template <typename F>
 struct Divisor {
-  Vec<F> tolerance, smallest, epsilon, floor, live;
+  Vec<F> tolerance, smallest, epsilon, floor;
+  bool silent = false;
 
-  Divisor(const Rules& rules, const F* limits) : tolerance(-1), smallest(1), epsilon(0), floor(-infinity()), live(1) {
+  Divisor(const Rules& rules, const F* limits) : tolerance(-1), smallest(1), epsilon(0), floor(-infinity()) {
     if (!rules.divisive) {
       tolerance = Vec<F>(infinity());
     } else if (rules.stabiliser == MIN_POSITIVE) {
-      tolerance = Vec<F>(limits[0]);
-      smallest = Vec<F>(limits[1]);
-      live = Vec<F>(limits[0] == infinity() ? 0 : 1);
+      silent = limits[1] == SILENT;
+      const bool overflowed = !silent && limits[0] == infinity();
+      tolerance = Vec<F>(overflowed ? std::numeric_limits<F>::max() : limits[0]);
+      smallest = Vec<F>(overflowed ? infinity() : limits[1]);
+      if (overflowed) epsilon = Vec<F>(std::numeric_limits<F>::quiet_NaN());
     } else if (rules.stabiliser == EPSILON) {
       epsilon = Vec<F>(rules.epsilon);
     } else if (rules.stabiliser == CLAMP) {
@@ -92,13 +99,20 @@ struct Divisor {
   Vec<F> reciprocal(const Vec<F>& I_div) const {
     return Vec<F>(1) / Vec<F>::blendv(at::vec::maximum(I_div + epsilon, floor), smallest, I_div.abs() <= tolerance);
   }
+  // net / D and 1 / D; both are 0 in a silent sample, whatever its currents are
+  std::pair<Vec<F>, Vec<F>> divide(const Vec<F>& net, const Vec<F>& I_div) const {
+    if (silent) return {Vec<F>(0), Vec<F>(0)};
+    const auto inverse = reciprocal(I_div);
+    return {net * inverse, inverse};
+  }
+  static constexpr F SILENT = 0;  // in place of the smallest value, which is positive
   static F infinity() {
     return std::numeric_limits<F>::infinity();
   }
 };
 
 // Of one sample's I_div: the value at or below which it counts as zero, and the smallest above that.
-// Silent samples, without any value above the floor, get (infinity, 1): everything counts as zero, and D = 1.
+// Silent samples, without any value above the floor, are marked by SILENT.
 template <typename F>
 void find_limits(const Rules& rules, const F* I_div, int64_t rows, int64_t row_size, int64_t columns, F* limits) {
   const Vec<F> infinity(Divisor<F>::infinity());
@@ -120,7 +134,7 @@ void find_limits(const Rules& rules, const F* I_div, int64_t rows, int64_t row_s
   const F floor = rules.zero_floor, smallest = smallest_above(floor);
   limits[0] = std::max<F>(largest * F(rules.zero_tolerance), floor);
   limits[1] = smallest > limits[0] ? smallest : smallest_above(limits[0]);  // rounding noise of a convolution: look above it
-  if (largest <= floor) limits[0] = Divisor<F>::infinity(), limits[1] = 1;
+  if (largest <= floor) limits[0] = floor, limits[1] = Divisor<F>::SILENT;
 }
 
 template <typename F>
@@ -225,7 +239,7 @@ void run_forward(
               each_vector<F>(E, [&](int64_t c, int64_t n) {
                 auto net = Vec<F>::loadu(I_ee + c, n);
                 if (rules.subtractive) net = net - Vec<F>::loadu(I_sub + c, n);
-                const auto inverse = divisor.live * divisor.reciprocal(Vec<F>::loadu(I_sub + half + c, n)), q = net * inverse;
+                const auto [q, inverse] = divisor.divide(net, Vec<F>::loadu(I_sub + half + c, n));
                 if (shape.keeps) q.store(I_sub + c, n), inverse.store(I_sub + half + c, n);
                 at::vec::fmadd(Vec<F>::loadu(g_E + c, n), q, Vec<F>::loadu(b_E + c, n)).store(I_int + c);
               });
@@ -327,11 +341,10 @@ void run_backward(
               if (!keeps) current = Vec<F>::loadu(input + (t * all + first + r) * shape.columns + c, n);
               if (I && !keeps) {
                 F* I_sub = gradients + there;
-                const auto reciprocal = divisors[t].live * divisors[t].reciprocal(Vec<F>::loadu(I_sub + E_pad));
-                const auto inverse = Vec<F>::set(one, reciprocal, n);  // 1 beyond the last cell
                 if (rules.subtractive) current = current - Vec<F>::loadu(I_sub);
-                (current * inverse).store(I_sub);
-                inverse.store(I_sub + E_pad);
+                const auto [q, inverse] = divisors[t].divide(current, Vec<F>::loadu(I_sub + E_pad));
+                Vec<F>::set(zero, q, n).store(I_sub);  // 0 and 1 beyond the last cell
+                Vec<F>::set(one, inverse, n).store(I_sub + E_pad);
               }
               if (I) current = at::vec::fmadd(gain, Vec<F>::loadu(quotients + there, n), bias);
             }
@@ -385,7 +398,7 @@ void run_backward(
           each_vector<F>(I, [&](int64_t c, int64_t n) {
             const int64_t row = t * rows + r;
             auto d = Vec<F>::loadu(d_s_I.data() + row * I_pad + c);
-            if (rules.rectify) d = d * Vec<F>::loadu(s_I.data() + row * I_pad + c).gt(zero);
+            if (rules.rectify) d = Vec<F>::blendv(d, zero, Vec<F>::loadu(s_I.data() + row * I_pad + c) <= zero);
             d.store(d_input + (t * all + first + r) * shape.columns + E + c, n);
           });
     }
@@ -417,6 +430,15 @@ void run_backward(
 
 Shape describe(const at::Tensor& input, const at::Tensor& W_EI, int64_t T, bool shared, bool pool) {
   TORCH_CHECK(input.dim() == 2 || input.dim() == 4, "circuit_spikes: the input must be [N, n] or [N, n, height, width]");
+  TORCH_CHECK(T >= 1, "circuit_spikes: T must be at least 1, given ", T);
+  TORCH_CHECK(
+      input.scalar_type() == at::kFloat || input.scalar_type() == at::kDouble,
+      "circuit_spikes: the input must be float32 or float64, given ", input.scalar_type());
+  TORCH_CHECK(W_EI.dim() == 2, "circuit_spikes: W_EI must be [n_E, n_I], given ", W_EI.sizes());
+  TORCH_CHECK(
+      W_EI.size(1) < input.size(1), "circuit_spikes: the input's ", input.size(1), " columns leave no excitatory cells beside the ",
+      W_EI.size(1), " inhibitory cells of W_EI");
+  TORCH_CHECK(!pool || input.dim() == 4, "circuit_spikes: pool needs maps [N, n, height, width]");
   Shape s;
   s.T = T, s.shared = shared, s.pool = pool;
   s.columns = input.size(1), s.I = W_EI.size(1), s.E = s.columns - s.I;
@@ -427,6 +449,30 @@ Shape describe(const at::Tensor& input, const at::Tensor& W_EI, int64_t T, bool 
   TORCH_CHECK(!pool || (s.height % 2 == 0 && s.width % 2 == 0), "circuit_spikes: only maps of even size are pooled");
   s.P = s.height * s.width, s.P_out = pool ? s.P / 4 : s.P, s.keeps = s.I && input.dim() == 2;
   return s;
+}
+
+// Refuses a tensor that the kernels would read beyond its end, or as another type.
+void check(const char* name, const at::Tensor& x, at::IntArrayRef sizes, const at::Tensor& input) {
+  TORCH_CHECK(x.sizes() == sizes, "circuit_spikes: ", name, " must have the shape ", sizes, ", given ", x.sizes());
+  TORCH_CHECK(
+      x.scalar_type() == input.scalar_type(), "circuit_spikes: ", name, " must be of the input's type, ", input.scalar_type(),
+      ", given ", x.scalar_type());
+  TORCH_CHECK(x.device() == input.device(), "circuit_spikes: ", name, " must be on the input's device, given ", x.device());
+}
+
+void check_weights(
+    const Shape& s, const at::Tensor& input, const at::Tensor& W_EI, const at::Tensor& g_I, const at::Tensor& g_E, const at::Tensor& b_E) {
+  check("W_EI", W_EI, {s.E, s.I}, input);
+  if (!s.I) return;  // cells alone: no gains, no bias
+  check("g_I", g_I, {s.I}, input);
+  check("g_E", g_E, {s.E}, input);
+  check("b_E", b_E, {s.E}, input);
+}
+
+std::vector<int64_t> output_sizes(const Shape& s, const at::Tensor& input) {
+  if (input.dim() == 2) return {s.T * s.B, s.E};
+  const int64_t shrink = s.pool ? 2 : 1;
+  return {s.T * s.B, s.E, s.height / shrink, s.width / shrink};
 }
 
 at::Tensor channels_last(const at::Tensor& x) {
@@ -448,15 +494,18 @@ std::tuple<at::Tensor, at::Tensor> circuit_spikes(
     const at::Tensor& input, const at::Tensor& W_EI, const at::Tensor& g_I, const at::Tensor& g_E, const at::Tensor& b_E,
     const std::optional<at::Tensor>& residual, int64_t T, bool shared, bool pool, at::ArrayRef<double> rules) {
   const Shape s = describe(input, W_EI, T, shared, pool);
+  check_weights(s, input, W_EI, g_I, g_E, b_E);
+  if (residual) check("the residual", *residual, output_sizes(s, input), input);
+  Rules{rules};
   const auto x = channels_last(input), W = W_EI.contiguous(), gi = g_I.contiguous(), ge = g_E.contiguous(), be = b_E.contiguous();
   const auto spikes = new_map(x, T * s.B, s.E, s.height / (pool ? 2 : 1), s.width / (pool ? 2 : 1));
-  auto kept = at::empty({s.I ? x.size(0) : 0, 2}, x.options());
+  auto kept = at::empty({s.I ? x.size(0) : 0, s.keeps ? 2 * s.E : 2}, x.options());
+  if (!x.numel()) return {spikes, kept};
   if (s.keeps) {
     const auto [s_I, both] = operands(x, W, gi, Rules(rules));
     kept = s_I.mm(both.t());
   }
   const auto added = residual ? channels_last(*residual) : at::Tensor();
-  TORCH_CHECK(!residual || added.sizes() == spikes.sizes(), "circuit_spikes: the residual must have the shape of the spikes");
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "circuit_spikes", [&] {
     run_forward<scalar_t>(
         s, Rules(rules), x.const_data_ptr<scalar_t>(), W.const_data_ptr<scalar_t>(), gi.const_data_ptr<scalar_t>(),
@@ -470,15 +519,20 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> circuit_s
     const at::Tensor& upstream, const at::Tensor& input, const at::Tensor& W_EI, const at::Tensor& g_I, const at::Tensor& g_E,
     const at::Tensor& b_E, const at::Tensor& kept, int64_t T, bool shared, bool pool, at::ArrayRef<double> rules) {
   const Shape s = describe(input, W_EI, T, shared, pool);
-  const auto x = channels_last(input), up = channels_last(upstream);
+  check_weights(s, input, W_EI, g_I, g_E, b_E);
+  check("upstream", upstream, output_sizes(s, input), input);
+  check("kept", kept, {s.I ? input.size(0) : 0, s.keeps ? 2 * s.E : 2}, input);
+  Rules{rules};
+  const auto x = channels_last(input), up = channels_last(upstream), left = kept.contiguous();
   const auto W = W_EI.contiguous(), gi = g_I.contiguous(), ge = g_E.contiguous(), be = b_E.contiguous();
   const auto d_x = new_map(x, x.size(0), s.columns, s.height, s.width);
-  const auto d_inhibition = s.keeps ? at::empty_like(kept) : at::empty({0}, x.options());
+  const auto d_inhibition = s.keeps ? at::empty_like(left) : at::empty({0}, x.options());
   const auto d_W = at::empty_like(W), d_gi = at::empty_like(gi), d_ge = at::empty_like(ge), d_be = at::empty_like(be);
+  if (!x.numel()) return {d_x, d_W.zero_(), d_gi.zero_(), d_ge.zero_(), d_be.zero_()};
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "circuit_spikes_backward", [&] {
     run_backward<scalar_t>(
         s, Rules(rules), up.const_data_ptr<scalar_t>(), x.const_data_ptr<scalar_t>(), W.const_data_ptr<scalar_t>(),
-        gi.const_data_ptr<scalar_t>(), ge.const_data_ptr<scalar_t>(), be.const_data_ptr<scalar_t>(), kept.const_data_ptr<scalar_t>(),
+        gi.const_data_ptr<scalar_t>(), ge.const_data_ptr<scalar_t>(), be.const_data_ptr<scalar_t>(), left.const_data_ptr<scalar_t>(),
         d_x.mutable_data_ptr<scalar_t>(), d_inhibition.mutable_data_ptr<scalar_t>(), d_W.mutable_data_ptr<scalar_t>(),
         d_gi.mutable_data_ptr<scalar_t>(), d_ge.mutable_data_ptr<scalar_t>(), d_be.mutable_data_ptr<scalar_t>());
   });
@@ -487,7 +541,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> circuit_s
     const auto [s_I, both] = operands(x, W, gi, given);
     auto d_s_I = d_x.narrow(1, s.E, s.I);
     at::mm_out(d_s_I, d_inhibition, both);
-    if (given.rectify) d_s_I.mul_(s_I.gt(0));
+    if (given.rectify) d_s_I.masked_fill_(s_I.le(0), 0);
     const auto d_both = d_inhibition.t().mm(s_I).view({2, s.E, s.I});
     d_W.copy_(d_both[0].add(d_both[1].mul(gi)).mul_(given.scale_W_EI));
     d_gi.copy_(W.mul(d_both[1]).sum(0).mul_(given.scale_g_I));
@@ -507,16 +561,7 @@ at::Tensor map_both(const at::Tensor& x, const at::Tensor& W_EE, const at::Tenso
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(eisnn, library) {
-  library.def("map_both(Tensor x, Tensor W_EE, Tensor W_IE) -> Tensor");
-  library.def(
-      "circuit_spikes(Tensor input, Tensor W_EI, Tensor g_I, Tensor g_E, Tensor b_E, Tensor? residual, int T, bool shared, bool pool, "
-      "float[] rules) -> (Tensor, Tensor)");
-  library.def(
-      "circuit_spikes_backward(Tensor upstream, Tensor input, Tensor W_EI, Tensor g_I, Tensor g_E, Tensor b_E, Tensor kept, int T, "
-      "bool shared, bool pool, float[] rules) -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
-}
-
+// The schemas are those of eisnn/kernels/ops.py.
 TORCH_LIBRARY_IMPL(eisnn, CPU, library) {
   library.impl("map_both", &map_both);
   library.impl("circuit_spikes", &circuit_spikes);

@@ -155,10 +155,14 @@ at::Tensor as_map(const at::Tensor& x) {
 // x [N, C, h, w] and w [K, C, 3, 3] -> [N, K, h, w]; turned: x [N, K, h, w] -> [N, C, h, w], the gradient to the input.
 at::Tensor convolve3x3(const at::Tensor& input, const at::Tensor& weight, bool turned) {
   const auto x = as_map(input), w = weight.contiguous();
+  TORCH_CHECK(
+      w.dim() == 4 && w.size(2) == 3 && w.size(3) == 3 && w.scalar_type() == at::kFloat,
+      "convolve3x3: the weights must be float32 and [K, C, 3, 3], given ", w.sizes());
   const int64_t inputs = w.size(turned ? 0 : 1), outputs = w.size(turned ? 1 : 0);
   TORCH_CHECK(x.size(1) == inputs, "convolve3x3: the input has ", x.size(1), " channels, the weights ", inputs);
   const Map map(x);
   const auto y = at::empty({map.N, outputs, map.height, map.width}, x.options(), at::MemoryFormat::ChannelsLast);
+  if (!y.numel()) return y;
   const auto U = transform_weights(w.const_data_ptr<float>(), inputs, outputs, turned);
   const int64_t in = padded<float>(inputs), out = padded<float>(outputs);
   // many tiles reuse the weights while they are in the cache, few keep the transforms there
@@ -177,13 +181,18 @@ at::Tensor convolve3x3(const at::Tensor& input, const at::Tensor& weight, bool t
   return y;
 }
 
-// The gradient to the weights: dy [N, K, h, w], x [N, C, h, w] -> [K, C, 3, 3]
+// The gradient to the weights: dy [N, K, h, w], x [N, C, h, w] -> [K, C, 3, 3]. Every thread sums its own tiles, so that the last bits
+// depend on the number of threads.
 at::Tensor convolve3x3_weight(const at::Tensor& upstream, const at::Tensor& input) {
   const auto dy = as_map(upstream), x = as_map(input);
+  TORCH_CHECK(
+      dy.size(0) == x.size(0) && dy.size(2) == x.size(2) && dy.size(3) == x.size(3), "convolve3x3_weight: upstream ", dy.sizes(),
+      " does not belong to an input ", x.sizes());
   const Map map(x);
   const int64_t C = x.size(1), K = dy.size(1), in = padded<float>(C), out = padded<float>(K);
   const int64_t block = std::clamp<int64_t>(std::max(72L, C * K / (C + K)), 1, ceil_div(map.tiles(), at::get_num_threads()));
   const auto dw = at::empty({K, C, 3, 3}, x.options());
+  if (!dw.numel() || !map.tiles()) return dw.zero_();
   std::vector<std::vector<float>> sums(at::get_num_threads());
   at::parallel_for(0, ceil_div(map.tiles(), block), 1, [&](int64_t begin, int64_t end) {
     std::vector<float>& sum = sums[at::get_thread_num()];
@@ -229,11 +238,6 @@ at::Tensor convolve3x3_weight(const at::Tensor& upstream, const at::Tensor& inpu
 }
 
 }  // namespace
-
-TORCH_LIBRARY_FRAGMENT(eisnn, library) {
-  library.def("convolve3x3(Tensor input, Tensor weight, bool turned) -> Tensor");
-  library.def("convolve3x3_weight(Tensor upstream, Tensor input) -> Tensor");
-}
 
 TORCH_LIBRARY_IMPL(eisnn, CPU, library) {
   library.impl("convolve3x3", &convolve3x3);

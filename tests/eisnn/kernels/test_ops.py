@@ -11,13 +11,16 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from eisnn import build_model, build_optimizer, initialize
 from eisnn.config.trial import CircuitConfig, NeuronConfig, TrainConfig
-from eisnn.kernels import fused
+from eisnn.kernels import blocks, choose, ops
 from eisnn.kernels.cpu import build
+from eisnn.kernels.rules import rules
 from eisnn.layers.circuit import CircuitLayer, integrate
 from eisnn.layers.neurons import lif
 from eisnn.networks.network import Block
 
-needs_kernels = pytest.mark.skipif(build.load() is not None, reason=str(build.load()))
+needs_kernels = pytest.mark.skipif(
+    build.why_unavailable() is not None, reason=str(build.why_unavailable())
+)
 
 
 # --- one layer
@@ -75,8 +78,8 @@ def both_paths(inputs, upstream, circuit, neuron, **options):
     twin = readable(
         current, W_EI, g_I, g_E, b_E, residual, circuit=circuit, neuron=neuron, fan_in=20, **options
     )
-    numbers = fused.rules(circuit, neuron, n_E=W_EI.shape[0], fan_in=20, dtype=current.dtype)
-    fast = fused.circuit_spikes(
+    numbers = rules(circuit, neuron, n_E=W_EI.shape[0], fan_in=20, dtype=current.dtype)
+    fast = ops.circuit_spikes(
         current, W_EI, g_I, g_E, b_E, rules=numbers, residual=residual, **options
     )
     return [
@@ -135,7 +138,7 @@ def test_spikes_and_gradients_equal_the_readable_twins(shape, circuit, neuron):
         CircuitConfig.model_validate(CIRCUITS[circuit]),
         NeuronConfig.model_validate(NEURONS[neuron]),
     )
-    assert fused.supports(*cells) is None
+    assert choose.why_unsupported(*cells) is None
     signed = circuit == "signed"
     pools = shape in ("even map", "whole vectors")
     for T, shared, pool, residual in [
@@ -177,7 +180,7 @@ def test_float32_agrees_within_rounding(shape):
 @needs_kernels
 def test_memory_formats_and_strides_make_no_difference():
     inputs, upstream = layer_inputs((4, 6), 9, 3, N=6, outputs=6)
-    numbers = fused.rules(CircuitConfig(), NeuronConfig(), n_E=9, fan_in=20, dtype=torch.float64)
+    numbers = rules(CircuitConfig(), NeuronConfig(), n_E=9, fan_in=20, dtype=torch.float64)
     current, *parameters = inputs
     results = []
     for view in (
@@ -186,7 +189,7 @@ def test_memory_formats_and_strides_make_no_difference():
         lambda x: torch.cat([x, x], dim=3)[..., : x.shape[3]],
         lambda x: x.transpose(2, 3).contiguous().transpose(2, 3),
     ):
-        out = fused.circuit_spikes(view(current), *parameters, rules=numbers, T=2)
+        out = ops.circuit_spikes(view(current), *parameters, rules=numbers, T=2)
         results.append((out, *torch.autograd.grad(out, inputs, view(upstream))))
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
@@ -198,10 +201,10 @@ def test_memory_formats_and_strides_make_no_difference():
 def test_a_silent_sample_gives_the_bias_and_no_gradient():
     inputs, upstream = layer_inputs((2, 2), 8, 2, N=2, outputs=2)
     current, *parameters = inputs
-    out = fused.circuit_spikes(
+    out = ops.circuit_spikes(
         current,
         *parameters,
-        rules=fused.rules(CircuitConfig(), NeuronConfig(), n_E=8, fan_in=4, dtype=torch.float64),
+        rules=rules(CircuitConfig(), NeuronConfig(), n_E=8, fan_in=4, dtype=torch.float64),
         T=1,
     )
     assert torch.equal(out[0], (parameters[3] >= 1).to(out.dtype)[:, None, None].expand_as(out[0]))
@@ -215,9 +218,9 @@ def test_rounding_noise_of_a_convolution_counts_as_zero():
     current, *parameters = (x.detach() for x in inputs)
     noise = torch.where(current == 0, 1e-6 * torch.rand_like(current), 0)
     noise[0] = 0
-    numbers = fused.rules(CircuitConfig(), NeuronConfig(), n_E=8, fan_in=4)
+    numbers = rules(CircuitConfig(), NeuronConfig(), n_E=8, fan_in=4)
     outs = [
-        fused.circuit_spikes(x, *parameters, rules=numbers, T=2) for x in (current, current + noise)
+        ops.circuit_spikes(x, *parameters, rules=numbers, T=2) for x in (current, current + noise)
     ]
     assert torch.equal(*outs)
 
@@ -237,7 +240,7 @@ def test_cells_alone(channels, shared, pool):
         shared_over=3 if shared else None,
     ).flatten(0, 1)
     twin = F.avg_pool2d(twin, 2) if pool else twin
-    fast = fused.lif_spikes(current, rules=fused.rules(None, neuron), T=3, shared=shared, pool=pool)
+    fast = ops.lif_spikes(current, rules=rules(None, neuron), T=3, shared=shared, pool=pool)
     torch.testing.assert_close(fast, twin)
     upstream = torch.randn_like(twin)
     torch.testing.assert_close(
@@ -358,22 +361,22 @@ def test_what_the_kernel_does_not_do_is_named():
     spiking = CircuitConfig(inhibitory_cells="spiking")
     off = CircuitConfig.model_validate({"prop": {"straight_through": False}})
     assert "learnable_tau" in (
-        fused.supports(CircuitConfig(), NeuronConfig(learnable_tau=True)) or ""
+        choose.why_unsupported(CircuitConfig(), NeuronConfig(learnable_tau=True)) or ""
     )
-    assert "spiking" in (fused.supports(spiking, NeuronConfig()) or "")
-    assert "straight_through" in (fused.supports(off, NeuronConfig()) or "")
+    assert "spiking" in (choose.why_unsupported(spiking, NeuronConfig()) or "")
+    assert "straight_through" in (choose.why_unsupported(off, NeuronConfig()) or "")
 
 
 def test_kernels_can_be_switched_off():
     code = (
-        "from eisnn import build_model; from eisnn.kernels.cpu import build; b = next(build_model({'layers': 4}).blocks());"
-        "print(b.plain_because, '|', build.load())"
+        "from eisnn.config.trial import CircuitConfig, NeuronConfig; from eisnn.kernels import choose;"
+        "print(choose.choose(CircuitConfig(), NeuronConfig(), 'cpu').reason)"
     )
     environment = {**os.environ, "EISNN_KERNELS": "off"}
     out = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert out.stdout.split("|")[0].strip() == "EISNN_KERNELS=off"
+    assert out.stdout.strip() == "EISNN_KERNELS=off"
 
 
 def test_without_a_compiler_the_reason_is_kept(tmp_path):
@@ -383,7 +386,7 @@ def test_without_a_compiler_the_reason_is_kept(tmp_path):
         "CXX": "no-such-compiler",
         "EISNN_KERNELS": "on",
     }
-    code = "from eisnn.kernels.cpu import build; print(build.load())"
+    code = "from eisnn.kernels.cpu import build; print(build.why_unavailable())"
     out = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
@@ -409,8 +412,8 @@ def test_currents_do_not_depend_on_the_convolution_algorithm():
             assert (circuit(spikes) - exact).abs().max() < 2e-4 * scale, (
                 "the noise in I_ee; as a divisor it would be far more"
             )
-        if build.load() is None:
-            joint = fused.map_input(circuit, spikes)
+        if build.why_unavailable() is None:
+            joint = blocks.map_input(circuit, spikes)
             ours = circuit.integrate(joint[:, :32], joint[:, 32:])
             assert (ours - exact).abs().max() < 3e-6 * scale
             assert (ours[exact == 0] == 0).all()
@@ -440,7 +443,7 @@ def test_forward_and_loss_trace_without_a_break(name, fast):
 @needs_kernels
 def test_the_operations_describe_themselves_to_torch():
     inputs, _ = layer_inputs((4, 4), 8, 2, N=4, outputs=4, dtype=torch.float32)
-    numbers = fused.rules(CircuitConfig(), NeuronConfig(), n_E=8, fan_in=4)
+    numbers = rules(CircuitConfig(), NeuronConfig(), n_E=8, fan_in=4)
     tests = ("test_schema", "test_faketensor", "test_autograd_registration")
     torch.library.opcheck(
         torch.ops.eisnn.circuit_spikes, (*inputs, None, 2, False, True, numbers), test_utils=tests

@@ -1,0 +1,72 @@
+"""Which backend computes a layer on a device, or why the readable path does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from eisnn.config.trial import CircuitConfig, NeuronConfig, TrialConfig
+from eisnn.kernels.cpu import build
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Fast implementations of the operations in ops.py for one type of device."""
+
+    name: str  # as a trial's record says it
+    why_unavailable: Callable[[], str | None]  # loads the backend; None once it is there
+
+
+BACKENDS = {"cpu": Backend("kernel", build.why_unavailable)}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A backend, or the reason why there is none."""
+
+    backend: Backend | None
+    reason: str | None = None
+
+    def __str__(self) -> str:
+        return f"plain: {self.reason}" if self.backend is None else self.backend.name
+
+
+def choose(circuit: CircuitConfig | None, neuron: NeuronConfig, device: str) -> Choice:
+    """The backend for a hidden layer on a type of device; ``circuit`` None means LIF cells alone."""
+    backend = BACKENDS.get(device)
+    if backend is None:
+        return Choice(None, f"there are no kernels for {device}")
+    reason = why_unsupported(circuit, neuron) or backend.why_unavailable()
+    return Choice(None, reason) if reason else Choice(backend)
+
+
+def path(config: TrialConfig, device: str) -> str:
+    """How the blocks of a network are computed on a type of device, as a trial's record says it."""
+    choice = choose(config.circuit, config.neuron, device)
+    return f"{choice}, compiled" if config.train.compile else str(choice)
+
+
+def why_unsupported(circuit: CircuitConfig | None, neuron: NeuronConfig) -> str | None:
+    """Why no kernel can compute a layer of this kind; None if they can."""
+    if neuron.learnable_tau:
+        return "neuron.learnable_tau has no kernel"
+    if circuit is None:
+        return None
+    prop = circuit.prop
+    if circuit.inhibitory_cells != "linear":
+        return f"circuit.inhibitory_cells: {circuit.inhibitory_cells} has no kernel"
+    replaces_entries = circuit.divisive and prop.stabiliser in ("min_positive", "clamp")
+    if replaces_entries and not prop.straight_through and not prop.detach:
+        return (
+            f"circuit.prop.straight_through: off has no kernel with stabiliser: {prop.stabiliser}"
+        )
+    return None
+
+
+@torch.compiler.assume_constant_result
+def is_available(device: str) -> bool:
+    """Whether a backend runs on this type of device; loads it at the first call."""
+    backend = BACKENDS.get(device)
+    return backend is not None and backend.why_unavailable() is None
