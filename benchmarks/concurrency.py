@@ -107,7 +107,7 @@ def worker(config: str, threads: int) -> None:
     import torch
 
     from eisnn import build_model, build_optimizer, initialize, load_config
-    from eisnn.data.loading import SHAPES
+    from eisnn.config.datasets import DATASETS
     from eisnn.networks import with_shapes
     from eisnn.training.allocator import keep_freed_memory
     from eisnn.training.fit import training_step
@@ -115,7 +115,8 @@ def worker(config: str, threads: int) -> None:
     keep_freed_memory()
     torch.set_num_threads(threads)
     given = load_config(config)
-    shape, classes = SHAPES[given.data.name]
+    published = DATASETS[given.data.name]
+    shape, classes = published.shape, published.classes
     model = build_model(with_shapes(given, shape, classes))
     torch.manual_seed(0)
     x, y = (

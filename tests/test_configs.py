@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from eisnn.config import datasets
 from eisnn.config.trial import load_config, resolved
 from eisnn.config.yaml_file import read_yaml
-from eisnn.data.loading import SHAPES
 from eisnn.networks import build_model
 
 FOLDER = Path(__file__).parent.parent / "configs"
@@ -44,7 +44,8 @@ OWN |= {f"{data}-MLP{layers}" for data in ("Digits", "FashionMNIST") for layers 
 
 def build(config):
     """The network of the config and its data, without memory for its weights."""
-    shape, classes = SHAPES[config.data.name]
+    published = datasets.DATASETS[config.data.name]
+    shape, classes = published.shape, published.classes
     model = config.model.model_copy(update={"input_shape": shape, "classes": classes})
     with torch.device("meta"):
         return build_model(config.model_copy(update={"model": model}))

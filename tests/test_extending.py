@@ -327,14 +327,14 @@ def test_each_mistake_is_said_before_anything_starts(
     ("change", "message"),
     [
         (
-            "images = images.astype(np.float32) / 255",
+            "images = images / 255",
             "data.name: their_data:load: images must be a uint8 array [N, C, H, W]",
         ),
         (
             "labels = labels.astype(np.int32)",
             "labels must be an int64 array [400] of classes from 0 on, given int32 [400]",
         ),
-        ("images = images[:, 0]", "or of events [N, T, C, H, W], given uint8 [400, 8, 8]"),
+        ("images = images[:, 0, 0, 0]", "or of events [N, T, C, H, W], given uint8 [400]"),
         (
             "test_fraction = 0.0",
             "give test_images and test_labels, or a test_fraction between 0 and 1",

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from eisnn.config.datasets import DATASETS
 from eisnn.config.user_code import REFERENCE, is_reference
 from eisnn.config.yaml_file import plain_value
 
@@ -33,16 +34,6 @@ CIRCUIT_NORMS = (
     "dann",
 )  # layer kinds that are E-I circuits; every other `model.norm` has no `circuit` section
 NORMS = (*CIRCUIT_NORMS, "bn", "tdbn", "tebn", "bntt", "gn", "rmsnorm", "sws", "none")
-DATASETS = (
-    "digits",
-    "mnist",
-    "fashion_mnist",
-    "cifar10",
-    "cifar100",
-    "tiny_imagenet",
-    "cifar10_dvs",
-    "dvs_gesture",
-)
 
 
 def _word_to_bool(value: Any) -> Any:

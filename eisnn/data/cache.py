@@ -1,7 +1,8 @@
-"""Decoded images on disk, once per machine: every trial's process maps the same files and so shares the same memory.
+"""Decoded images on disk, once per machine: every trial maps the same files and shares their memory.
 
-A cache is a folder of ``.npy`` files, named by the dataset and a hash of the original files' names, sizes and modification times.
-It lies in ``.eisnn`` in the data root if that can be written, else under ``$XDG_CACHE_HOME`` (``~/.cache``). Deleting it is safe.
+A cache is a folder of ``.npy`` files, named by the dataset and a hash of the original files' names,
+sizes and modification times. It lies in ``.eisnn`` in the data root if that can be written, else
+under ``$XDG_CACHE_HOME`` (``~/.cache``). Deleting it is safe.
 """
 
 from __future__ import annotations
@@ -19,16 +20,17 @@ from filelock import FileLock
 
 Arrays = dict[str, np.ndarray]
 
-_VERSION = 1  # raised by any change of what a decoder makes of the same files
+_VERSION = 2  # raised by any change of what a decoder makes of the same files
 
 
 def decoded(
     name: str, files: Iterable[Path], home: Path | None, decode: Callable[[], Arrays]
 ) -> Arrays:
-    """``decode()``'s arrays, memory-mapped; decoded only if no process on this machine has done so from these files before.
+    """``decode()``'s arrays, memory-mapped; decoded anew only if these files never were.
 
-    ``files`` are what is decoded (for huge folders: the folders); ``home`` is the data root they belong to, if any.
-    The arrays are mapped copy-on-write: reading shares the pages with every other process, writing does not reach the file.
+    ``files`` are what is decoded: a folder stands for every file in it. ``home`` is the data root
+    that they belong to, if any. The arrays are mapped copy-on-write: reading shares the pages with
+    every other process, writing does not reach the file.
     """
     key = f"{name}-{_fingerprint(files)}"
     parent = _writable(home)
@@ -37,9 +39,8 @@ def decoded(
             f"no place for decoded images: {name} is decoded by every process (set XDG_CACHE_HOME)",
             stacklevel=2,
         )
-        return {
-            name: np.array(array) for name, array in decode().items()
-        }  # writable, as mapped ones are
+        # copies, which can be written to, as mapped arrays can
+        return {name: np.array(array) for name, array in decode().items()}
     folder = parent / key
     arrays = _load(folder)
     if arrays is not None:
@@ -56,10 +57,13 @@ def decoded(
 
 
 def _fingerprint(files: Iterable[Path]) -> str:
+    """A hash of the files' names, sizes and times of change; a file that is replaced changes it."""
     facts = [f"version {_VERSION}"]
-    for file in files:
-        status = file.stat()
-        facts.append(f"{file.parent.name}/{file.name} {status.st_size} {status.st_mtime_ns}")
+    for path in files:
+        inside = sorted(os.scandir(path), key=lambda entry: entry.name) if path.is_dir() else [path]
+        for file in inside:
+            status = file.stat()
+            facts.append(f"{path.name}/{file.name} {status.st_size} {status.st_mtime_ns}")
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 

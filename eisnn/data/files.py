@@ -1,10 +1,10 @@
-"""Where a dataset's files are looked for, what is said if they are nowhere, and how they are downloaded."""
+"""Where a dataset's files are, what is said if they are nowhere, and how they are downloaded."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock
@@ -17,15 +17,20 @@ def data_root(given: str | None) -> Path:
     return Path(given or os.environ.get("EISNN_DATA") or "data").expanduser().absolute()
 
 
-def plain_or_gz(folder: Path, file: str) -> Path:
-    return folder / file if (folder / file).is_file() else folder / f"{file}.gz"
+def found_as(folder: Path, file: str) -> Path:
+    """The file in ``folder``, as it is or compressed; also train-images.idx3-ubyte, with a dot."""
+    dotted = file.replace("-idx", ".idx")
+    for name in (file, f"{file}.gz", dotted, f"{dotted}.gz"):
+        if (folder / name).is_file():
+            return folder / name
+    return folder / f"{file}.gz"
 
 
 def first_complete(places: Sequence[Path], files: Sequence[str]) -> tuple[Path | None, list[str]]:
-    """The first place with every file (or every file compressed), and a line on each place before it."""
+    """The first place with every file (perhaps compressed), and a line on each place before it."""
     looked: list[str] = []
     for place in places:
-        missing = [file for file in files if not plain_or_gz(place, file).is_file()]
+        missing = [file for file in files if not found_as(place, file).is_file()]
         if not missing:
             return place, looked
         if not place.is_dir():
@@ -38,7 +43,7 @@ def first_complete(places: Sequence[Path], files: Sequence[str]) -> tuple[Path |
 
 
 def missing(name: str, looked: Sequence[str], advice: str) -> DataError:
-    """The error of a dataset that is nowhere: every place it was looked for in, and how to get it."""
+    """The error of a dataset that is nowhere: where it was looked for, and how to get it."""
     lines = [
         f"{name} was not found. Looked in",
         *(f"    {line}" for line in looked),
@@ -54,6 +59,25 @@ def missing(name: str, looked: Sequence[str], advice: str) -> DataError:
     )
 
 
+def refuse_incomplete(
+    name: str, folder: Path, counts: Mapping[str, int], expected: int, what: str = "images"
+) -> None:
+    """Refuses a dataset of which classes lack files, as an interrupted download leaves it.
+
+    Raises:
+        DataError: with the first class, and how many of ``expected`` files it has.
+    """
+    short = {label: count for label, count in counts.items() if count < expected}
+    if not short:
+        return
+    label, count = next(iter(short.items()))
+    raise DataError(
+        f"{name} in {folder} is not complete: {len(short)} of {len(counts)} classes lack {what}, "
+        f"such as {label}, which has {count} of {expected}. Finish the download; to train on fewer "
+        "images, use data.train_size"
+    )
+
+
 def download(
     name: str,
     torchvision_name: str,
@@ -62,7 +86,9 @@ def download(
     root: Path,
     error: DataError,
 ) -> None:
-    """torchvision's download, with its checksums, of ``files`` into ``folder``: aside first, so that no half file is ever found.
+    """Lets torchvision download ``files`` into ``folder`` and check them.
+
+    They are written aside first, so that no half file is ever found.
 
     Raises:
         DataError: ``error`` and what went wrong.
@@ -82,10 +108,7 @@ def download(
             folder.mkdir(parents=True, exist_ok=True)
             for file in files:
                 os.replace(Path(aside) / folder.relative_to(root) / file, folder / file)
-    except (
-        OSError,
-        RuntimeError,
-    ) as problem:  # no network, no room, a checksum that does not match
+    except (OSError, RuntimeError) as problem:  # no network, no room, a wrong checksum
         raise DataError(
             f"{error}\nDownloading it into {root} failed: {' '.join(str(problem).split())}"
         ) from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,52 +15,82 @@ from eisnn.data.source import Source
 def own_source(reference: str, root: Path, T: int) -> Source:
     """The dataset that ``data.name`` names: called with the data root and the number of time steps.
 
+    Samples that are vectors [N, F] or sequences of them [N, T, F] become images of one pixel.
+
     Raises:
-        UserCodeError: it is not there, raises, or returns something that is not a `Source` of uint8 images and their labels.
+        UserCodeError: it is not there, raises, or returns something that is not a `Source`.
     """
     load = find(reference, "data.name")
     with blame(f"data.name: {reference}:"):
         source = load(root, T)
-    problem = "must return an eisnn.Source, given " + type(source).__name__
-    if isinstance(source, Source):
-        problem = next(_wrong(source), "")
-    if problem:
+    if not isinstance(source, Source):
+        given = type(source).__name__
+        raise UserCodeError(f"data.name: {reference}: must return an eisnn.Source, given {given}")
+    problem = _what_is_wrong(source)
+    if problem is not None:
         raise UserCodeError(f"data.name: {reference}: {problem}")
-    return source
+    return replace(
+        source, images=_as_images(source.images), test_images=_as_images(source.test_images)
+    )
 
 
-def _wrong(source: Source) -> Iterator[str]:
-    """What is wrong with a user's dataset."""
-    for name, images, labels in (
-        ("", source.images, source.labels),
-        ("test_", source.test_images, source.test_labels),
-    ):
-        if name and images is None and labels is None:
-            if not 0 < source.test_fraction < 1:
-                yield "give test_images and test_labels, or a test_fraction between 0 and 1"
-            continue
-        if (
-            not isinstance(images, np.ndarray)
-            or images.dtype != np.uint8
-            or images.ndim not in (4, 5)
-        ):
-            given = (
-                f"{images.dtype} {list(images.shape)}"
-                if isinstance(images, np.ndarray)
-                else type(images).__name__
-            )
-            yield f"{name}images must be a uint8 array [N, C, H, W], or of events [N, T, C, H, W], given {given}"
-        elif (
-            not isinstance(labels, np.ndarray)
-            or labels.dtype != np.int64
-            or labels.shape != (len(images),)
-            or labels.min() < 0
-        ):
-            given = (
-                f"{labels.dtype} {list(labels.shape)}"
-                if isinstance(labels, np.ndarray)
-                else type(labels).__name__
-            )
-            yield f"{name}labels must be an int64 array [{len(images)}] of classes from 0 on, given {given}"
-        elif name and images.shape[1:] != source.images.shape[1:]:
-            yield f"test_images must have the shape of images, {list(source.images.shape[1:])}, given {list(images.shape[1:])}"
+def _as_images(samples: Any) -> Any:
+    if samples is None or samples.ndim > 3:
+        return samples
+    return samples.reshape(*samples.shape, 1, 1)
+
+
+def _what_is_wrong(source: Source) -> str | None:
+    problem = _part_problem("", source.images, source.labels)
+    if problem is not None:
+        return problem
+    if source.test_images is None and source.test_labels is None:
+        if not 0 < source.test_fraction < 1:
+            return "give test_images and test_labels, or a test_fraction between 0 and 1"
+        return None
+    problem = _part_problem("test_", source.test_images, source.test_labels)
+    if problem is not None:
+        return problem
+    assert source.test_images is not None
+    assert source.test_labels is not None
+    wanted, given = list(source.images.shape[1:]), list(source.test_images.shape[1:])
+    if wanted != given:
+        return f"test_images must have the shape of images, {wanted}, given {given}"
+    if source.labels.dtype != source.test_labels.dtype:
+        return f"test_labels must be {source.labels.dtype}, as labels are"
+    return None
+
+
+def _part_problem(prefix: str, images: Any, labels: Any) -> str | None:
+    """What is wrong with the images or the labels of one part."""
+    if not isinstance(images, np.ndarray) or images.ndim not in (2, 3, 4, 5):
+        wrong = True
+    else:
+        wrong = images.dtype not in (np.uint8, np.float32)
+    if wrong:
+        return (
+            f"{prefix}images must be a uint8 array [N, C, H, W], or of events [N, T, C, H, W], "
+            f"given {_described(images)}; float32 will do, and so will vectors [N, F] and "
+            "sequences of them [N, T, F]"
+        )
+    if not _are_labels(labels, len(images)):
+        return (
+            f"{prefix}labels must be an int64 array [{len(images)}] of classes from 0 on, "
+            f"given {_described(labels)}; or finite float32 [N] or [N, k] where targets are "
+            "not classes"
+        )
+    return None
+
+
+def _are_labels(labels: Any, count: int) -> bool:
+    if not isinstance(labels, np.ndarray) or labels.shape[:1] != (count,):
+        return False
+    if labels.dtype == np.int64:
+        return labels.ndim == 1 and bool(labels.min() >= 0)
+    return labels.dtype == np.float32 and labels.ndim in (1, 2) and bool(np.isfinite(labels).all())
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {list(value.shape)}"
+    return type(value).__name__

@@ -1,4 +1,7 @@
-"""Which images are for what: stratified, seeded, of exact sizes, disjoint. Pure functions of labels; indices ascend."""
+"""Which images are for what: stratified, seeded, of exact sizes, disjoint.
+
+Pure functions of labels; indices ascend.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,16 @@ import numpy as np
 from eisnn.errors import DataError
 
 
+def strata(labels: np.ndarray) -> np.ndarray:
+    """What images are stratified by, int64 [N]: their class, or nothing where targets are floats."""
+    return np.zeros(len(labels), np.int64) if labels.dtype.kind == "f" else labels
+
+
 def choose(labels: np.ndarray, size: int, *, seed: int, key: str, of: str) -> np.ndarray:
-    """``size`` indices into ``labels``, each class in proportion. ``key`` and ``of`` name the request and the set in errors."""
+    """``size`` indices into ``labels``, each class in proportion.
+
+    ``key`` and ``of`` name the request and the set in errors.
+    """
     classes = len(np.unique(labels))
     if size > len(labels):
         raise DataError(f"{key} must be at most {len(labels)}, the number of {of}, given {size}")
@@ -31,7 +42,8 @@ def divide(
     classes = len(np.unique(labels))
     if held_out < classes or len(labels) - held_out < classes:
         raise DataError(
-            f"{key} asks for {held_out} of {len(labels)} {of}, leaving {len(labels) - held_out}: "
+            f"{key} asks for {held_out} of {len(labels)} {of}, "
+            f"leaving {len(labels) - held_out}: "
             f"both parts need at least {classes} images, one of each class"
         )
     try:
@@ -46,12 +58,16 @@ def divide(
 def divide_users(
     users: np.ndarray, fraction: float, *, seed: int, key: str, of: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the rest and of every sample of about ``fraction`` of the people who were recorded: nobody is in both."""
+    """Indices of the rest and of the samples of about ``fraction`` of the people who were recorded.
+
+    Nobody is in both.
+    """
     people = np.unique(users)
     held_out = max(1, round(fraction * len(people)))
     if held_out >= len(people):
         raise DataError(
-            f"{key} asks for {held_out} of the {len(people)} people in {of}: at least one must remain"
+            f"{key} asks for {held_out} of the {len(people)} people in {of}: "
+            "at least one must remain"
         )
     held = np.isin(users, np.random.default_rng(seed).choice(people, held_out, replace=False))
     return np.flatnonzero(~held), np.flatnonzero(held)

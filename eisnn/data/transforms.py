@@ -17,6 +17,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from eisnn.config.datasets import DATASETS
+
 Generator = torch.Generator | None  # None: torch's own
 
 
@@ -25,9 +27,10 @@ def augment(name: str, x: Tensor, generator: Generator) -> Tensor:
 
     ``generator`` is on the device of ``x``. Digits, MNIST and Fashion-MNIST have no transform.
     """
-    transform = _TRANSFORMS.get(name)
-    if transform is None:
+    published = DATASETS.get(name)
+    if published is None or published.transform is None:
         return x
+    transform: Callable[[Tensor, Generator], Tensor] = globals()[published.transform]
     channels = x.flatten(1, -3)  # the frames of a sample are so many channels
     return transform(channels, generator).view_as(x)
 
@@ -59,15 +62,6 @@ def cifar10_dvs(x: Tensor, generator: Generator) -> Tensor:
 def dvs_gesture(x: Tensor, generator: Generator) -> Tensor:
     """Random resized crop (50 to 100 % of the area)."""
     return interpolate(x, *random_resized_crop(x, (0.5, 1.0), generator))
-
-
-_TRANSFORMS: dict[str, Callable[[Tensor, Generator], Tensor]] = {
-    "cifar10": cifar,
-    "cifar100": cifar,
-    "tiny_imagenet": tiny_imagenet,
-    "cifar10_dvs": cifar10_dvs,
-    "dvs_gesture": dvs_gesture,
-}
 
 
 # --- moving pixels: coordinates are of the input, in pixels, one list per sample

@@ -20,7 +20,7 @@ from eisnn.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from eisnn.config.trial import TrialConfig, resolved, trial_id
 from eisnn.config.user_code import is_reference, verify
 from eisnn.data.files import data_root
-from eisnn.data.loading import Dataset, Split, batches, load_once, shuffled, to_device
+from eisnn.data.loading import Dataset, Split, batch_count, batches, load_once, shuffled, to_device
 from eisnn.data.transforms import augment
 from eisnn.diagnostics.distributions import Distributions
 from eisnn.diagnostics.energy import count_operations
@@ -132,12 +132,14 @@ def train_epoch(run: Run, split: Split) -> tuple[float, float]:
     config, epoch, device = run.config, run.epoch, split.labels.device
     order = shuffled(len(split.labels), seed=config.seed, epoch=epoch, device=device)
     rng = generator(config.seed, "augment", epoch, device=device)
-    steps = math.ceil(len(order) / config.train.batch_size)
+    steps = batch_count(len(order), config.train.batch_size)
     totals = torch.zeros(2, dtype=torch.float64, device=device)
     run.model.train()
     if config.model.own_layers:  # dropout and the like; our layers draw nothing
         torch.manual_seed(derive(config.seed, "forward", epoch))
-    for step, (x, y) in enumerate(batches(split, config.train.batch_size, order=order)):
+    for step, (x, y) in enumerate(
+        batches(split, config.train.batch_size, order=order, training=True)
+    ):
         if config.data.augment:
             x = augment(config.data.name, x, rng)
         for group in run.optimizer.param_groups:
@@ -256,7 +258,7 @@ def observer(
 
     epochs, steps = (
         run.config.train.epochs,
-        math.ceil(len(train.labels) / run.config.train.batch_size),
+        batch_count(len(train.labels), run.config.train.batch_size),
     )
     stride = math.ceil(STEPS_BETWEEN_DIAGNOSTICS / steps)
 

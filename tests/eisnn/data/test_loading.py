@@ -13,13 +13,13 @@ from sklearn.datasets import load_digits
 
 from eisnn.config.trial import DataConfig
 from eisnn.data import cache as data_cache
-from eisnn.data import images as datasets
 from eisnn.data import loading as data
 from eisnn.data import splits
+from eisnn.data.readers import idx as datasets
 from eisnn.errors import DataError
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
-IDX = datasets._IDX_FILES
+IDX = datasets.FILES
 
 
 @pytest.fixture(autouse=True)
@@ -312,7 +312,7 @@ def test_labels_and_images_must_fit_each_other_and_the_dataset(tmp_path):
 def test_fashion_mnist_files_are_not_taken_for_mnist(tmp_path):
     write_mnist(tmp_path)
     labels = np.arange(200, dtype=np.uint8) % 10
-    labels[:16] = datasets._FIRST_LABELS["fashion_mnist"]
+    labels[:16] = datasets.FIRST_LABELS["fashion_mnist"]
     write_idx(tmp_path / IDX[1], labels)
     with pytest.raises(DataError, match="holds the labels of fashion_mnist, not of mnist"):
         load("mnist", tmp_path)
@@ -343,7 +343,7 @@ def test_a_download_is_whole_or_not_there(tmp_path, monkeypatch):
 def test_decoded_images_are_mapped_from_one_file_and_not_decoded_again(tmp_path, monkeypatch):
     write_mnist(tmp_path)
     first = load("mnist", tmp_path)
-    assert isinstance(datasets.mnist(tmp_path).images, np.memmap)
+    assert isinstance(datasets.mnist(tmp_path, 4).images, np.memmap)
     assert first.train.stored.data_ptr() == first.validation.stored.data_ptr()
 
     def never(file):
@@ -441,3 +441,56 @@ def test_fashion_mnist_of_the_debian_package(tmp_path):
     )  # the published mean
     assert dataset.input_shape == dataset.train.images.shape[1:]
     assert not (tmp_path / "empty").exists()
+
+
+# --- edges
+
+
+@pytest.mark.parametrize(
+    ("images", "size", "expected"),
+    [(10, 4, [4, 4, 2]), (9, 4, [4, 5]), (1, 4, [1]), (5, 4, [5]), (3, 1, [1, 1, 1])],
+)
+def test_a_last_training_batch_of_one_image_joins_the_batch_before(images, size, expected):
+    split = data.Split(torch.zeros(images, 1, 2, 2), torch.arange(images), 1.0)
+    served = list(data.batches(split, size, training=True))
+    assert [len(y) for _, y in served] == expected
+    assert torch.cat([y for _, y in served]).tolist() == list(range(images))
+    assert data.batch_count(images, size) == len(expected)
+
+
+def test_a_split_without_a_class_is_refused(tmp_path):
+    write_mnist(tmp_path)
+    write_idx(tmp_path / IDX[3], np.arange(50, dtype=np.uint8) % 9)
+    with pytest.raises(DataError, match="mnist: no test image is of class 9"):
+        load("mnist", tmp_path)
+
+
+def test_idx_files_named_with_a_dot_are_found(tmp_path):
+    write_mnist(tmp_path)
+    for name in IDX:
+        (tmp_path / name).rename(tmp_path / name.replace("-idx", ".idx"))
+    assert len(load("mnist", tmp_path).test) == 50
+
+
+def test_a_file_that_changes_in_its_folder_renews_the_cache(tmp_path):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "one").write_bytes(b"a")
+
+    def content():
+        return {"images": np.frombuffer((folder / "one").read_bytes(), np.uint8)}
+
+    first = data_cache.decoded("some", [folder], tmp_path, content)["images"].tolist()
+    times = folder.stat()
+    (folder / "one").write_bytes(b"bc")  # in place: the folder's own time does not change
+    assert folder.stat().st_mtime_ns == times.st_mtime_ns
+    assert data_cache.decoded("some", [folder], tmp_path, content)["images"].tolist() != first
+
+
+def test_every_dataset_has_its_reader_and_its_transform():
+    from eisnn.config.datasets import DATASETS
+    from eisnn.data import transforms
+
+    for published in DATASETS.values():
+        assert callable(data._reader(published))
+        assert published.transform is None or callable(getattr(transforms, published.transform))

@@ -8,16 +8,16 @@ from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms import functional as reference
 from torchvision.transforms.functional import InterpolationMode
 
+from eisnn.config.datasets import DATASETS
 from eisnn.data import transforms
-from eisnn.data.loading import SHAPES
 from eisnn.seeding import generator
 
-NAMES = list(SHAPES)
+NAMES = list(DATASETS)
 RANDOM = ["cifar10", "cifar100", "tiny_imagenet", "cifar10_dvs", "dvs_gesture"]
 
 
 def images(name, batch=16, T=3, seed=0):
-    shape = SHAPES[name][0]
+    shape = DATASETS[name].shape
     events = name in ("cifar10_dvs", "dvs_gesture")
     torch.manual_seed(seed)
     return torch.rand(batch, T, *shape) * 12 if events else torch.rand(batch, *shape)

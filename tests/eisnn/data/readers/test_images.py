@@ -12,6 +12,7 @@ from PIL import Image
 
 from eisnn.config.trial import DataConfig
 from eisnn.data import loading as data
+from eisnn.data.readers import tiny_imagenet
 from eisnn.errors import DataError
 
 
@@ -19,6 +20,8 @@ from eisnn.errors import DataError
 def isolated(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user-cache"))
     monkeypatch.delenv("EISNN_DATA", raising=False)
+    monkeypatch.setattr(tiny_imagenet, "TRAIN_IMAGES", 4)
+    monkeypatch.setattr(tiny_imagenet, "TEST_IMAGES", 1)
 
     def refuse(*args, **kwargs):
         raise OSError("no network in tests")
@@ -183,7 +186,7 @@ def test_tiny_imagenet_is_decoded_once(tiny_once, monkeypatch):
     def never(*args):
         raise AssertionError("decoded twice")
 
-    monkeypatch.setattr("eisnn.data.images._small_image", never)
+    monkeypatch.setattr("eisnn.data.readers.tiny_imagenet._small_image", never)
     assert torch.equal(
         load("tiny_imagenet", tiny_once, validation_fraction=0.25).test.images, first.test.images
     )
@@ -237,3 +240,25 @@ def test_missing_tiny_imagenet_says_where_and_how(tmp_path):
         DataError, match=rf"(?s){tmp_path}/tiny-imagenet-200: no such folder.*cs231n.stanford.edu"
     ):
         load("tiny_imagenet", tmp_path)
+
+
+@pytest.mark.parametrize("inside", ["images", ""])
+def test_a_val_that_was_sorted_by_class_is_read(tiny_once, tmp_path, inside):
+    published = load("tiny_imagenet", tiny_once, validation_fraction=0.25).test
+    folder = altered(tiny_once, tmp_path)
+    for line in (folder / "val" / "val_annotations.txt").read_text().splitlines():
+        name, wnid = line.split("\t")[:2]
+        place = folder / "val" / wnid / inside
+        place.mkdir(parents=True, exist_ok=True)
+        os.rename(folder / "val" / "images" / name, place / name)
+    (folder / "val" / "val_annotations.txt").unlink()
+    (folder / "val" / "images").rmdir()
+    resorted = load("tiny_imagenet", tmp_path, validation_fraction=0.25).test
+    assert resorted.labels.tolist() == list(range(200))
+    assert torch.equal(resorted.images, published.images[published.labels.argsort()])
+
+
+def test_a_class_with_too_few_images_is_refused(tiny_once, tmp_path, monkeypatch):
+    monkeypatch.setattr(tiny_imagenet, "TRAIN_IMAGES", 500)
+    with pytest.raises(DataError, match=r"200 of 200 classes lack images.* which has 4 of 500"):
+        load("tiny_imagenet", tiny_once)

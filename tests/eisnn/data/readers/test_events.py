@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from eisnn.config.trial import DataConfig
-from eisnn.data import events
 from eisnn.data import loading as data
+from eisnn.data.readers import aedat, events
+from eisnn.data.readers import cifar10_dvs as reader
 from eisnn.errors import DataError
 
 
@@ -16,6 +17,7 @@ from eisnn.errors import DataError
 def isolated(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user-cache"))
     monkeypatch.delenv("EISNN_DATA", raising=False)
+    monkeypatch.setattr(reader, "RECORDINGS", 10)
 
 
 def some_events(count, seed=0, start=1000, end=100_000):
@@ -64,7 +66,7 @@ def same(first, second):
 def test_aedat2_is_read_as_written_and_as_spikingjelly_reads_it(tmp_path):
     recording = some_events(1000)
     write_aedat2(tmp_path / "a.aedat", recording)
-    assert same(events.read_aedat2(tmp_path / "a.aedat"), recording)
+    assert same(aedat.read_aedat2(tmp_path / "a.aedat"), recording)
     reference = pytest.importorskip("spikingjelly.datasets.cifar10_dvs")._load_origin_data(
         tmp_path / "a.aedat"
     )
@@ -76,7 +78,7 @@ def test_aedat3_is_read_as_written_and_as_spikingjelly_reads_it(tmp_path, overfl
     recording = some_events(1050)
     write_aedat3(tmp_path / "a.aedat", recording, overflow=overflow)
     expected = recording._replace(t=recording.t + (overflow << 31))
-    assert same(events.read_aedat3(tmp_path / "a.aedat"), expected)
+    assert same(aedat.read_aedat3(tmp_path / "a.aedat"), expected)
     reference = pytest.importorskip("spikingjelly.datasets.utils").load_aedat_v3(
         tmp_path / "a.aedat"
     )
@@ -84,7 +86,7 @@ def test_aedat3_is_read_as_written_and_as_spikingjelly_reads_it(tmp_path, overfl
 
 
 @pytest.mark.parametrize(
-    ("write", "read"), [(write_aedat2, events.read_aedat2), (write_aedat3, events.read_aedat3)]
+    ("write", "read"), [(write_aedat2, aedat.read_aedat2), (write_aedat3, aedat.read_aedat3)]
 )
 @pytest.mark.parametrize("cut", [3, 20, 8190, 8500, 100_000])
 def test_a_truncated_recording_is_named(tmp_path, write, read, cut):
@@ -101,7 +103,7 @@ def test_events_outside_of_the_sensor_are_refused(tmp_path):
     with pytest.raises(
         DataError, match=r"a.aedat is corrupt: it has events outside of 128x128 pixels"
     ):
-        events.read_aedat3(tmp_path / "a.aedat")
+        aedat.read_aedat3(tmp_path / "a.aedat")
 
 
 # --- frames
@@ -148,7 +150,7 @@ def test_brightness_saturates_instead_of_wrapping():
 
 @pytest.fixture
 def cifar10_dvs(tmp_path):
-    for label, name in enumerate(events._CLASSES):
+    for label, name in enumerate(reader.CLASSES):
         for i in range(10):
             write_aedat2(
                 tmp_path / "CIFAR10DVS" / name / f"cifar10_{name}_{i}.aedat",
@@ -183,7 +185,7 @@ def test_other_T_other_frames_each_decoded_once(cifar10_dvs, monkeypatch):
     four, ten = load("cifar10_dvs", cifar10_dvs, T=4), load("cifar10_dvs", cifar10_dvs, T=10)
     assert (four.train.images.shape[1], ten.train.images.shape[1]) == (4, 10)
     assert torch.equal(four.test.rows, ten.test.rows)
-    monkeypatch.setattr(events, "read_aedat2", None)
+    monkeypatch.setattr(reader, "read_aedat2", None)
     assert torch.equal(load("cifar10_dvs", cifar10_dvs, T=4).test.images, four.test.images)
 
 
@@ -271,3 +273,45 @@ def test_where_gestures_come_from_is_said(tmp_path):
         DataError, match=r"(?s)dvs_gesture was not found.*DVS128Gesture.*DvsGesture.tar.gz.*by hand"
     ):
         load("dvs_gesture", tmp_path / "nowhere")
+
+
+# --- what is no event, and what is missing
+
+
+def test_events_that_are_marked_invalid_are_left_out(tmp_path):
+    recording = some_events(100)
+    write_aedat3(tmp_path / "a.aedat", recording, packet=100)
+    raw = bytearray((tmp_path / "a.aedat").read_bytes())
+    first = raw.index(b"#!END-HEADER\r\n") + len(b"#!END-HEADER\r\n") + 28
+    raw[first] &= 0xFE  # the validity mark of the first event
+    (tmp_path / "a.aedat").write_bytes(bytes(raw))
+    expected = events.Events(*(part[1:] for part in recording))
+    assert same(aedat.read_aedat3(tmp_path / "a.aedat"), expected)
+
+
+def test_signals_from_outside_are_no_events_of_pixels(tmp_path):
+    recording = some_events(100)
+    write_aedat2(tmp_path / "a.aedat", recording)
+    raw = (tmp_path / "a.aedat").read_bytes()
+    signal = np.array([[1 << 15, 200_000]], dtype=">u4").tobytes()
+    (tmp_path / "a.aedat").write_bytes(raw + signal)
+    assert same(aedat.read_aedat2(tmp_path / "a.aedat"), recording)
+
+
+@pytest.mark.parametrize(
+    ("write", "read", "found"),
+    [
+        (write_aedat2, aedat.read_aedat3, "AEDAT 2.0, expected AEDAT 3"),
+        (write_aedat3, aedat.read_aedat2, "AEDAT 3.1, expected AEDAT 2"),
+    ],
+)
+def test_a_recording_of_another_format_is_named(tmp_path, write, read, found):
+    write(tmp_path / "a.aedat", some_events(10))
+    with pytest.raises(DataError, match=found):
+        read(tmp_path / "a.aedat")
+
+
+def test_an_interrupted_download_is_refused_with_its_count(cifar10_dvs):
+    (cifar10_dvs / "CIFAR10DVS" / "frog" / "cifar10_frog_3.aedat").unlink()
+    with pytest.raises(DataError, match=r"1 of 10 classes lack recordings, such as frog.* 9 of 10"):
+        load("cifar10_dvs", cifar10_dvs)

@@ -1,0 +1,40 @@
+"""The datasets that are known by name: to add one, add an entry here and a reader in eisnn/data/readers.
+
+This module does not import torch or numpy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Published:
+    """What is known of a dataset before its files are read.
+
+    ``reader`` is the function that reads it, as module:function in `eisnn.data.readers`; it is
+    called with the data root and T. ``transform`` is its training transform, a function of
+    `eisnn.data.transforms`. Samples of event data have T frames, each of ``shape``.
+    """
+
+    shape: tuple[int, int, int]  # channels, height, width
+    classes: int
+    reader: str
+    transform: str | None = None
+    events: bool = False
+
+
+DATASETS = {
+    "digits": Published((1, 8, 8), 10, "digits:digits"),
+    "mnist": Published((1, 28, 28), 10, "idx:mnist"),
+    "fashion_mnist": Published((1, 28, 28), 10, "idx:fashion_mnist"),
+    "cifar10": Published((3, 32, 32), 10, "cifar:cifar10", "cifar"),
+    "cifar100": Published((3, 32, 32), 100, "cifar:cifar100", "cifar"),
+    "tiny_imagenet": Published((3, 32, 32), 200, "tiny_imagenet:tiny_imagenet", "tiny_imagenet"),
+    "cifar10_dvs": Published(
+        (2, 48, 48), 10, "cifar10_dvs:cifar10_dvs", "cifar10_dvs", events=True
+    ),
+    "dvs_gesture": Published(
+        (2, 48, 48), 11, "dvs_gesture:dvs_gesture", "dvs_gesture", events=True
+    ),
+}
