@@ -1,22 +1,35 @@
 """Run a study, or go on with it: python run_study.py --space search_spaces/ei_ablation.yaml
 
-Exit codes: 0 done; 1 our fault; 2 the input; 3 done, but trials failed, or stopped before the end; 130 interrupted, resumable.
+Exit codes: 0 done; 1 our fault; 2 the input; 3 done, but trials failed, or stopped before the end;
+130 interrupted, resumable.
 """
 
 from __future__ import annotations
 
-import errno
+import signal
 import sys
+
+if __name__ == "__main__":  # an interruption in the first moments is one too
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+
+import errno
+import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+
+from eisnn.output import forgiving
+
+DONE, OUR_FAULT, WRONG_INPUT, STOPPED, INTERRUPTED = 0, 1, 2, 3, 130
 
 # What a path that cannot be used raises; once trials run, errors are the study's to answer.
 NO_PLACE = {
     errno.ENAMETOOLONG,
     errno.ENOTDIR,
     errno.ENOENT,
+    errno.EEXIST,  # a link that leads nowhere
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
@@ -25,17 +38,59 @@ NO_PLACE = {
 }
 
 
+@dataclass(frozen=True)
+class Options:
+    """The command line's options; None, False or () where not given."""
+
+    space: Path | None
+    resume: Path | None
+    dry_run: bool
+    sets: tuple[str, ...]
+    name: str | None
+    results: Path | None
+    fresh: bool
+    max_concurrent: int | None
+    address: str | None
+    smoke: bool
+    reproduce: str | None
+    schema: bool
+
+    def why_impossible(self) -> str | None:
+        """Returns which options cannot go together, or None."""
+        if self.schema:
+            return None
+        if (self.space is None) == (self.resume is None):
+            return "give one of --space STUDY.yaml and --resume results/STUDY; see --help"
+        if self.resume is not None:
+            fixed = {
+                "--smoke": self.smoke,
+                "--name": self.name is not None,
+                "--results": self.results is not None,
+            }
+            for option, given in fixed.items():
+                if given:
+                    return (
+                        f"{option} cannot go with --resume, which goes on with a study as it is "
+                        "in its folder; give --space with the study file"
+                    )
+        alone = {
+            "--dry-run": self.dry_run,
+            "--reproduce": self.reproduce is not None,
+            "--fresh": self.fresh,
+        }
+        together = [option for option, given in alone.items() if given]
+        if len(together) > 1:
+            return f"{together[0]} and {together[1]} cannot go together: give one of them"
+        return None
+
+
+def _path(**options: Any) -> click.Path:
+    return click.Path(path_type=Path, **options)
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--space",
-    type=click.Path(path_type=Path),
-    help="The study file. The same command goes on with the study.",
-)
-@click.option(
-    "--resume",
-    type=click.Path(path_type=Path),
-    help="A study's folder, such as results/ei_ablation: go on with it.",
-)
+@click.option("--space", type=_path(), help="The study file. The same command goes on with it.")
+@click.option("--resume", type=_path(), help="Go on with a study's folder (results/ei_ablation).")
 @click.option(
     "--dry-run",
     is_flag=True,
@@ -49,13 +104,7 @@ NO_PLACE = {
     help="Override a key of the study file, e.g. search.trials=4.",
 )
 @click.option("--name", help="Another name, and so another folder, for this study.")
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Where studies go.",
-)
+@click.option("--results", type=_path(), help="Where studies go.  [default: results]")
 @click.option("--fresh", is_flag=True, help="Move the study's old folder aside and start again.")
 @click.option(
     "--max-concurrent",
@@ -80,71 +129,103 @@ NO_PLACE = {
 @click.version_option(package_name="eisnn-study")
 def main(**options: Any) -> None:
     """Run an ablation study of E-I spiking networks, or go on with it."""
-    sys.exit(_main(**options))
+    with forgiving():
+        code = _exit_code(Options(**options))
+    sys.exit(code)
 
 
-def _main(space: Path | None, resume: Path | None, schema: bool, **options: Any) -> int:
-    from eisnn.config.yaml_file import ConfigError
-
-    if schema:
+def _exit_code(options: Options) -> int:
+    """Does what the options ask for; every way to end that is not our fault has its code here."""
+    problem = options.why_impossible()
+    if problem is not None:
+        return _say(problem, WRONG_INPUT)
+    if options.schema:
         return _print_schema()
-    if (space is None) == (resume is None):
-        print(
-            "give one of --space STUDY.yaml and --resume results/STUDY; see --help", file=sys.stderr
-        )
-        return 2
-    from study.store.folder import StoreError, is_full
-
+    handlers = _interruptible()
     try:
-        return _run(space, resume, **options)
-    except (ConfigError, StoreError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        impossible = error.errno in NO_PLACE
-        advice = (
-            "; no study can be kept there: give another --results or --name" if impossible else ""
-        )
-        print(f"{error.filename or 'error'}: {error.strerror or error}{advice}", file=sys.stderr)
-        return 2 if impossible else 3 if is_full(error) else 1
+        from eisnn.config.yaml_file import ConfigError
+        from study.store.folder import StoreError, is_full
+
+        try:
+            return _run(options)
+        except (ConfigError, StoreError) as error:
+            return _say(str(error), WRONG_INPUT)
+        except OSError as error:
+            text = f"{error.filename or 'error'}: {error.strerror or error}"
+            if error.errno in NO_PLACE:
+                advice = "no study can be kept there: give another --results or --name"
+                return _say(f"{text}; {advice}", WRONG_INPUT)
+            return _say(text, STOPPED if is_full(error) else OUR_FAULT)
+    except KeyboardInterrupt:  # before trials run, or after: nothing is lost
+        return _say("stopped: interrupted\ngo on with the same command", INTERRUPTED)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
-def _run(
-    space: Path | None, resume: Path | None, *, dry_run: bool, sets: tuple[str, ...], name: str | None, results: Path,
-    fresh: bool, max_concurrent: int | None, address: str | None, smoke: bool, reproduce: str | None,
-) -> int:  # fmt: skip
+def _say(text: str, code: int) -> int:
+    print(text, file=sys.stderr)
+    return code
+
+
+def _interruptible() -> dict[signal.Signals, Any]:
+    """Makes SIGTERM end the command as Ctrl-C does; returns the handlers to be put back."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler)
+    return before
+
+
+def _run(options: Options) -> int:
     from study.request import from_file, from_folder
     from study.spec.models import parse_set
 
-    given = dict(parse_set(text) for text in sets)
-    if space is not None:
-        request = from_file(space, sets=given, smoke=smoke, name=name, results=results)
+    given = dict(parse_set(text) for text in options.sets)
+    if options.space is not None:
+        request = from_file(
+            options.space,
+            sets=given,
+            smoke=options.smoke,
+            name=options.name,
+            results=options.results or Path("results"),
+        )
     else:
-        assert resume is not None
-        request = from_folder(resume, given)
-    if dry_run:
-        from study.dry_run import dry_run as show
+        assert options.resume is not None
+        request = from_folder(options.resume, given)
+    if options.dry_run:
+        from study.dry_run import dry_run
 
         plan = request.plan()
-        for text in show(plan, request.folder or request.results / plan.spec.name):
+        for text in dry_run(plan, request.folder or request.results / plan.spec.name):
             print(text, flush=True)
-        return 0
-    if reproduce is not None:
-        from study.reproduce import reproduce as again
+        return DONE
+    if options.reproduce is not None:
+        from study.reproduce import reproduce
 
-        return again(request, reproduce)
+        return reproduce(request, options.reproduce)
     from study.session import run
 
-    address = None if address == "local" else address  # a Ray of our own in spite of RAY_ADDRESS
-    code, folder = run(request, fresh=fresh, max_concurrent=max_concurrent, address=address)
-    reported = _report(folder) if code in (0, 3) else 0
+    # "local" is a Ray of our own in spite of RAY_ADDRESS.
+    address = None if options.address == "local" else options.address
+    code, folder = run(
+        request, fresh=options.fresh, max_concurrent=options.max_concurrent, address=address
+    )
+    if code not in (DONE, STOPPED):
+        return code
+    reported = _report(folder)
     return code or reported
 
 
 def _report(folder: Path) -> int:
-    """Ends with the main table and the path of the page; the study's results stand whatever happens here."""
+    """Writes the report, and prints the main table and the page's path.
+
+    The study's results stand whatever happens here.
+    """
     if not (folder / "trials.csv").exists():
-        return 0
+        return DONE
     try:
         from reports.page.page import write_report
         from reports.tables.table import main_table_text
@@ -152,15 +233,17 @@ def _report(folder: Path) -> int:
         path = write_report(folder)
         print(main_table_text(folder))
         print(path)
+    except KeyboardInterrupt:
+        text = f"the report was interrupted, the trials are kept: python -m reports {folder}"
+        return _say(text, INTERRUPTED)
     except Exception as error:
         from study.store.folder import is_full
 
-        print(
-            f"the report could not be made: {type(error).__name__}: {error}; try: python -m reports {folder}",
-            file=sys.stderr,
+        text = f"the report could not be made: {type(error).__name__}: {error}"
+        return _say(
+            f"{text}; try: python -m reports {folder}", STOPPED if is_full(error) else OUR_FAULT
         )
-        return 3 if is_full(error) else 1
-    return 0
+    return DONE
 
 
 def _print_schema() -> int:
@@ -170,7 +253,7 @@ def _print_schema() -> int:
     from study.spec.reference import schema
 
     print(json.dumps(schema(StudySpec), indent=1))
-    return 0
+    return DONE
 
 
 if __name__ == "__main__":

@@ -63,6 +63,15 @@ FORMATS = "html,csv,md,tex,parquet,png,pdf"
 )
 def main(folders: tuple[Path, ...], formats: str, interval: str, **options: Any) -> None:
     """Write report/index.html, tables and figures into the study's folder, and print the main table."""
+    from eisnn.output import forgiving
+
+    with forgiving():
+        code = _report(folders, formats, interval, **options)
+    sys.exit(code)
+
+
+def _report(folders: tuple[Path, ...], formats: str, interval: str, **options: Any) -> int:
+    """Writes the report; returns the exit code."""
     from reports.analysis.collect import StudyError
     from reports.page.page import write_report
     from reports.tables.table import main_table_text
@@ -73,9 +82,10 @@ def main(folders: tuple[Path, ...], formats: str, interval: str, **options: Any)
         text = main_table_text(list(folders), method=interval, **options)
     except StudyError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+        return 2
     click.echo(text)
     click.echo(page if "html" in wanted else page.parent)
+    return 0
 
 
 if __name__ == "__main__":

@@ -23,11 +23,12 @@ ALLOWED = {
     "study": ("study", "eisnn"),
     "study.spec.models": ("study", *CONFIG),
     "study.store": ("study", "eisnn.metrics"),
-    "reports": ("reports", "study.store", "eisnn.metrics"),
+    "reports": ("reports", "study.store", "eisnn.metrics", "eisnn.output"),
     "run_study": (
         "study",
         "reports",
         "eisnn.config.yaml_file",
+        "eisnn.output",
     ),  # --set reads its values as a study file's are read
 }
 FOREIGN = {

@@ -13,11 +13,11 @@ from typing import Any
 
 from eisnn.config.yaml_file import ConfigError
 from eisnn.kernels.cpu import build
-from study import store
 from study.agenda.limits import RayLost
 from study.execution.ray_settings import environment, for_session, for_workers
 from study.forecast import machine
 from study.spec.models import Resources
+from study.store import temporary
 
 QUIET: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
 OBJECT_STORE_BYTES = 128 * 2**20
@@ -41,20 +41,20 @@ def session(resources: Resources, address: str | None) -> Iterator[Path]:
         import ray
 
         check_process()
-        temporary, lock = store.temporary_folder()
+        folder, lock = temporary.create()
         try:
             if address:
                 _join(address)
             else:
-                _start(temporary)
+                _start(folder)
             logging.getLogger("ray").setLevel(logging.CRITICAL)
-            yield temporary
+            yield folder
         finally:
             with contextlib.suppress(KeyboardInterrupt):
                 ray.shutdown()
             lock.release()
-            shutil.rmtree(temporary, ignore_errors=True)
-            store.clear_temporary()
+            shutil.rmtree(folder, ignore_errors=True)
+            temporary.clear()
 
 
 @contextlib.contextmanager
@@ -69,13 +69,13 @@ def _quiet_loggers() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _start(temporary: Path) -> None:
+def _start(folder: Path) -> None:
     import ray
 
     own = {
         "num_cpus": machine.cpus(),
         "include_dashboard": False,
-        "_temp_dir": str(temporary),
+        "_temp_dir": str(folder),
         "object_store_memory": OBJECT_STORE_BYTES,
     }
     memory = machine.memory_bytes()

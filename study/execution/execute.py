@@ -6,7 +6,9 @@ and are thrown away, and every run is a fresh Tuner over what the agenda says is
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,14 +123,17 @@ def _tune(jobs: TuneJobs, train: Train, temporary: Path, callbacks: list[Any]) -
 
 
 def _trainable(train: Train) -> Callable[[dict[str, Any]], None]:
-    """Returns what runs in a worker.
+    """Returns what runs in a worker, where the command stands.
 
     Its last report hands over the outcome, in case the disk could not take it.
     """
+    here = os.getcwd()
 
     def trainable(config: dict[str, Any]) -> None:
         from ray import tune
 
+        with contextlib.suppress(OSError):  # another machine may have no such folder
+            os.chdir(here)
         outcome = train(json.loads(config["job"]), tune.report)
         tune.report({"outcome": json.dumps(outcome)})
 
