@@ -1,10 +1,11 @@
-"""Intervals, paired tests and corrections for a handful of seeds. Pure functions of numbers; nothing here knows an arm or a file.
+"""Intervals, paired tests and adjustments for a handful of seeds. Pure functions of numbers.
 
-Conventions: ``x`` is float [n], one value per seed; ``d`` is float [n], one paired difference per seed (arm minus the other, same
-seed). Missing values must be dropped before. NaN is returned where a number cannot be had, never 0 and never infinity.
+Conventions: ``x`` is float [n], one value per unit (a seed, or a repeat of the search); ``d`` is
+float [n], one paired difference per unit (arm minus the other). Missing values are dropped before.
+NaN is returned where a number cannot be had, never 0 and never infinity.
 
-Why Student's t and not the bootstrap is the default interval: with n seeds the bootstrap resamples n numbers, and its intervals are far
-too short when n is small. Coverage of nominal 95 % intervals of a mean, 4,000 draws each (error 0.003 to 0.008):
+The interval of a mean is Student's t, since the bootstrap resamples n numbers and is far too short
+when n is small. Coverage of nominal 95 % intervals, 4,000 draws each (error 0.003 to 0.008):
 
     data                                     method          n = 3    n = 5    n = 8    n = 10
     normal                                   Student's t     0.953    0.948    0.951    0.949
@@ -15,14 +16,15 @@ too short when n is small. Coverage of nominal 95 % intervals of a mean, 4,000 d
     one seed in ten at chance                Student's t     0.275    0.407    0.568    0.659
                                              BCa             0.268    0.400    0.527    0.640
 
-The last block holds for any method: a few seeds do not show a rare collapse. That is why a table counts the trials that failed.
-tests/reports/test_coverage.py repeats the rows on normal data.
+The last block holds for any method: a few seeds do not show a rare collapse. That is why a table
+says how many replicates trained. tests/reports/analysis/test_coverage.py repeats the normal rows.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -31,18 +33,20 @@ from scipy import stats
 
 Array = NDArray[np.float64]
 Method = Literal["t", "bootstrap"]
-Correction = Literal["holm", "bonferroni", "none"]
+Test = Literal["t", "sign_flip"]
+Correction = Literal["single_step", "holm", "none"]
 
-EXACT_UP_TO = 16  # seeds: 2^16 sign patterns are enumerated; above, the permutation test draws RESAMPLES of them
+# Up to 16 units all 2^n sign patterns are gone through; above, RESAMPLES random ones.
+EXACT_UP_TO = 16
 RESAMPLES = 9_999
-
-BETTER, WORSE = "better", "worse"
+MOST_UNITS = 1_000  # further units are counted up to here
 
 
 def interval(x: ArrayLike, confidence: float = 0.95, method: Method = "t") -> tuple[float, float]:
-    """Two-sided confidence interval of the mean of ``x`` [n]: Student's t with n - 1 degrees of freedom, or the BCa bootstrap.
+    """Two-sided confidence interval of the mean of ``x`` [n]: Student's t, or the BCa bootstrap.
 
-    (NaN, NaN) for fewer than two values, and for identical ones: a width of 0 would claim certainty that a few equal counts do not give.
+    (NaN, NaN) for fewer than two values, and for identical ones: a width of 0 would claim certainty
+    that a few equal counts do not give.
     """
     x = np.asarray(x, dtype=float)
     if x.size < 2 or np.ptp(x) == 0:
@@ -57,89 +61,164 @@ def interval(x: ArrayLike, confidence: float = 0.95, method: Method = "t") -> tu
     return mean - half, mean + half
 
 
-def sign_flip_p(d: ArrayLike) -> float:
-    """Two-sided paired permutation test of "the differences are symmetric about 0": how often do random signs give a mean as far from 0?
+@dataclass(frozen=True)
+class Paired:
+    """A paired t-test by itself: ``p`` is two-sided and unadjusted, [low, high] is at ``level``."""
 
-    Exact up to EXACT_UP_TO seeds (all 2^n patterns, as scipy.stats.permutation_test has it, which goes through them in Python), so its
-    smallest value is 2^(1 - n); above, the observed pattern and RESAMPLES random ones. Ties are ties up to rounding error, or 0.3 - 0.2
-    and 0.8 - 0.7 would differ.
+    n: int
+    mean: float = math.nan
+    sd: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
+
+
+def paired(d: ArrayLike, level: float, resolution: float = 0.0) -> Paired:
+    """Student's t of the mean of ``d`` [n], with an interval of confidence 1 - ``level``.
+
+    ``resolution`` is the least difference that the test set can show (one image). The standard
+    deviation is never taken as smaller: equal counts in a few seeds do not mean that seeds do not
+    differ, and a t-test that believed so would call one image a discovery.
     """
     d = np.asarray(d, dtype=float)
-    n = d.size
-    if n == 0:
-        return math.nan
+    if not d.size:
+        return Paired(0)
+    mean = float(d.mean())
+    if d.size < 2:
+        return Paired(1, mean)
+    sd = max(float(d.std(ddof=1)), resolution)
+    if sd == 0:
+        return Paired(d.size, mean, 0.0)
+    error = sd / math.sqrt(d.size)
+    half = float(stats.t.isf(level / 2, d.size - 1)) * error
+    p = 2 * float(stats.t.sf(abs(mean) / error, d.size - 1))
+    return Paired(d.size, mean, sd, mean - half, mean + half, p)
+
+
+def units_needed(n: int, mean: float, sd: float, level: float, margin: float | None) -> int | None:
+    """How many more units decide if ``mean`` and ``sd`` stay: the interval leaves out 0, or lies within the margin.
+
+    None if no number up to MOST_UNITS does, and where ``sd`` is not known.
+    """
+    if math.isnan(sd) or math.isnan(mean):
+        return None
+    k = np.arange(max(n + 1, 2), MOST_UNITS + 1)
+    half = stats.t.isf(level / 2, k - 1) * sd / np.sqrt(k)
+    decided = half < abs(mean)
+    if margin is not None:
+        decided |= abs(mean) + half < margin
+    found = np.flatnonzero(decided)
+    return int(k[found[0]]) - n if found.size else None
+
+
+def sign_patterns(n: int) -> Array:
+    """Sign patterns [patterns, n], the observed one first: all 2^n, or RESAMPLES random ones."""
     if n <= EXACT_UP_TO:
-        signs = 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
-    else:
-        signs = np.vstack(
-            [np.ones(n), np.random.default_rng(0).choice([-1.0, 1.0], (RESAMPLES, n))]
-        )
-    return float(np.mean(np.abs(signs @ d) >= abs(d.sum()) - 1e-10 * np.abs(d).sum()))
+        bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+        return np.asarray(1.0 - 2.0 * bits)
+    drawn = np.random.default_rng(0).choice([-1.0, 1.0], (RESAMPLES, n))
+    return np.vstack([np.ones(n), drawn])
+
+
+def sign_flip_p(d: ArrayLike) -> float:
+    """Two-sided sign-flip test of one mean: how often do random signs give one as far from 0?
+
+    Its smallest value is 2^(1 - n). Ties are ties up to rounding error, or 0.3 - 0.2 and 0.8 - 0.7
+    would differ.
+    """
+    d = np.asarray(d, dtype=float)
+    if not d.size:
+        return math.nan
+    sums = np.abs(sign_patterns(d.size) @ d)
+    return float(np.mean(sums >= abs(d.sum()) - 1e-10 * np.abs(d).sum()))
 
 
 def smallest_p(n: int) -> float:
-    """The smallest two-sided p that ``n`` paired seeds can give: all differences of one sign. 3 seeds 0.25, 5 0.0625, 6 0.03125."""
+    """The smallest two-sided p of a sign-flip test with ``n`` units: all of one sign. 6 give 0.03125."""
     return 2.0 ** (1 - n) if n > 0 else math.nan
 
 
-def corrected(p: Sequence[float], correction: Correction = "holm") -> list[float]:
-    """Adjusted p values of one family, in the order given; NaN (no test) stays NaN and does not count as a member.
+def joint_sign_flips(
+    d: ArrayLike, alpha: float, resolution: float = 0.0
+) -> tuple[list[float], float]:
+    """The sign-flip test of a whole family at once: (adjusted p [m], critical value of |t|).
 
-    Holm (1979): with ``m`` tests, the i-th smallest p is multiplied by ``m - i + 1``, made non-decreasing and cut at 1.
+    ``d`` is float [units, m], NaN where a comparison lacks the unit. A unit's signs flip in all
+    comparisons together, which keeps their dependence, and the statistic is the largest |t| of the
+    family (Westfall and Young's single step). An interval mean +- critical * SD / sqrt(n) leaves out
+    0 where the adjusted p is at most ``alpha``. The critical value is infinite if there are too few
+    units for any data to reach ``alpha``.
+    """
+    d = np.asarray(d, dtype=float)
+    known = ~np.isnan(d)
+    n, filled = known.sum(axis=0), np.where(known, d, 0.0)
+    tested = n >= 2
+    if not tested.any():
+        return [math.nan] * d.shape[1], math.inf
+    filled, n = filled[:, tested], n[tested]
+    used = known.any(axis=1)
+    means = sign_patterns(int(used.sum())) @ filled[used] / n
+    # The sum of squares does not change when signs flip, so the variance follows from the mean.
+    variance = ((filled**2).sum(axis=0) - n * means**2) / (n - 1)
+    sd = np.maximum(np.sqrt(np.maximum(variance, 0.0)), resolution)
+    scale = np.maximum(np.abs(filled).max(), 1e-300)
+    t = np.abs(means) / np.maximum(sd, 1e-9 * scale) * np.sqrt(n)
+    largest = np.sort(t.max(axis=1))
+    at_least = largest.size - np.searchsorted(largest, t[0] * (1 - 1e-9), side="left")
+    adjusted = np.full(d.shape[1], math.nan)
+    adjusted[tested] = at_least / largest.size
+    # |t| is significant if at most alpha of the patterns reach it: if it exceeds this one.
+    place = largest.size - int(math.floor(alpha * largest.size + 1e-9)) - 1
+    enough = alpha * largest.size >= 2 if n.max() <= EXACT_UP_TO else True
+    return adjusted.tolist(), float(largest[place]) if enough else math.inf
+
+
+def adjusted(
+    p: Sequence[float], correction: Correction = "single_step", comparisons: int | None = None
+) -> list[float]:
+    """Adjusted p-values of a family, in the order given; NaN (no test) stays NaN.
+
+    ``comparisons`` is the size of the family that the plan names: a comparison that has no p yet
+    still counts. By default the family is the p-values that are there. Single step is Bonferroni's
+    ``p * m``. Holm (1979) multiplies the i-th smallest p by ``m - i + 1`` and makes the products
+    non-decreasing.
     """
     values = np.asarray(p, dtype=float)
-    out = np.full(values.shape, math.nan)
     tested = np.flatnonzero(~np.isnan(values))
-    m = tested.size
+    m = tested.size if comparisons is None else max(comparisons, tested.size)
+    out = np.full(values.shape, math.nan)
     if correction == "none":
         return values.tolist()
-    if correction == "bonferroni":
+    if correction == "single_step":
         out[tested] = np.minimum(1.0, values[tested] * m)
         return out.tolist()
     order = tested[np.argsort(values[tested], kind="stable")]
-    out[order] = np.minimum(1.0, np.maximum.accumulate(values[order] * (m - np.arange(m))))
+    factors = m - np.arange(order.size)
+    out[order] = np.minimum(1.0, np.maximum.accumulate(values[order] * factors))
     return out.tolist()
 
 
-def can_be_significant(
-    n: Sequence[int], alpha: float, correction: Correction = "holm"
-) -> list[bool]:
-    """For each comparison of a family, with ``n`` paired seeds each: could any data make it significant after correction?
-
-    Corrected p values only grow with the p values, so the corrected smallest p values are the floor.
-    """
-    floor = corrected([smallest_p(k) for k in n], correction)
-    return [bool(p <= alpha) for p in floor]  # NaN compares false
+def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a share; (NaN, NaN) for no trials."""
+    if n == 0:
+        return math.nan, math.nan
+    found = stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    return float(found.low), float(found.high)
 
 
-def seeds_needed(comparisons: int, alpha: float, correction: Correction = "holm") -> int:
-    """The fewest paired seeds with which each of ``comparisons`` can be significant after correction."""
-    n = 2
-    while not all(can_be_significant([n] * comparisons, alpha, correction)):
-        n += 1
-    return n
+def mcnemar_p(only_one: int, only_other: int) -> float:
+    """Exact McNemar test of two paired yes-or-no outcomes, from the pairs that disagree."""
+    disagreeing = only_one + only_other
+    return float(stats.binomtest(only_one, disagreeing).pvalue) if disagreeing else 1.0
 
 
-def effect_size(d: ArrayLike) -> float:
-    """Hedges-corrected Cohen's d_z of paired differences: ``mean / sd * (1 - 3 / (4 (n - 1) - 1))``. NaN without spread or below 3 seeds.
+def effect_size(d: ArrayLike, resolution: float = 0.0) -> float:
+    """Hedges-corrected Cohen's d_z of paired differences: ``mean / sd * (1 - 3 / (4 (n - 1) - 1))``.
 
-    (At n = 2 the correction factor is 0 and says nothing.)
+    NaN without spread or below 3 units (at n = 2 the correction factor is 0 and says nothing).
     """
     d = np.asarray(d, dtype=float)
-    if d.size < 3 or np.ptp(d) == 0:
+    sd = max(float(d.std(ddof=1)), resolution) if d.size >= 3 else 0.0
+    if d.size < 3 or sd == 0 or np.ptp(d) == 0:
         return math.nan
-    return float(d.mean() / d.std(ddof=1) * (1 - 3 / (4 * (d.size - 1) - 1)))
-
-
-def verdict(
-    mean: float, n: int, p: float, possible: bool, alpha: float, higher_is_better: bool = True
-) -> str:
-    """The comparison in words. ``p`` is the corrected one; ``possible`` is can_be_significant's answer."""
-    if n == 0 or math.isnan(mean):
-        return "no paired seeds"
-    seeds = f"{n} seed" + ("s" if n != 1 else "")
-    if not possible:
-        return f"cannot be significant with {seeds}"
-    if math.isnan(p) or p > alpha:
-        return f"not distinguishable with {seeds}"
-    return BETTER if (mean > 0) == higher_is_better else WORSE
+    return float(d.mean() / sd * (1 - 3 / (4 * (d.size - 1) - 1)))
