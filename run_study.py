@@ -228,7 +228,7 @@ def _report(folder: Path) -> int:
         return DONE
     try:
         from reports.page.page import write_report
-        from reports.tables.table import main_table_text
+        from reports.tables.text import main_table_text
 
         path = write_report(folder)
         print(main_table_text(folder))

@@ -74,7 +74,7 @@ def _report(folders: tuple[Path, ...], formats: str, interval: str, **options: A
     """Writes the report; returns the exit code."""
     from reports.analysis.collect import StudyError
     from reports.page.page import write_report
-    from reports.tables.table import main_table_text
+    from reports.tables.text import main_table_text
 
     wanted = [word for word in formats.replace(" ", "").split(",") if word]
     try:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.analysis import statistics
+from reports.analysis import outcomes, statistics
 from reports.analysis.collect import Study
-from reports.analysis.compare import Options, by_seed
+from reports.analysis.options import Options
 
 Cells = Mapping[frozenset[str], pd.Series]
 
@@ -39,6 +39,7 @@ class Effect:
     mean: float = math.nan
     low: float = math.nan
     high: float = math.nan
+    p: float = math.nan
 
 
 def cells(
@@ -46,7 +47,7 @@ def cells(
 ) -> tuple[tuple[str, ...], dict[frozenset[str], pd.Series]]:
     """(factors in the plan's order, value per seed of every executed combination of factors present)."""
     factors = tuple(study.plan.get("factors", {}))
-    values = by_seed(study, options.column)
+    values = outcomes.values(study, options)
     found = {}
     for arm in study.arms:
         if (
@@ -63,11 +64,10 @@ def effect(
 ) -> Effect:
     """The effect that is the weighted sum of cells, over the seeds that all of them have."""
     series = [weight * values for weight, values in parts]
-    per_seed = pd.concat(series, axis=1, join="inner").sum(axis=1).to_numpy().round(12)
-    if not per_seed.size:
-        return Effect(tuple(factors), kind)
-    low, high = statistics.interval(per_seed, options.confidence, options.method)
-    return Effect(tuple(factors), kind, per_seed.size, float(per_seed.mean()), low, high)
+    total = pd.concat(series, axis=1, join="inner").sum(axis=1)
+    units = outcomes.per_unit(total, options).round(12)
+    test = statistics.paired(units, options.alpha, options.resolution)
+    return Effect(tuple(factors), kind, test.n, test.mean, test.low, test.high, test.p)
 
 
 def taken_away(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:

@@ -16,11 +16,10 @@ import pandas as pd
 
 from study import store
 
-STATES = (
-    "completed",
-    *(state for state in store.STATES if state != "completed"),
-)  # the order in which people read them
-UNFINISHED = tuple(state for state in store.STATES if state not in store.FINAL_STATES)
+# The order in which people read them.
+STATES = (store.State.COMPLETED, *(state for state in store.State if state != "completed"))
+UNFINISHED = tuple(state for state in store.State if not state.is_final)
+GONE = "no longer in the study file"  # the role of an arm that only trials.csv knows
 WORDS = ("id", "arm", "kind", "state", "reason", "started", "finished")
 
 
@@ -113,6 +112,9 @@ def read_study(folder: str | Path) -> Study:
     epochs = read_table(store.epochs_frame, folder).sort_values(
         ["id", "epoch"], kind="stable", ignore_index=True
     )
+    if "repeat" not in trials:
+        trials["repeat"] = 0  # a folder of before searches could be repeated
+    trials["repeat"] = trials["repeat"].fillna(0).astype(int)
     trials.insert(0, "study", name)
     epochs.insert(0, "study", name)
     yaml = folder / "study.yaml"
@@ -135,7 +137,7 @@ def _arms(plan: dict[str, Any], trials: pd.DataFrame) -> tuple[dict[str, Any], .
     extra = [name for name in trials["arm"].dropna().unique() if name not in known]
     return (
         *arms,
-        *({"name": name, "role": "no longer in the study file", "factors": None} for name in extra),
+        *({"name": name, "role": GONE, "factors": None} for name in extra),
     )
 
 

@@ -1,11 +1,13 @@
-"""Study -> the comparison between its arms, as records: replicates only, paired by seed, corrected over the whole table.
+"""A study -> the comparison between its arms, as records: replicates only, paired, one family of tests.
 
-Only trials of kind ``replicate`` that completed give a value. An arm whose replicates all diverged has no value and no difference.
+Units are paired: the difference of two arms is taken seed by seed, and averaged over the seeds of a
+repeat where the search was repeated. One family of tests holds every comparison that the plan names
+(arms against the reference, arms against the baseline, planned pairs, claims), whether or not its arms
+have values yet, so that an arm that dies changes nothing for the others.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,77 +15,51 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from reports.analysis import statistics
-from reports.analysis.collect import STATES, Study, StudyError
-from reports.analysis.statistics import Correction, Method
+from reports.analysis import outcomes, statistics
+from reports.analysis.collect import GONE, STATES, Study
+from reports.analysis.options import COSTS, Options, options_for
+from reports.analysis.outcomes import Trained
+from reports.analysis.verdicts import Verdict, verdict
+from study.store import Kind, State
 
-COSTS = {  # what an axis says, and the factor from the stored unit to that one
-    "parameters": ("parameters", 1.0),
-    "seconds_per_epoch": ("training time per epoch (s)", 1.0),
-    "peak_memory_mb": ("peak memory (MB)", 1.0),
-    "macs": ("multiply-accumulates per image (M)", 1e-6),
-    "acs": ("accumulates per image (M)", 1e-6),
-    "energy_nj": ("estimated energy per image (µJ)", 1e-3),
-    "firing_rate": ("firing rate (spikes per cell and step)", 1.0),
-}
+__all__ = ["COSTS", "ArmResult", "Difference", "Options", "main_table", "options_for"]
 
-
-@dataclass(frozen=True)
-class Options:
-    """What to compare, on what, and how sure to be. ``column`` is where the metric's chosen reading stands in trials.csv."""
-
-    metric: str = "test/accuracy"
-    at: str = "last"  # last | best: the weights of the last epoch, or of the best validation epoch
-    reference: str | None = None
-    baseline: str | None = None
-    alpha: float = 0.05
-    correction: Correction = "holm"
-    method: Method = "t"
-    pairs: tuple[
-        tuple[str, str], ...
-    ] = ()  # planned comparisons (arm, other), a family of their own
-    pairs_asked: bool = False  # named on the command line, not in the study file
-
-    @property
-    def column(self) -> str:
-        return self.metric if self.at == "last" else f"{self.metric}_best"
-
-    @property
-    def confidence(self) -> float:
-        return 1 - self.alpha
-
-    @property
-    def percent(self) -> bool:
-        return "accuracy" in self.metric or self.metric == "firing_rate"
-
-    @property
-    def higher_is_better(self) -> bool:
-        return "accuracy" in self.metric
-
-    @property
-    def against(self) -> tuple[str, ...]:
-        """The arms that every other one is compared with: the reference, then the baseline."""
-        return tuple(dict.fromkeys(name for name in (self.reference, self.baseline) if name))
+Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """``mean`` of (arm - against) over ``n`` shared seeds, in the metric's unit."""
+    """``mean`` of (arm - against) over ``n`` shared units, in the metric's unit.
+
+    [low, high] is the simultaneous interval that the verdict states; it is unadjusted where
+    ``adjusted`` is False. ``units``: the differences themselves. ``more``: so many further units
+    would decide if mean and spread stay; None if none would.
+    """
 
     against: str
     n: int
     mean: float = math.nan
+    sd: float = math.nan
     low: float = math.nan
     high: float = math.nan
     p: float = math.nan
     p_corrected: float = math.nan
     effect: float = math.nan  # Hedges-corrected d_z
-    verdict: str = "no paired seeds"
+    verdict: Verdict = Verdict.NO_RESULT
+    adjusted: bool = True
+    more: int | None = None
+    p_trains: float = math.nan  # exact McNemar test on training at all
+    units: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ArmResult:
-    """One row of the main table. ``values`` is by seed; ``other`` is the mean of the reading that was not chosen (last or best)."""
+    """One row of the main table.
+
+    ``values`` is by seed, failures at chance; ``failed`` holds those failures alone. ``other`` is the
+    mean of the reading that was not chosen (last or best). ``planned``: replicates that the plan asks
+    for.
+    """
 
     arm: str
     role: str
@@ -97,173 +73,193 @@ class ArmResult:
     differences: Mapping[str, Difference]
     costs: Mapping[str, float]
     states: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # kind -> state -> count
+    trained: Trained = field(default_factory=Trained)
+    failed: Mapping[int, float] = field(default_factory=dict)
+    factors: tuple[str, ...] = ()
+    units: int = 0
 
     @property
     def n(self) -> int:
         return len(self.values)
 
 
-def options_for(
-    study: Study,
-    *,
-    baseline: str | None = None,
-    reference: str | None = None,
-    metric: str | None = None,
-    at: str = "last",
-    alpha: float | None = None,
-    method: Method = "t",
-    pairs: Sequence[tuple[str, str]] = (),
-) -> Options:
-    """The user's wishes over plan.json's over the defaults. StudyError for an arm or a metric that is not there."""
-    named = [
-        ("--baseline", baseline),
-        ("--reference", reference),
-        *(("--pair", name) for pair in pairs for name in pair),
-    ]
-    for option, name in named:
-        if name is not None and name not in study.arm_names:
-            raise StudyError(
-                f"{option}: no arm {name!r} in this study; {_choices(name, study.arm_names)}"
-            )
-    if alpha is not None and not 0 < alpha < 1:
-        raise StudyError(f"--alpha must lie between 0 and 1; got {alpha:g}.")
-    if same := [one for one, other in pairs if one == other]:
-        raise StudyError(f"--pair: an arm cannot be compared with itself; got {same[0]} twice.")
-    options = Options(
-        metric=metric or "test/accuracy",
-        at=at,
-        reference=reference or study.of_role("reference"),
-        baseline=baseline or study.of_role("baseline"),
-        alpha=alpha
-        if alpha is not None
-        else round(1 - float(study.plan.get("confidence", 0.95)), 9),
-        correction=study.plan.get("correction", "holm"),
-        method=method,
-        pairs=tuple(dict.fromkeys((one, other) for one, other in pairs)) or study.pairs,
-        pairs_asked=bool(pairs),
-    )
-    numbers = study.trials.select_dtypes("number").columns
-    if options.column not in numbers:
-        known = [name for name in numbers if "/" in name or name in COSTS]
-        raise StudyError(
-            f"--metric: trials.csv has no numbers {options.column!r} (--at {at}); {_choices(options.column, known)}"
-        )
-    return options
-
-
-def _choices(given: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(given, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none yet'}."
-
-
-def replicates(study: Study) -> pd.DataFrame:
-    return study.trials[study.trials["kind"] == "replicate"]
-
-
-def by_seed(study: Study, column: str) -> pd.DataFrame:
-    """[seed x arm]: each completed replicate's value; NaN where there is none. Columns are all arms, in the plan's order."""
-    done = replicates(study)
-    done = done[(done["state"] == "completed") & done[column].notna() & done["seed"].notna()]
-    done = done.drop_duplicates(["arm", "seed"], keep="last")
-    table = (
-        done.pivot(index="seed", columns="arm", values=column)
-        .reindex(columns=study.arm_names)
-        .astype(float)
-    )
-    table.index = table.index.astype(int)
-    return table.sort_index()
-
-
 def main_table(study: Study, options: Options) -> list[ArmResult]:
     """One record per arm, in the plan's order."""
-    values = by_seed(study, options.column)
+    values = outcomes.values(study, options)
     other_column = f"{options.metric}_best" if options.at == "last" else options.metric
-    other = (
-        by_seed(study, other_column).mean()
-        if other_column in study.trials
-        else pd.Series(dtype=float)
-    )
-    differences = _differences(values, options)
-    done = replicates(study)
-    costs = done[done["state"] == "completed"].groupby("arm")[list(COSTS)].mean()
+    other = pd.Series(dtype=float)
+    if other_column in study.trials:
+        other = outcomes.values(study, options, other_column).mean()
+    trained = {arm: outcomes.trained(study, options, arm) for arm in study.arm_names}
+    found = differences(study, values, trained, options)
+    rows = outcomes.replicates(study)
+    completed = rows[rows["state"] == State.COMPLETED]
+    costs = completed.groupby("arm")[list(COSTS)].mean()
+    failed = rows[rows["state"].isin(outcomes.FAILURES)]
     results = []
     for arm in study.arms:
         name = arm["name"]
         x = values[name].dropna()
-        low, high = _within_range(
-            statistics.interval(x, options.confidence, options.method), options
-        )
+        units = outcomes.per_unit(x, options)
+        low, high = statistics.interval(units, options.confidence, options.method)
+        by_seed = {int(seed): float(value) for (_, seed), value in x.items()}
+        dead = {int(seed) for seed in failed.loc[failed["arm"] == name, "seed"]}
+        no_costs = dict.fromkeys(COSTS, math.nan)
         results.append(
             ArmResult(
                 arm=name,
                 role=arm["role"],
-                planned=int((done["arm"] == name).sum()),
-                values={int(seed): float(value) for seed, value in x.items()},
-                mean=float(x.mean()) if len(x) else math.nan,
-                sd=float(x.std(ddof=1)) if len(x) > 1 else math.nan,
-                low=low,
-                high=high,
+                planned=planned_replicates(study, arm),
+                values=by_seed,
+                mean=float(units.mean()) if len(units) else math.nan,
+                sd=float(units.std(ddof=1)) if len(units) > 1 else math.nan,
+                low=_within(low, options),
+                high=_within(high, options),
                 other=float(other.get(name, math.nan)),
                 differences={
-                    against: differences[name, against]
-                    for against in options.against
-                    if against != name
+                    against: found[name, against] for against in options.against if against != name
                 },
-                costs=costs.loc[name].to_dict()
-                if name in costs.index
-                else dict.fromkeys(COSTS, math.nan),
+                costs=costs.loc[name].to_dict() if name in costs.index else no_costs,
                 states=state_counts(study, name),
+                trained=trained[name],
+                failed={seed: value for seed, value in by_seed.items() if seed in dead},
+                factors=tuple(arm.get("factors") or ()),
+                units=len(units),
             )
         )
     return results
 
 
-def _within_range(bounds: tuple[float, float], options: Options) -> tuple[float, float]:
+def planned_replicates(study: Study, arm: Mapping[str, object]) -> int:
+    """As many as the plan asks for, or as there are, if an earlier plan asked for more."""
+    rows = outcomes.replicates(study)
+    there = int((rows["arm"] == arm["name"]).sum())
+    if arm["role"] == GONE:
+        return there
+    seeds = int(study.plan.get("seeds") or 0)
+    return max(there, seeds * int(study.plan.get("repeats") or 1))
+
+
+def _within(bound: float, options: Options) -> float:
     """An accuracy lies in [0, 1], so its interval does too (its coverage cannot fall by that)."""
-    if not options.percent:
-        return bounds
-    return tuple(np.clip(bounds, 0.0, 1.0).tolist())
+    return float(np.clip(bound, 0.0, 1.0)) if options.percent else bound
 
 
-def _differences(values: pd.DataFrame, options: Options) -> dict[tuple[str, str], Difference]:
-    """Every arm against each of ``options.against``; one family of tests: the baseline against the reference counts once."""
-    plain = {
-        (arm, against): difference(values[arm], values[against], against, options)
-        for against in options.against
-        for arm in values.columns
-        if arm != against
-    }
-    family = [
-        key for key in plain if key != options.against
-    ]  # (reference, baseline) is the same test as (baseline, reference)
-    found = dict(zip(family, judged([plain[key] for key in family], options), strict=True))
-    if options.against in plain:
-        found[options.against] = turned(found[options.against[::-1]], options.against[1])
+def difference_units(values: pd.DataFrame, pair: Pair, options: Options) -> pd.Series:
+    """Arm minus the other, by unit. Rounded, since 0.98 - 0.95 and 0.97 - 0.94 are the same."""
+    one, other = pair
+    return outcomes.per_unit(values[one] - values[other], options).round(12)
+
+
+def differences(
+    study: Study,
+    values: pd.DataFrame,
+    trained: Mapping[str, Trained],
+    options: Options,
+) -> dict[Pair, Difference]:
+    """Every comparison of the page, judged as one family: with the reference, the baseline, pairs, claims.
+
+    (reference, baseline) is the same test as (baseline, reference), and so is any pair turned round:
+    each is judged once and read from both sides.
+    """
+    wanted = [(arm, other) for other in options.against for arm in values.columns if arm != other]
+    wanted += [*options.pairs, *((claim.arm, claim.against) for claim in options.claims)]
+    once: dict[frozenset[str], Pair] = {}
+    for pair in wanted:
+        if pair != options.against:
+            once.setdefault(frozenset(pair), pair)
+    units = {pair: difference_units(values, pair, options) for pair in once.values()}
+    ablations = {arm["name"] for arm in study.arms if arm["role"] == "ablation"}
+    records = judged(units, ablations, options)
+    found = {}
+    for pair in wanted:
+        known = once.get(frozenset(pair), (pair[1], pair[0]))
+        record = records[known]
+        record = replace(record, p_trains=outcomes.p_trains(trained[known[0]], trained[known[1]]))
+        found[pair] = record if known == pair else turned(record, pair[1])
     return found
 
 
-def judged(family: Sequence[Difference], options: Options) -> list[Difference]:
-    """One family of tests, corrected over all that could be made, each with its verdict."""
-    p = statistics.corrected([record.p for record in family], options.correction)
-    possible = statistics.can_be_significant(
-        [record.n for record in family], options.alpha, options.correction
-    )
-    alpha, higher = options.alpha, options.higher_is_better
-    return [
-        replace(
-            record,
-            p_corrected=q,
-            verdict=statistics.verdict(record.mean, record.n, q, can, alpha, higher),
+def judged(
+    units: Mapping[Pair, pd.Series], ablations: set[str], options: Options
+) -> dict[Pair, Difference]:
+    """One family of tests: each comparison's interval, adjusted p and verdict."""
+    tests = {
+        pair: statistics.paired(d, _interval_level(options), options.resolution)
+        for pair, d in units.items()
+    }
+    plain = [test.p for test in tests.values()]
+    if options.test == "sign_flip":
+        table = pd.concat(list(units.values()), axis=1) if units else pd.DataFrame()
+        alpha = options.alpha / options.looks
+        joint, critical = statistics.joint_sign_flips(table.to_numpy(), alpha, options.resolution)
+        plain = [statistics.sign_flip_p(d) for d in units.values()]
+        tests = {pair: _with_half(test, critical) for pair, test in tests.items()}
+        corrected = joint
+    else:
+        corrected = statistics.corrected(plain, options.correction, options.comparisons)
+    found = {}
+    for (pair, test), p, q in zip(tests.items(), plain, corrected, strict=True):
+        d = units[pair]
+        record = Difference(
+            against=pair[1],
+            n=test.n,
+            mean=test.mean,
+            sd=test.sd,
+            low=test.low,
+            high=test.high,
+            p=p,
+            p_corrected=float(np.minimum(1.0, q * options.looks)),
+            effect=statistics.effect_size(d, options.resolution),
+            adjusted=options.test == "sign_flip" or options.correction == "single_step",
+            units=dict(zip(map(int, d.index), map(float, d), strict=True)),
         )
-        for record, q, can in zip(family, p, possible, strict=True)
-    ]
+        ablation = pair[0] in ablations and pair[1] == options.reference
+        found[pair] = _with_verdict(record, ablation, options)
+    return found
+
+
+def _interval_level(options: Options) -> float:
+    """Of the interval that is printed. Holm's p-values have no intervals: they stay unadjusted."""
+    if options.test == "t" and options.correction == "holm":
+        return options.alpha / options.looks
+    return options.level
+
+
+def _with_half(test: statistics.Paired, critical: float) -> statistics.Paired:
+    """The interval that says the same as the joint sign-flip test; none if n is too small for it."""
+    if test.n < 2 or math.isinf(critical):
+        return replace(test, low=math.nan, high=math.nan)
+    half = critical * test.sd / math.sqrt(test.n)
+    return replace(test, low=test.mean - half, high=test.mean + half)
+
+
+def _with_verdict(record: Difference, ablation: bool, options: Options) -> Difference:
+    if not record.n:
+        return record
+    low, high = record.low, record.high
+    holm = options.test == "t" and options.correction == "holm"
+    if holm and record.n > 1:
+        half = statistics.t_half(record.n, record.sd, options.level)
+        low, high = record.mean - half, record.mean + half
+    better = options.better
+    word = verdict(low, high, better=better, margin=options.margin, ablation=ablation)
+    if holm and not word.is_decided and record.p_corrected <= options.alpha:
+        # Holm's p finds what Bonferroni's interval leaves open.
+        word = verdict(record.mean, record.mean, better=better, ablation=ablation)
+    more = None
+    if not word.is_decided:
+        least = 2
+        if options.test == "sign_flip":
+            least = statistics.least_for_sign_flips(options.alpha / options.looks)
+        more = statistics.units_needed(
+            record.n, record.mean, record.sd, options.level, options.margin, least
+        )
+    return replace(record, verdict=word, more=more)
 
 
 def turned(record: Difference, against: str) -> Difference:
     """The same comparison, seen from the other arm."""
-    words = {statistics.BETTER: statistics.WORSE, statistics.WORSE: statistics.BETTER}.get(
-        record.verdict, record.verdict
-    )
     return replace(
         record,
         against=against,
@@ -271,57 +267,34 @@ def turned(record: Difference, against: str) -> Difference:
         low=-record.high,
         high=-record.low,
         effect=-record.effect,
-        verdict=words,
-    )
-
-
-def difference(arm: pd.Series, other: pd.Series, against: str, options: Options) -> Difference:
-    """The paired difference by itself: interval, p and effect size; no verdict, which needs the family."""
-    d = (
-        (arm - other).dropna().to_numpy().round(12)
-    )  # 0.98 - 0.95 and 0.97 - 0.94 are the same difference
-    if not d.size:
-        return Difference(against, 0)
-    low, high = statistics.interval(d, options.confidence, options.method)
-    return Difference(
-        against,
-        d.size,
-        float(d.mean()),
-        low,
-        high,
-        statistics.sign_flip_p(d),
-        effect=statistics.effect_size(d),
+        verdict=record.verdict.turned,
+        units={unit: -value for unit, value in record.units.items()},
     )
 
 
 def comparison_family(results: Sequence[ArmResult], options: Options) -> list[Difference]:
-    """The family: every different test of the main table that could be made (reference against baseline counts once)."""
+    """The main table's comparisons that have a number (reference against baseline counts once)."""
     once = options.against[0] if len(options.against) == 2 else None
-    return [
-        record
-        for result in results
-        if result.arm != once
-        for record in result.differences.values()
-        if record.n
-    ]
+    found = []
+    for result in results:
+        if result.arm != once:
+            found += [record for record in result.differences.values() if record.n]
+    return found
 
 
 def state_counts(study: Study, arm: str) -> dict[str, dict[str, int]]:
     """kind -> state -> count, states in their usual order, those that do not occur left out."""
     mine = study.trials[study.trials["arm"] == arm]
     counts: dict[str, dict[str, int]] = {}
-    for kind in ("search", "replicate"):
+    for kind in Kind:
         found = count_states(mine.loc[mine["kind"] == kind, "state"])
         if found:
-            counts[kind] = found
+            counts[str(kind)] = found
     return counts
 
 
 def count_states(states: pd.Series) -> dict[str, int]:
     """state -> count in the order in which people read them, those that do not occur left out."""
     found = {str(state): int(count) for state, count in states.value_counts().items()}
-    return {
-        state: found[state]
-        for state in (*STATES, *sorted(set(found) - set(STATES)))
-        if state in found
-    }
+    order = [*STATES, *sorted(set(found) - set(STATES))]
+    return {str(state): found[state] for state in order if state in found}

@@ -90,19 +90,27 @@ def paired(d: ArrayLike, level: float, resolution: float = 0.0) -> Paired:
     if sd == 0:
         return Paired(d.size, mean, 0.0)
     error = sd / math.sqrt(d.size)
-    half = float(stats.t.isf(level / 2, d.size - 1)) * error
+    half = t_half(d.size, sd, level)
     p = 2 * float(stats.t.sf(abs(mean) / error, d.size - 1))
     return Paired(d.size, mean, sd, mean - half, mean + half, p)
 
 
-def units_needed(n: int, mean: float, sd: float, level: float, margin: float | None) -> int | None:
-    """How many more units decide if ``mean`` and ``sd`` stay: the interval leaves out 0, or lies within the margin.
+def t_half(n: int, sd: float, level: float) -> float:
+    """Half the width of Student's interval of confidence 1 - ``level``."""
+    return float(stats.t.isf(level / 2, n - 1)) * sd / math.sqrt(n)
 
-    None if no number up to MOST_UNITS does, and where ``sd`` is not known.
+
+def units_needed(
+    n: int, mean: float, sd: float, level: float, margin: float | None, least: int = 2
+) -> int | None:
+    """How many more units decide if ``mean`` and ``sd`` stay.
+
+    Decided is an interval that leaves out 0, or lies within the margin. ``least``: with fewer units
+    the test never decides. None if no number up to MOST_UNITS does, and where ``sd`` is not known.
     """
     if math.isnan(sd) or math.isnan(mean):
         return None
-    k = np.arange(max(n + 1, 2), MOST_UNITS + 1)
+    k = np.arange(max(n + 1, least), MOST_UNITS + 1)
     half = stats.t.isf(level / 2, k - 1) * sd / np.sqrt(k)
     decided = half < abs(mean)
     if margin is not None:
@@ -138,6 +146,11 @@ def smallest_p(n: int) -> float:
     return 2.0 ** (1 - n) if n > 0 else math.nan
 
 
+def least_for_sign_flips(alpha: float) -> int:
+    """The fewest units with which a sign-flip test can reach ``alpha``."""
+    return 1 + math.ceil(-math.log2(alpha))
+
+
 def joint_sign_flips(
     d: ArrayLike, alpha: float, resolution: float = 0.0
 ) -> tuple[list[float], float]:
@@ -168,12 +181,12 @@ def joint_sign_flips(
     adjusted = np.full(d.shape[1], math.nan)
     adjusted[tested] = at_least / largest.size
     # |t| is significant if at most alpha of the patterns reach it: if it exceeds this one.
-    place = largest.size - int(math.floor(alpha * largest.size + 1e-9)) - 1
+    place = largest.size - math.floor(alpha * largest.size + 1e-9) - 1
     enough = alpha * largest.size >= 2 if n.max() <= EXACT_UP_TO else True
     return adjusted.tolist(), float(largest[place]) if enough else math.inf
 
 
-def adjusted(
+def corrected(
     p: Sequence[float], correction: Correction = "single_step", comparisons: int | None = None
 ) -> list[float]:
     """Adjusted p-values of a family, in the order given; NaN (no test) stays NaN.

@@ -23,6 +23,8 @@ class Verdict(StrEnum):
     BETTER = "better"
     WORSE = "worse"
     EQUIVALENT = "equivalent"
+    HIGHER = "higher"  # of a metric of which neither direction is an improvement
+    LOWER = "lower"
     UNDECIDED = "undecided"
     NO_RESULT = "no result yet"
 
@@ -58,6 +60,8 @@ _TURNED = {
     Verdict.HARMFUL: Verdict.WORSE,
     Verdict.BETTER: Verdict.WORSE,
     Verdict.NO_EFFECT: Verdict.EQUIVALENT,
+    Verdict.HIGHER: Verdict.LOWER,
+    Verdict.LOWER: Verdict.HIGHER,
 }
 _OF_ABLATIONS = {
     Verdict.WORSE: Verdict.NEEDED,
@@ -67,11 +71,16 @@ _OF_ABLATIONS = {
 
 
 def verdict(
-    low: float, high: float, *, higher: bool, margin: float | None = None, ablation: bool = False
+    low: float,
+    high: float,
+    *,
+    better: str | None,
+    margin: float | None = None,
+    ablation: bool = False,
 ) -> Verdict:
     """The verdict of a difference (arm minus the other) with the simultaneous interval [low, high].
 
-    ``higher``: more of the metric is better. ``margin``: differences up to it do not matter, so an
+    ``better``: the direction ("higher" or "lower") that is an improvement, or None. ``margin``: differences up to it do not matter, so an
     interval within it says "equivalent" even where it leaves out zero. NaN bounds decide nothing.
     """
     if math.isnan(low) or math.isnan(high):
@@ -79,7 +88,10 @@ def verdict(
     if margin is not None and -margin < low and high < margin:
         word = Verdict.EQUIVALENT
     elif low > 0 or high < 0:
-        word = Verdict.BETTER if (low > 0) == higher else Verdict.WORSE
+        direction = "higher" if low > 0 else "lower"
+        if better is None:
+            return Verdict(direction)
+        word = Verdict.BETTER if direction == better else Verdict.WORSE
     else:
         return Verdict.UNDECIDED
     return _OF_ABLATIONS[word] if ablation else word

@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reports.analysis import statistics
 from reports.analysis.collect import Study
 from reports.analysis.compare import COSTS, ArmResult, Options
 from reports.figures import style
@@ -183,7 +182,7 @@ def _forest(
                 fontsize=8,
             )
             continue
-        significant = record.verdict in (statistics.BETTER, statistics.WORSE)
+        significant = record.verdict.is_difference
         if not math.isnan(record.low):
             axes.plot(
                 [record.low * scale, record.high * scale],

@@ -1,28 +1,43 @@
-"""A table as a record, and its renderings: CSV, parquet, Markdown, LaTeX (booktabs) and terminal text. The page draws its own HTML.
+"""A table as a record, and its renderings: CSV, parquet, Markdown, LaTeX (booktabs) and terminal text.
 
-``Table.frame`` holds the raw numbers in SI-free base units (accuracies as fractions); the cells hold what people read.
+``Table.frame`` holds the raw numbers in base units (accuracies as fractions); the cells hold what
+people read. The page draws its own HTML.
 """
 
 from __future__ import annotations
 
-import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 import pandas as pd
 
+from reports.analysis.words import (
+    DASH,
+    MINUS,
+    number,
+    p_text,
+    significant_digits,
+    span,
+    with_interval,
+)
 from reports.files import write_text, written
 
-DASH = "–"
-MINUS = "−"
+__all__ = ["DASH", "MINUS", "Cell", "Column", "Field", "Table", "build", "number", "p_text",
+           "significant_digits", "span", "with_interval"]  # fmt: skip
+
+Record = TypeVar("Record")
+Read = TypeVar("Read", contravariant=True)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """``value`` sorts the column; ``note`` is a second, small line; ``tone`` colours the cell of the page (better | worse | quiet)."""
+    """``value`` sorts the column; ``note`` is a second, small line.
+
+    ``tone`` colours the cell of the page: better | worse | quiet.
+    """
 
     text: str = DASH
     value: float | str | None = None
@@ -34,13 +49,33 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
+    """``detail``: a page may hide it at first; ``paper``: LaTeX prints it (a page is narrow)."""
+
     header: str
     numeric: bool = True
+    detail: bool = False
+    paper: bool = True
+
+
+@dataclass(frozen=True)
+class Field(Generic[Read]):
+    """A column that knows its header, its cell of a record, and what the caption says of it."""
+
+    header: str
+    cell: Callable[[Read], Cell]
+    numeric: bool = True
+    detail: bool = False
+    paper: bool = True
+    says: str = ""
+
+    @property
+    def column(self) -> Column:
+        return Column(self.header, self.numeric, self.detail, self.paper)
 
 
 @dataclass(frozen=True)
 class Table:
-    """``name`` is the file's stem; ``paper`` the columns that LaTeX prints (a page is narrow), all if empty."""
+    """``name`` is the file's stem."""
 
     name: str
     title: str
@@ -48,70 +83,40 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     frame: pd.DataFrame
-    paper: tuple[int, ...] = ()
 
 
-def number(value: float, decimals: int = 2, signed: bool = False) -> str:
-    """'12,345.68'; with a true minus sign; a dash for a missing value."""
-    if value is None or math.isnan(value):
-        return DASH
-    text = f"{value:{'+' if signed else ''},.{decimals}f}"
-    if float(text.replace(",", "")) == 0:
-        text = text.lstrip("+-")
-    return text.replace("-", MINUS)
+def build(
+    name: str,
+    title: str,
+    caption: str,
+    fields: Sequence[Field[Record]],
+    records: Iterable[Record],
+    frame: pd.DataFrame,
+) -> Table:
+    """A row per record, a column per field; what fields have to say follows the caption."""
+    says = [field.says for field in fields if field.says]
+    rows = tuple(tuple(field.cell(record) for field in fields) for record in records)
+    columns = tuple(field.column for field in fields)
+    return Table(name, title, " ".join([caption, *says]), columns, rows, frame)
 
 
-def significant_digits(value: float, digits: int = 3) -> str:
-    """'0.00123', '1,230': for figures of unknown size, such as losses and learning rates."""
-    if value is None or math.isnan(value):
-        return DASH
-    if value == 0:
-        return "0"
-    if not 1e-4 <= abs(value) < 1e7:
-        return (
-            f"{value:.{digits - 1}e}".replace("e-0", "e-").replace("e+0", "e").replace("-", MINUS)
-        )
-    return number(value, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
-
-
-def p_text(p: float) -> str:
-    if math.isnan(p):
-        return DASH
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def span(counts: Iterable[int]) -> str:
-    """'8', or '6 to 8' where they differ; for captions."""
-    found = sorted(counts)
-    return str(found[0]) if found[0] == found[-1] else f"{found[0]} to {found[-1]}"
-
-
-def with_interval(middle: str, low: str, high: str) -> str:
-    return middle if low == DASH else f"{middle} [{low}, {high}]"
+def _markdown_row(cells: Iterable[str]) -> str:
+    """Cells with their bars and asterisks escaped, but for the asterisks of bold text."""
+    escaped = []
+    for text in cells:
+        safe = text.replace("|", "\\|").replace("*", "\\*").replace("\\*\\*", "**")
+        escaped.append(safe.replace("\n", " "))
+    return f"| {' | '.join(escaped)} |"
 
 
 def to_markdown(table: Table) -> str:
-    def row(cells: Sequence[str]) -> str:
-        return (
-            "| "
-            + " | ".join(
-                text.replace("|", "\\|")
-                .replace("*", "\\*")
-                .replace("\\*\\*", "**")
-                .replace("\n", " ")
-                for text in cells
-            )
-            + " |"
-        )
-
-    lines = [f"**{table.title}**", "", row([column.header for column in table.columns])]
+    lines = [f"**{table.title}**", "", _markdown_row([column.header for column in table.columns])]
     lines.append(
         "|" + "|".join("---:" if column.numeric else "---" for column in table.columns) + "|"
     )
     for cells in table.rows:
-        lines.append(
-            row([f"{_marked(cell, '**{}**', '{}*')} {cell.note}".strip() for cell in cells])
-        )
+        texts = (f"{_marked(cell, '**{}**', '{}*')} {cell.note}".strip() for cell in cells)
+        lines.append(_markdown_row(texts))
     return "\n".join([*lines, "", table.caption, ""])
 
 
@@ -121,8 +126,8 @@ def _marked(cell: Cell, bold: str, significant: str) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A ``table*`` environment: needs \\usepackage{booktabs} and \\usepackage{graphicx} (it is shrunk to the line's width)."""
-    shown = table.paper or range(len(table.columns))
+    """A ``table*`` environment, shrunk to the line's width: needs booktabs and graphicx."""
+    shown = [k for k, column in enumerate(table.columns) if column.paper]
     columns = "".join("r" if table.columns[k].numeric else "l" for k in shown)
     lines = [
         "% needs \\usepackage{booktabs} and \\usepackage{graphicx}",
@@ -177,7 +182,7 @@ _LATEX = {
 
 
 def latex(text: str) -> str:
-    """Plain text for pdflatex: its special characters escaped, other non-ASCII characters as a question mark rather than an error."""
+    """Plain text for pdflatex: special characters escaped, other non-ASCII ones as a question mark."""
     return "".join(_LATEX.get(c, c if c.isascii() else "?") for c in text)
 
 
@@ -201,7 +206,7 @@ def to_text(table: Table) -> str:
 
 
 def write_table(table: Table, folder: Path, formats: Sequence[str]) -> list[str]:
-    """<folder>/<name>.{csv,parquet,md,tex} for each of ``formats`` that is a table's; returns the names written."""
+    """Writes <folder>/<name>.{csv,parquet,md,tex} for each such format; returns the names written."""
     names = []
     for extension, text in (("md", to_markdown), ("tex", to_latex)):
         if extension in formats:
@@ -216,19 +221,3 @@ def write_table(table: Table, folder: Path, formats: Sequence[str]) -> list[str]
             table.frame.to_parquet(path, index=False)
         names.append(f"{table.name}.parquet")
     return names
-
-
-def main_table_text(folders: str | Path | Sequence[str | Path], **wishes: Any) -> str:
-    """The main table of a study as it stands, and its planned comparisons, for a terminal. ``wishes`` go to compare.options_for."""
-    from reports.analysis.collect import read_studies
-    from reports.analysis.compare import main_table, options_for
-    from reports.tables import planned
-    from reports.tables import results as result_tables
-
-    study = read_studies(folders)
-    options = options_for(study, **wishes)
-    tables = [
-        result_tables.short_table(study, main_table(study, options), options),
-        planned.table(study, options),
-    ]
-    return "\n\n".join(to_text(table) for table in tables if table is not None)

@@ -27,6 +27,7 @@ def replicate(arm: str, seed: int, accuracy: float | None, **more: Any) -> dict[
         "id": identifier(arm, seed, "replicate"),
         "arm": arm,
         "kind": "replicate",
+        "repeat": 0,
         "number": seed % 1000,
     }
     row |= {
@@ -150,7 +151,6 @@ def write_study(
     defaults |= {
         "baseline": "bn",
         "confidence": 0.95,
-        "correction": "holm",
         "seeds": 3,
         "parameters": {},
         "search": None,

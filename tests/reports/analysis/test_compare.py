@@ -5,7 +5,7 @@ from synthetic import arm, replicate, small_study, write_study
 
 from reports.analysis.collect import StudyError, read_study
 from reports.analysis.compare import comparison_family, main_table, options_for
-from reports.tables.table import main_table_text
+from reports.tables.text import main_table_text
 
 
 @pytest.fixture
@@ -26,12 +26,13 @@ def test_means_and_intervals(results):
 def test_differences_are_paired_by_seed(results):
     record = results["no_ste"].differences["full"]
     assert (record.n, record.mean) == (3, pytest.approx(-0.02))
-    assert record.low == pytest.approx(-0.02 - 0.0248414, abs=1e-6)  # sd of the differences is 0.01
-    assert record.p == pytest.approx(0.25)
-    assert record.p_corrected == pytest.approx(
-        0.75
-    )  # three tests can be made: no_ste-full, no_ste-bn, bn-full
-    assert record.verdict == "cannot be significant with 3 seeds"
+    # Five tests are planned, no_init's two among them although it is dead: no_ste, no_init and bn
+    # against full, no_ste and no_init against bn. The sd of the differences is 0.01.
+    assert record.low == pytest.approx(-0.02 - 9.924843 * 0.01 / math.sqrt(3), abs=1e-6)
+    assert record.p == pytest.approx(0.0741799, abs=1e-6)  # t = 3.4641 with 2 degrees of freedom
+    assert record.p_corrected == pytest.approx(5 * 0.0741799, abs=1e-5)
+    assert record.verdict == "undecided"
+    assert record.more == 3  # t(5, 0.995) = 4.032 times 0.01 / sqrt(6) is less than 0.02
     # bn against full: 0.94-0.96, 0.96-0.97, 0.95-0.98
     assert results["bn"].differences["full"].mean == pytest.approx(-0.02)
 
@@ -46,7 +47,7 @@ def test_an_arm_that_only_diverged_has_no_number(results):
     dead = results["no_init"]
     assert (dead.n, dead.planned, dead.states) == (0, 3, {"replicate": {"diverged": 3}})
     assert all(map(math.isnan, (dead.mean, dead.low, dead.high, dead.differences["full"].mean)))
-    assert dead.differences["full"].verdict == "no paired seeds"
+    assert dead.differences["full"].verdict == "no result yet"
 
 
 def test_a_clear_difference_with_enough_seeds(tmp_path):

@@ -71,32 +71,91 @@ def test_sign_flip_equals_scipys_permutation_test(n):
 
 
 def test_holm_by_hand():
-    assert st.corrected([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert st.corrected([0.6, 0.7]) == [1.0, 1.0]
+    assert st.corrected([0.01, 0.04, 0.03], "holm") == pytest.approx([0.03, 0.06, 0.06])
+    assert st.corrected([0.6, 0.7], "holm") == [1.0, 1.0]
 
 
-def test_a_missing_test_is_no_member_of_the_family():
-    adjusted = st.corrected([0.01, math.nan, 0.02])
+def test_a_missing_test_is_no_member_of_the_family_unless_the_plan_names_it():
+    adjusted = st.corrected([0.01, math.nan, 0.02], "holm")
     assert adjusted[0] == pytest.approx(0.02)
     assert math.isnan(adjusted[1])
     assert adjusted[2] == pytest.approx(0.02)
+    assert st.corrected([0.01, math.nan], comparisons=3)[0] == pytest.approx(0.03)
+    assert st.corrected([0.01, math.nan, 0.02], "holm", 3)[0] == pytest.approx(0.03)
 
 
 def test_other_corrections():
     assert st.corrected([0.01, 0.04], "none") == [0.01, 0.04]
-    assert st.corrected([0.01, 0.6], "bonferroni") == pytest.approx([0.02, 1.0])
+    assert st.corrected([0.01, 0.6], "single_step") == pytest.approx([0.02, 1.0])
 
 
-def test_what_a_number_of_seeds_can_show():
-    assert st.can_be_significant([3], 0.05) == [False]
-    assert st.can_be_significant([5], 0.05) == [False]  # 0.0625
-    assert st.can_be_significant([6], 0.05) == [True]  # 0.03125
-    assert st.can_be_significant([8] * 6, 0.05) == [True] * 6  # 6 / 128 = 0.0469
-    assert st.can_be_significant([8] * 7, 0.05) == [False] * 7
-    assert st.can_be_significant([0, 6], 0.05) == [False, True]
-    assert st.seeds_needed(1, 0.05) == 6
-    assert st.seeds_needed(6, 0.05) == 8
-    assert st.seeds_needed(15, 0.05) == 10
+def test_a_paired_t_test_by_hand():
+    test = st.paired([1.0, 2.0, 3.0], 0.05)  # mean 2, sd 1, t = 2 / (1 / sqrt(3)) = 3.4641
+    assert (test.n, test.mean, test.sd) == (3, 2.0, 1.0)
+    assert test.p == pytest.approx(0.0741799, abs=1e-6)
+    assert (test.low, test.high) == pytest.approx(st.interval([1.0, 2.0, 3.0]))
+    narrow = st.paired([1.0, 2.0, 3.0], 0.1)
+    assert narrow.low == pytest.approx(2 - 2.919986 / math.sqrt(3), abs=1e-5)
+
+
+def test_the_interval_and_the_p_are_one_statement():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        test = st.paired(rng.normal(0.8, 1, 5), 0.01)
+        assert (test.low > 0 or test.high < 0) == (test.p < 0.01)
+
+
+def test_one_image_stands_in_where_seeds_agree():
+    test = st.paired([0.02, 0.02, 0.02], 0.05, resolution=0.01)
+    assert test.sd == 0.01
+    assert test.high - test.mean == pytest.approx(4.302653 * 0.01 / math.sqrt(3), abs=1e-6)
+    nothing = st.paired([0.02, 0.02, 0.02], 0.05)  # a loss has no least difference
+    assert math.isnan(nothing.p)
+    assert math.isnan(nothing.low)
+    assert st.paired([0.5], 0.05).n == 1
+    assert st.paired([], 0.05).n == 0
+
+
+def test_how_many_more_units_decide():
+    # mean 1, sd 1: t(0.975, k - 1) / sqrt(k) falls below 1 at k = 7 (2.447 / 2.646 = 0.925; k = 6: 1.049)
+    assert st.units_needed(3, 1.0, 1.0, 0.05, None) == 4
+    assert st.units_needed(3, 0.0, 1.0, 0.05, None) is None
+    # mean 0, margin 1: the same widths must fit into the margin
+    assert st.units_needed(3, 0.0, 1.0, 0.05, 1.0) == 4
+    assert st.units_needed(3, math.nan, math.nan, 0.05, None) is None
+    assert st.units_needed(3, 9.0, 1.0, 0.05, None, least=6) == 3
+
+
+def test_joint_sign_flips_by_hand():
+    # Both columns are 1, 2, 3: 2 of 8 patterns give |t| as large, for each of them and for the largest.
+    d = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
+    p, critical = st.joint_sign_flips(d, 0.05)
+    assert p == pytest.approx([0.25, 0.25])
+    assert math.isinf(critical)  # no data of 3 units can reach 0.05
+    six = np.column_stack([np.arange(1, 7), [1.0, -1.0, 1.0, -1.0, 1.0, -1.0]])
+    p, critical = st.joint_sign_flips(six, 0.05)
+    assert p[0] >= 2 / 64
+    assert p[1] == 1.0
+    t = six.mean(axis=0) / six.std(axis=0, ddof=1) * math.sqrt(6)
+    assert [bool(abs(x) > critical) for x in t] == [q <= 0.05 for q in p]
+
+
+def test_one_comparison_is_the_plain_sign_flip_test_of_t():
+    d = np.array([1.0, 2.0, 3.0, 5.0, -1.0, 4.0, 2.5])
+    p, _ = st.joint_sign_flips(d[:, None], 0.05)
+    assert p[0] == pytest.approx(st.sign_flip_p(d))  # |t| grows with |mean| when squares stay
+
+
+def test_the_fewest_units_of_a_sign_flip_test():
+    assert st.least_for_sign_flips(0.05) == 6
+    assert st.smallest_p(6) <= 0.05 < st.smallest_p(5)
+
+
+def test_wilson_and_mcnemar_by_hand():
+    low, high = st.wilson(0, 5)  # z^2 / (n + z^2) = 3.8415 / 8.8415
+    assert (low, high) == pytest.approx((0.0, 0.434482), abs=1e-5)
+    assert st.mcnemar_p(5, 0) == pytest.approx(2 / 32)
+    assert st.mcnemar_p(0, 0) == 1.0
 
 
 def test_effect_size_by_hand():
@@ -104,22 +163,3 @@ def test_effect_size_by_hand():
     assert st.effect_size([1.0, 2.0, 3.0]) == pytest.approx(8 / 7)
     assert math.isnan(st.effect_size([1.0, 1.0, 1.0]))
     assert math.isnan(st.effect_size([1.0, 2.0]))
-
-
-@pytest.mark.parametrize(
-    ("mean", "n", "p", "possible", "words"),
-    [
-        (0.01, 8, 0.01, True, "better"),
-        (-0.01, 8, 0.01, True, "worse"),
-        (0.01, 8, 0.2, True, "not distinguishable with 8 seeds"),
-        (0.01, 3, 0.25, False, "cannot be significant with 3 seeds"),
-        (0.01, 1, 1.0, False, "cannot be significant with 1 seed"),
-        (math.nan, 0, math.nan, False, "no paired seeds"),
-    ],
-)
-def test_verdicts(mean, n, p, possible, words):
-    assert st.verdict(mean, n, p, possible, 0.05) == words
-
-
-def test_a_lower_loss_is_better():
-    assert st.verdict(-0.1, 8, 0.01, True, 0.05, higher_is_better=False) == "better"

@@ -5,6 +5,7 @@ import math
 
 import pytest
 from click.testing import CliRunner
+from scipy import stats
 from synthetic import arm, replicate, small_study, write_study
 
 from reports.__main__ import main
@@ -12,7 +13,7 @@ from reports.analysis.collect import StudyError, read_studies, read_study
 from reports.analysis.compare import options_for
 from reports.page.page import write_report
 from reports.tables import planned
-from reports.tables.table import main_table_text
+from reports.tables.text import main_table_text
 
 
 def depths(folder, seeds=6):
@@ -42,30 +43,25 @@ def test_a_pair_by_hand(tmp_path):
     assert (first.arm, first.record.against, first.record.n) == ("ei_2", "bn_2", 6)
     assert (first.mean, first.other) == (pytest.approx(0.835), pytest.approx(0.8))
     assert first.record.mean == pytest.approx(0.035)
-    half = (
-        2.570582 * math.sqrt(0.00035) / math.sqrt(6)
-    )  # t(5, 0.975); the variance of 1..6 hundredths is 3.5e-4
-    assert (first.record.low, first.record.high) == pytest.approx(
-        (0.035 - half, 0.035 + half), abs=1e-6
-    )
-    assert first.record.p == pytest.approx(2 / 64)  # all six of one sign
-    assert first.record.p_corrected == pytest.approx(
-        4 / 64
-    )  # Holm over the two pairs, not over the main table's four
+    # The family is the page's: four arms against full, and the two pairs. t(5, 1 - 0.05 / 12) is
+    # 4.2193; the variance of 1 to 6 hundredths is 3.5e-4.
+    error = math.sqrt(0.00035 / 6)
+    half = stats.t.isf(0.05 / 12, 5) * error
+    assert (first.record.low, first.record.high) == pytest.approx((0.035 - half, 0.035 + half))
+    p = 2 * stats.t.sf(0.035 / error, 5)
+    assert first.record.p == pytest.approx(p)
+    assert first.record.p_corrected == pytest.approx(6 * p)
     assert first.record.effect == pytest.approx(0.035 / math.sqrt(0.00035) * (1 - 3 / 19))
-    assert first.record.verdict == "cannot be significant with 6 seeds"
+    assert first.record.verdict == "better"
     assert second.record.mean == pytest.approx(0)
     assert second.record.p == 1.0
+    assert second.record.verdict == "undecided"
 
 
-def test_seven_seeds_suffice_for_two_pairs(tmp_path):
-    study = read_study(depths(tmp_path / "depth", seeds=7))
-    first, second = planned.comparisons(study, options_for(study))
-    assert (first.record.p_corrected, first.record.verdict) == (
-        pytest.approx(2 * 2 / 128),
-        "better",
-    )
-    assert second.record.verdict == "not distinguishable with 7 seeds"
+def test_a_pair_that_is_in_the_main_table_counts_once(tmp_path):
+    study = read_study(depths(tmp_path / "depth"))
+    assert options_for(study).comparisons == 6
+    assert options_for(study, pairs=[("bn_2", "full"), ("ei_2", "bn_2")]).comparisons == 5
 
 
 def test_only_shared_seeds_enter_both_means(tmp_path):
@@ -102,10 +98,10 @@ def test_the_table_everywhere(tmp_path):
         for line in main_table_text(folder).splitlines()
         if line.startswith("ei_2") and "bn_2" in line
     )
-    wanted = "ei_2 bn_2 6 83.50 80.00 +3.50 [+1.54, +5.46] 0.031 0.062 1.58 cannot be significant with 6 seeds"  # p is 0.0625
+    wanted = "ei_2 bn_2 6 83.50 80.00 +3.50 [+0.28, +6.72] * 0.006 0.036 1.58 1.000 better –"
     assert line.split() == wanted.split()
     assert "Pairs named in the study file (report.pairs)" in text
-    assert "Holm-corrected over this table&#39;s 2 comparisons" in text
+    assert "hold together for the page&#39;s 6 comparisons" in text
 
 
 def test_no_pairs_no_table(tmp_path):
@@ -120,25 +116,19 @@ def test_a_pair_of_an_arm_without_a_value(tmp_path):
     study = read_study(small_study(tmp_path / "small"))
     options = options_for(study, pairs=[("full", "no_init"), ("full", "bn")])
     dead, alive = planned.comparisons(study, options)
-    assert (dead.record.n, dead.record.verdict, alive.record.p_corrected) == (
-        0,
-        "no paired seeds",
-        pytest.approx(0.25),
-    )
+    assert (dead.record.n, dead.record.verdict) == (0, "no result yet")
+    assert alive.record.p_corrected == pytest.approx(5 * alive.record.p)
     table = planned.table(study, options)
     assert [cell.text for cell in table.rows[0]] == [
         "full",
         "no_init",
         "0",
-        "–",
-        "–",
-        "–",
-        "–",
-        "–",
+        *["–"] * 6,
+        "0.250",  # full trained in three seeds, no_init in none
         "–",
         "–",
     ]
-    assert "Holm-corrected over this table's 1 comparison " in table.caption
+    assert "hold together for the page's 5 comparisons" in table.caption
 
 
 def test_pairs_on_the_command_line(tmp_path):

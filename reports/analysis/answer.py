@@ -1,0 +1,146 @@
+"""The answer of a study: one sentence per arm, made of its numbers, and what the sentences are about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports.analysis.collect import GONE, Study
+from reports.analysis.compare import ArmResult, Difference
+from reports.analysis.options import Options
+from reports.analysis.verdicts import Line, Verdict, further, plural
+from reports.analysis.words import show, with_bounds
+
+
+def lines(results: Sequence[ArmResult], options: Options) -> list[Line]:
+    """One line per arm beside the reference, in the plan's order.
+
+    Without a reference, arms are compared with the baseline.
+    """
+    if not options.against:
+        return []
+    against = options.against[0]
+    reference = {result.arm: result for result in results}[against]
+    found = []
+    for result in results:
+        if result.arm == against or result.role == GONE:
+            continue
+        record = result.differences[against]
+        found.append(
+            Line(
+                arm=result.arm,
+                role=result.role,
+                subject=subject(result, options),
+                against=against,
+                verdict=record.verdict,
+                n=record.n,
+                unit=options.unit,
+                mean=record.mean,
+                low=record.low,
+                high=record.high,
+                more=record.more,
+                trained=result.trained.trained,
+                runs=result.trained.runs,
+                sentence=sentence(result, reference, record, options),
+            )
+        )
+    return found
+
+
+def is_ablation(result: ArmResult, options: Options) -> bool:
+    """Whether the arm's verdict speaks of the part that it lacks."""
+    return result.role == "ablation" and options.reference in result.differences
+
+
+def subject(result: ArmResult, options: Options) -> str:
+    """The part that an ablation takes away, else the arm."""
+    if is_ablation(result, options) and result.factors:
+        return " + ".join(result.factors)
+    return result.arm
+
+
+def sentence(result: ArmResult, reference: ArmResult, record: Difference, options: Options) -> str:
+    """'ei_init: needed; without it 0 of 3 train, −85.2 points [−92.1, −78.2].'"""
+    name = subject(result, options)
+    if record.verdict is Verdict.NO_RESULT:
+        return f"{name}: no result yet."
+    text = (
+        f"{name}: {_claim(result, record, options)}; {_numbers(result, reference, record, options)}"
+    )
+    if record.verdict is Verdict.UNDECIDED:
+        text += f"; {_open(record, options)}"
+    return text + "."
+
+
+def _claim(result: ArmResult, record: Difference, options: Options) -> str:
+    """The verdict with what it needs: the margin, or the other arm."""
+    margin = (
+        ""
+        if options.margin is None
+        else f" within ±{show(options.margin, options)} {_unit(options)}"
+    )
+    if is_ablation(result, options):
+        return (
+            f"{record.verdict}{margin}" if record.verdict is Verdict.NO_EFFECT else record.verdict
+        )
+    words = {
+        Verdict.EQUIVALENT: f"equivalent to {record.against}{margin}",
+        Verdict.UNDECIDED: f"undecided against {record.against}",
+    }
+    return words.get(record.verdict, f"{record.verdict} than {record.against}")
+
+
+def _numbers(result: ArmResult, reference: ArmResult, record: Difference, options: Options) -> str:
+    """'without it 0 of 3 train, −85.17 points [−92.1, −78.2], 3 seeds'."""
+    start = "without it " if is_ablation(result, options) else ""
+    mine, theirs = result.trained, reference.trained
+    unlike = mine.trained * theirs.runs != theirs.trained * mine.runs
+    trains = f"{mine.text} train, " if unlike or mine.trained < mine.runs else ""
+    bounds = with_bounds(record.mean, record.low, record.high, options)
+    return f"{start}{trains}{bounds}, {plural(record.n, options.unit)}"
+
+
+def _unit(options: Options) -> str:
+    return options.unit_of_differences
+
+
+def _open(record: Difference, options: Options) -> str:
+    if record.n < 2:
+        return f"one {options.unit} has no spread"
+    return further(record.more, options.unit)
+
+
+def scope(study: Study, options: Options) -> str:
+    """What the verdicts are about: tuned arms, or the one configuration that each arm's search chose."""
+    searched = any(arm.get("tuned") for arm in study.arms)
+    if options.repeats > 1:
+        return (
+            f"Verdicts are about tuned arms: each arm was searched {options.repeats} times, and a"
+            " repeat counts once, with the mean of its seeds."
+        )
+    if searched:
+        return (
+            "Verdicts are about these configurations: each arm was searched once, and seeds do not"
+            " show the luck of a search (search.repeats does)."
+        )
+    return "Verdicts are about these configurations."
+
+
+def summary(results: Sequence[ArmResult], options: Options) -> str:
+    """'full has a mean test accuracy of 95.17 % (n = 3). 4 needed, 3 undecided.'"""
+    texts = []
+    by_name = {result.arm: result for result in results}
+    for arm in options.against:
+        result = by_name[arm]
+        if result.n:
+            unit = " %" if options.percent else ""
+            mean = show(result.mean, options)
+            texts.append(
+                f"{arm} has a mean {options.measure.label} of {mean}{unit} (n = {result.n})."
+            )
+    counts: dict[str, int] = {}
+    for line in lines(results, options):
+        counts[line.verdict] = counts.get(line.verdict, 0) + 1
+    if counts:
+        told = ", ".join(f"{count} {word}" for word, count in counts.items())
+        texts.append(f"Against {options.against[0]}: {told}.")
+    return " ".join(texts)

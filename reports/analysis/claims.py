@@ -1,0 +1,73 @@
+"""``report.claims``: planned comparisons with a direction, judged holds, fails or undecided.
+
+A claim belongs to the family of the page and is read from the same simultaneous interval as every
+verdict. "worse" by more than the margin holds if all of the interval is, and fails if none of it is;
+"not_worse" is its negation, and so on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reports.analysis import outcomes
+from reports.analysis.collect import Study
+from reports.analysis.compare import Difference, differences
+from reports.analysis.options import Claim, Options
+
+
+class Judgement(StrEnum):
+    HOLDS = "holds"
+    FAILS = "fails"
+    UNDECIDED = "undecided"
+
+
+OPPOSITE = {Judgement.HOLDS: Judgement.FAILS, Judgement.FAILS: Judgement.HOLDS}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim, the comparison that it is read from, and what became of it."""
+
+    claim: Claim
+    record: Difference
+    judgement: Judgement
+
+
+def judge(low: float, high: float, claim: Claim, *, higher: bool) -> Judgement:
+    """Of an interval of arm minus against; NaN bounds leave every claim undecided."""
+    if not low <= high:
+        return Judgement.UNDECIDED
+    if not higher:
+        low, high = -high, -low  # more is better from here on
+    margin = claim.margin
+    if claim.is_ == "equivalent":
+        inside = -margin < low and high < margin
+        outside = high < -margin or low > margin
+        return _word(inside, outside)
+    if claim.is_ in ("worse", "not_worse"):
+        found = _word(high < -margin, low >= -margin)
+    else:
+        found = _word(low > margin, high <= margin)
+    return OPPOSITE.get(found, found) if claim.is_.startswith("not_") else found
+
+
+def _word(holds: bool, fails: bool) -> Judgement:
+    if holds:
+        return Judgement.HOLDS
+    return Judgement.FAILS if fails else Judgement.UNDECIDED
+
+
+def claims(study: Study, options: Options) -> list[Judged]:
+    """One record per claim, in the study file's order."""
+    if not options.claims:
+        return []
+    values = outcomes.values(study, options)
+    trained = {arm: outcomes.trained(study, options, arm) for arm in study.arm_names}
+    records = differences(study, values, trained, options)
+    found = []
+    for claim in options.claims:
+        record = records[claim.arm, claim.against]
+        word = judge(record.low, record.high, claim, higher=options.higher_is_better)
+        found.append(Judged(claim, record, word))
+    return found

@@ -1,0 +1,275 @@
+"""What to compare, on what, and how sure to be: the user's wishes over plan.json's over the defaults."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from eisnn.metrics import BEST, METRICS, Metric
+from eisnn.metrics import metric as metric_called
+from reports.analysis.collect import GONE, Study, StudyError
+from reports.analysis.sequential import looks
+from reports.analysis.statistics import Correction, Method, Test
+
+# Old folders do not say how many classes their data have.
+CLASSES = {"digits": 10, "mnist": 10, "fashion_mnist": 10, "cifar10": 10, "cifar10dvs": 10,
+           "cifar100": 100, "dvs_gesture": 11, "nmnist": 10}  # fmt: skip
+OLD_CORRECTIONS = {"bonferroni": "single_step"}
+_COSTS = (
+    "parameters",
+    "seconds_per_epoch",
+    "peak_memory_mb",
+    "macs",
+    "acs",
+    "energy_nj",
+    "firing_rate",
+)
+# What an axis says, and the factor from the stored unit to that one.
+COSTS = {name: (METRICS[name].axis, METRICS[name].factor) for name in _COSTS}
+
+Is = Literal["worse", "better", "not_worse", "not_better", "equivalent"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A planned comparison with a direction: ``arm`` is so beside ``against``, by more than ``margin``."""
+
+    say: str
+    arm: str
+    against: str
+    is_: Is
+    margin: float = 0.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """``margin`` and ``chance`` are in the stored unit of the metric (accuracies as fractions)."""
+
+    metric: str = "test/accuracy"
+    at: str = "last"  # last | best: weights of the last epoch, or of the best validation epoch
+    reference: str | None = None
+    baseline: str | None = None
+    alpha: float = 0.05
+    correction: Correction = "single_step"
+    test: Test = "t"
+    method: Method = "t"
+    pairs: tuple[tuple[str, str], ...] = ()
+    pairs_asked: bool = False  # named on the command line, not in the study file
+    claims: tuple[Claim, ...] = ()
+    own: tuple[Metric, ...] = ()  # the user's metrics
+    margin: float | None = None
+    failures: str = "chance"  # chance | exclude
+    classes: int | None = None
+    resolution: float = 0.0  # the least difference that the test set can show
+    test_images: int | None = None
+    repeats: int = 1
+    looks: int = 1  # how often the study may look at its verdicts before it stops
+    arms: tuple[str, ...] = ()  # those that the plan names
+
+    @property
+    def column(self) -> str:
+        """Where the chosen reading of the metric stands in trials.csv."""
+        return self.metric if self.at == "last" else f"{self.metric}{BEST}"
+
+    @property
+    def confidence(self) -> float:
+        return 1 - self.alpha
+
+    @property
+    def measure(self) -> Metric:
+        return metric_called(self.metric, self.own)
+
+    @property
+    def factor(self) -> float:
+        """From the stored unit to the one that people read."""
+        return self.measure.factor
+
+    @property
+    def percent(self) -> bool:
+        return self.measure.unit == "%"
+
+    @property
+    def unit_of_differences(self) -> str:
+        if self.percent:
+            return "points"
+        return self.measure.unit or "units of the metric"
+
+    @property
+    def better(self) -> str | None:
+        return self.measure.better
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self.measure.better != "lower"
+
+    @property
+    def unit(self) -> str:
+        """What is independent of what: a repeat of the search where there are several, else a seed."""
+        return "repeat" if self.repeats > 1 else "seed"
+
+    @property
+    def chance(self) -> float | None:
+        """The value of a replicate that failed; None if failures have none."""
+        if self.failures != "chance" or self.classes is None:
+            return None
+        if self.metric.endswith("/accuracy"):
+            return 1 / self.classes
+        return math.log(self.classes) if self.metric.endswith("/loss") else None
+
+    @property
+    def against(self) -> tuple[str, ...]:
+        """The arms that every other one is compared with: the reference, then the baseline."""
+        return tuple(dict.fromkeys(name for name in (self.reference, self.baseline) if name))
+
+    @property
+    def family(self) -> tuple[frozenset[str], ...]:
+        """Every comparison that the plan names, whether or not its arms have values yet."""
+        found = [frozenset((arm, other)) for other in self.against for arm in self.arms]
+        found += [frozenset(pair) for pair in self.pairs]
+        found += [frozenset((claim.arm, claim.against)) for claim in self.claims]
+        return tuple(pair for pair in dict.fromkeys(found) if len(pair) == 2)
+
+    @property
+    def comparisons(self) -> int:
+        return max(1, len(self.family))
+
+    @property
+    def level(self) -> float:
+        """Of one interval, so that all of the family at all looks hold together at 1 - alpha."""
+        if self.correction == "none":
+            return self.alpha / self.looks
+        return self.alpha / (self.comparisons * self.looks)
+
+
+def options_for(
+    study: Study,
+    *,
+    baseline: str | None = None,
+    reference: str | None = None,
+    metric: str | None = None,
+    at: str = "last",
+    alpha: float | None = None,
+    method: Method = "t",
+    pairs: Sequence[tuple[str, str]] = (),
+) -> Options:
+    """Raises StudyError for an arm or a metric that is not there."""
+    plan = study.plan
+    _check_names(study, baseline, reference, pairs)
+    if alpha is not None and not 0 < alpha < 1:
+        raise StudyError(f"--alpha must lie between 0 and 1; got {alpha:g}.")
+    given = plan.get("correction", "single_step")
+    confidence = float(plan.get("confidence", 0.95))
+    options = Options(
+        metric=metric or "test/accuracy",
+        at=at,
+        reference=reference or study.of_role("reference"),
+        baseline=baseline or study.of_role("baseline"),
+        alpha=alpha if alpha is not None else round(1 - confidence, 9),
+        correction=OLD_CORRECTIONS.get(given, given),
+        test=plan.get("test") or "t",
+        method=method,
+        pairs=tuple(dict.fromkeys((one, other) for one, other in pairs)) or study.pairs,
+        pairs_asked=bool(pairs),
+        claims=_claims(study),
+        own=_own_metrics(plan.get("metrics") or ()),
+        margin=plan.get("margin"),
+        failures=plan.get("failures") or "chance",
+        classes=_classes(plan),
+        test_images=plan.get("test_images"),
+        repeats=int(plan.get("repeats") or 1),
+        looks=_looks(plan),
+        arms=_planned_arms(study),
+    )
+    _check_column(study, options)
+    return with_resolution(study, options)
+
+
+def with_resolution(study: Study, options: Options) -> Options:
+    """With the least difference that the test set can show: one image, of an accuracy.
+
+    A folder that does not say how many test images there are shows it by the least gap between two
+    of its accuracies.
+    """
+    if not options.percent:
+        return options
+    if options.test_images:
+        return replace(options, resolution=1 / options.test_images)
+    done = study.trials[
+        (study.trials["kind"] == "replicate") & (study.trials["state"] == "completed")
+    ]
+    values = sorted(set(done[options.column].dropna().round(9)))
+    gaps = [b - a for a, b in itertools.pairwise(values)]
+    return replace(options, resolution=round(min(gaps), 9) if gaps else 0.0)
+
+
+def _planned_arms(study: Study) -> tuple[str, ...]:
+    planned = tuple(arm["name"] for arm in study.arms if arm["role"] != GONE)
+    return planned or tuple(study.arm_names)
+
+
+def _classes(plan: Mapping[str, Any]) -> int | None:
+    known = plan.get("classes") or CLASSES.get(plan.get("data", {}).get("name", ""))
+    return int(known) if known else None
+
+
+def _looks(plan: Mapping[str, Any]) -> int:
+    if plan.get("until") != "decided" or not plan.get("most"):
+        return 1
+    return len(looks(int(plan.get("seeds", 1)), int(plan["most"])))
+
+
+def _own_metrics(records: Iterable[Any]) -> tuple[Metric, ...]:
+    known = Metric.__dataclass_fields__
+    return tuple(
+        Metric(**{key: value for key, value in record.items() if key in known})
+        for record in records
+        if isinstance(record, Mapping) and "label" in record
+    )
+
+
+def _claims(study: Study) -> tuple[Claim, ...]:
+    """Those of the study file whose arms are there."""
+    found = []
+    for record in study.plan.get("claims") or ():
+        if not {record["arm"], record["against"]} <= set(study.arm_names):
+            continue
+        margin = float(record.get("margin") or 0.0)
+        found.append(Claim(record["say"], record["arm"], record["against"], record["is"], margin))
+    return tuple(found)
+
+
+def _check_names(
+    study: Study,
+    baseline: str | None,
+    reference: str | None,
+    pairs: Sequence[tuple[str, str]],
+) -> None:
+    named = [("--baseline", baseline), ("--reference", reference)]
+    for pair in pairs:
+        named += [("--pair", name) for name in pair]
+    for option, name in named:
+        if name is not None and name not in study.arm_names:
+            near = _choices(name, study.arm_names)
+            raise StudyError(f"{option}: no arm {name!r} in this study; {near}")
+    for one, other in pairs:
+        if one == other:
+            raise StudyError(f"--pair: an arm cannot be compared with itself; got {one} twice.")
+
+
+def _check_column(study: Study, options: Options) -> None:
+    numbers = study.trials.select_dtypes("number").columns
+    if options.column not in numbers:
+        known = [name for name in numbers if "/" in name or name in COSTS]
+        raise StudyError(
+            f"--metric: trials.csv has no numbers {options.column!r} (--at {options.at}); "
+            + _choices(options.column, known)
+        )
+
+
+def _choices(given: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(given, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none yet'}."

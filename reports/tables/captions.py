@@ -1,0 +1,105 @@
+"""What a table's numbers are and how they were judged, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from reports.analysis import outcomes
+from reports.analysis.collect import Study
+from reports.analysis.compare import ArmResult
+from reports.analysis.options import Options
+from reports.analysis.statistics import smallest_p
+from reports.analysis.words import metric_name, number, reading, show
+
+
+def caption(study: Study, results: Sequence[ArmResult], options: Options) -> str:
+    """Of the main table: the metric, its failures, the test, and the finite test set."""
+    kind = "Student's t" if options.method == "t" else "BCa bootstrap, too short for few seeds"
+    texts = [
+        f"{metric_name(options).capitalize()} {reading(options)}; mean and"
+        f" {100 * options.confidence:g} % confidence interval over {options.unit}s ({kind}); n:"
+        " replicates with an outcome.",
+        failures(study, options),
+        test(options),
+        test_set(results, options),
+    ]
+    return " ".join(text for text in texts if text)
+
+
+def failures(study: Study, options: Options) -> str:
+    """What a replicate that failed counts as."""
+    rows = outcomes.replicates(study)
+    count = int(rows["state"].isin(outcomes.FAILURES).sum())
+    if not count:
+        return ""
+    told = "1 replicate" if count == 1 else f"{count} replicates"
+    if options.chance is not None:
+        unit = " %" if options.percent else ""
+        return (
+            f"{told} that diverged or ran out of memory count{'s' if count == 1 else ''} as chance"
+            f" ({show(options.chance, options)}{unit})."
+        )
+    why = "report.failures: exclude"
+    if options.failures == "chance":
+        why = "the metric's chance level is not known"
+    return f"{told} that failed {'has' if count == 1 else 'have'} no value here ({why})."
+
+
+def test(options: Options) -> str:
+    """The test, its family, and what interval and verdict have to do with each other."""
+    if not options.against and not options.pairs:
+        return ""
+    family = "1 comparison" if options.comparisons == 1 else f"{options.comparisons} comparisons"
+    paired = f"Differences are paired by {options.unit}, in {options.unit_of_differences};"
+    return f"{paired} {adjustment(options, family)} (* decided).{_margin(options)}"
+
+
+def adjustment(options: Options, family: str) -> str:
+    """Which intervals hold together, and which verdicts follow from them."""
+    level = f"level {options.alpha:g}"
+    looks = f" at {options.looks} planned looks" if options.looks > 1 else ""
+    if options.test == "sign_flip":
+        return (
+            f"a joint sign-flip test of the page's {family}{looks} at {level}; intervals and verdicts"
+            " are one statement"
+        )
+    if options.correction == "holm":
+        return (
+            f"verdicts by paired t-tests with Holm's correction over the page's {family}{looks} at"
+            f" {level}; intervals are unadjusted"
+        )
+    if options.correction == "none":
+        return f"paired t-tests at {level}, not adjusted for the page's {family}{looks}"
+    return (
+        f"paired t intervals that hold together for the page's {family}{looks} at {level}; a verdict"
+        " says where its interval lies"
+    )
+
+
+def _margin(options: Options) -> str:
+    if options.margin is None:
+        return ""
+    return f" Differences up to {show(options.margin, options)} {options.unit_of_differences} do not matter."
+
+
+def too_few(n: int, options: Options) -> str:
+    """Why no data can decide: the sign-flip test's smallest p."""
+    if options.test != "sign_flip" or smallest_p(n) <= options.alpha / options.looks:
+        return ""
+    return f"With {n} {options.unit}s the smallest possible p is {smallest_p(n):.3g}: nothing can be decided."
+
+
+def test_set(results: Sequence[ArmResult], options: Options) -> str:
+    """The finite test set's own standard error, once."""
+    if not options.percent or not options.test_images:
+        return ""
+    means = [result.mean for result in results if not math.isnan(result.mean)]
+    if not means:
+        return ""
+    best = max(means)
+    error = math.sqrt(max(best * (1 - best), 0.0) / options.test_images)
+    return (
+        f"The {options.test_images:,} test images are the same for all: they alone give"
+        f" {show(best, options)} % a standard error of {number(100 * error)} points."
+    )

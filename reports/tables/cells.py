@@ -1,0 +1,63 @@
+"""Cells that several tables share: a value, a difference, a verdict, how many trained."""
+
+from __future__ import annotations
+
+from reports.analysis.compare import ArmResult, Difference
+from reports.analysis.options import Options
+from reports.analysis.words import DASH, show, significant_digits, with_interval
+from reports.tables.table import Cell
+
+
+def text_cell(text: str) -> Cell:
+    return Cell(text, text)
+
+
+def figure_cell(value: float, options: Options) -> Cell:
+    return Cell(show(value, options), value)
+
+
+def digits_cell(value: float, factor: float = 1.0) -> Cell:
+    return Cell(significant_digits(value * factor), value)
+
+
+def value_cell(result: ArmResult, options: Options, bold: bool = False) -> Cell:
+    text = with_interval(*(show(x, options) for x in (result.mean, result.low, result.high)))
+    return Cell(text, result.mean, bold=bold)
+
+
+def difference_cell(record: Difference | None, options: Options, *, note: bool = True) -> Cell:
+    """The paired difference with its interval; the verdict as the note."""
+    if record is None or not record.n:
+        return Cell(DASH, None)
+    bounds = (show(x, options, True) for x in (record.low, record.high))
+    word = record.verdict
+    return Cell(
+        with_interval(show(record.mean, options, True), *bounds),
+        record.mean,
+        significant=word.is_difference,
+        tone=word.tone if word.is_difference else "",
+        note=str(word) if note else "",
+    )
+
+
+def verdict_cell(record: Difference | None) -> Cell:
+    if record is None or not record.n:
+        return Cell(DASH, "")
+    return Cell(str(record.verdict), str(record.verdict), tone=record.verdict.tone)
+
+
+def n_cell(result: ArmResult) -> Cell:
+    """'3', or '2 of 3' where replicates are missing."""
+    whole = result.n == result.planned
+    return Cell(str(result.n) if whole else f"{result.n} of {result.planned}", result.n)
+
+
+def trained_cell(result: ArmResult) -> Cell:
+    """'6 of 10', and Wilson's interval of the share as the note where some did not train."""
+    trained = result.trained
+    if not trained.runs:
+        return Cell(DASH, None)
+    note = f"{100 * trained.low:.0f} to {100 * trained.high:.0f} %"
+    failed = trained.trained < trained.runs
+    return Cell(trained.text, trained.trained / trained.runs, note=note if failed else "",
+                tone="worse" if failed else "")  # fmt: skip

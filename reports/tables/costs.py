@@ -1,0 +1,48 @@
+"""What a replicate of each arm costs, on average."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from reports.analysis.compare import ArmResult
+from reports.analysis.options import COSTS
+from reports.analysis.words import number
+from reports.tables.cells import digits_cell, text_cell
+from reports.tables.table import Cell, Field, Table, build
+
+HEADERS = {
+    "seconds_per_epoch": "s / epoch",
+    "peak_memory_mb": "peak memory (MB)",
+    "macs": "MACs / image (M)",
+    "acs": "ACs / image (M)",
+    "energy_nj": "energy / image (µJ)",
+    "firing_rate": "firing rate",
+}
+
+
+def cost_table(results: Sequence[ArmResult]) -> Table:
+    """Means over completed replicates; a cost that no arm measured has no column."""
+
+    def parameters(result: ArmResult) -> Cell:
+        return Cell(number(result.costs["parameters"], 0), result.costs["parameters"])
+
+    fields: list[Field[ArmResult]] = [
+        Field("arm", lambda result: text_cell(result.arm), numeric=False),
+        Field("parameters", parameters),
+    ]
+    for key, header in HEADERS.items():
+        if any(result.costs[key] == result.costs[key] for result in results):
+            fields.append(_field(key, header))
+    text = (
+        "Means over completed replicates. Energy is an estimate for inference: 0.9 pJ an accumulate"
+        " (AC), 4.6 pJ a multiply-accumulate (MAC); firing rate in spikes per cell and time step."
+        " Seconds depend on what else the machine did."
+    )
+    raw = pd.DataFrame([{"arm": result.arm, **result.costs} for result in results])
+    return build("cost", "Cost", text, fields, results, raw)
+
+
+def _field(key: str, header: str) -> Field[ArmResult]:
+    return Field(header, lambda result: digits_cell(result.costs[key], COSTS[key][1]))
