@@ -181,7 +181,7 @@ def _interruptible() -> dict[signal.Signals, Any]:
 
 def _run(options: Options) -> int:
     from study.request import from_file, from_folder
-    from study.spec.models import parse_set
+    from study.spec.reading import parse_set
 
     given = dict(parse_set(text) for text in options.sets)
     if options.space is not None:

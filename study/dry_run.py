@@ -12,8 +12,7 @@ from typing import Any
 from study import store
 from study.forecast import disk
 from study.forecast import time as estimate
-from study.plan.plan import Arm, Plan
-from study.spec import own_code
+from study.plan import Arm, Plan, own_code
 
 
 def dry_run(plan: Plan, folder: Path) -> Iterator[str]:

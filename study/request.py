@@ -11,9 +11,8 @@ from typing import Any
 from eisnn.config.user_code import look_in
 from eisnn.config.yaml_file import ConfigError, parse_yaml, shipped
 from study import store
-from study.plan.plan import Plan, make_plan
-from study.spec import own_code
-from study.spec.models import make_spec
+from study.plan import Plan, make_plan, own_code
+from study.spec.reading import make_spec
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,10 @@ from study.execution.display import Display
 from study.execution.execute import execute
 from study.execution.progress import progress
 from study.forecast import disk
-from study.plan.plan import Plan, incomparable, plan_record
+from study.plan import Plan, incomparable, own_code, plan_record
 from study.request import Request, digest_of, intact
 from study.search.arm_search import ArmSearch
-from study.search.optuna_parts import close_phantoms, open_storage, quiet
-from study.spec import own_code
+from study.search.storage import close_phantoms, open_storage, quiet
 from study.worker import environment
 
 DONE, OUR_FAULT, TRIALS_FAILED, INTERRUPTED = 0, 1, 3, 130

@@ -9,7 +9,7 @@ import pytest
 
 from study.dry_run import dry_run
 from study.plan.plan import make_plan
-from study.spec.models import load_spec
+from study.spec.reading import load_spec
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "search_spaces").glob("*.yaml"))

@@ -19,22 +19,26 @@ class Published:
 
     shape: tuple[int, int, int]  # channels, height, width
     classes: int
+    train_images: int  # as published; where nothing was held out, without our own test images
+    test_images: int
     reader: str
     transform: str | None = None
     events: bool = False
 
 
 DATASETS = {
-    "digits": Published((1, 8, 8), 10, "digits:digits"),
-    "mnist": Published((1, 28, 28), 10, "idx:mnist"),
-    "fashion_mnist": Published((1, 28, 28), 10, "idx:fashion_mnist"),
-    "cifar10": Published((3, 32, 32), 10, "cifar:cifar10", "cifar"),
-    "cifar100": Published((3, 32, 32), 100, "cifar:cifar100", "cifar"),
-    "tiny_imagenet": Published((3, 32, 32), 200, "tiny_imagenet:tiny_imagenet", "tiny_imagenet"),
+    "digits": Published((1, 8, 8), 10, 1_438, 359, "digits:digits"),
+    "mnist": Published((1, 28, 28), 10, 60_000, 10_000, "idx:mnist"),
+    "fashion_mnist": Published((1, 28, 28), 10, 60_000, 10_000, "idx:fashion_mnist"),
+    "cifar10": Published((3, 32, 32), 10, 50_000, 10_000, "cifar:cifar10", "cifar"),
+    "cifar100": Published((3, 32, 32), 100, 50_000, 10_000, "cifar:cifar100", "cifar"),
+    "tiny_imagenet": Published(
+        (3, 32, 32), 200, 100_000, 10_000, "tiny_imagenet:tiny_imagenet", "tiny_imagenet"
+    ),
     "cifar10_dvs": Published(
-        (2, 48, 48), 10, "cifar10_dvs:cifar10_dvs", "cifar10_dvs", events=True
+        (2, 48, 48), 10, 9_000, 1_000, "cifar10_dvs:cifar10_dvs", "cifar10_dvs", events=True
     ),
     "dvs_gesture": Published(
-        (2, 48, 48), 11, "dvs_gesture:dvs_gesture", "dvs_gesture", events=True
+        (2, 48, 48), 11, 1_077, 264, "dvs_gesture:dvs_gesture", "dvs_gesture", events=True
     ),
 }

@@ -17,7 +17,7 @@ from eisnn.config.trial import TrialConfig, resolved, trial_id
 from eisnn.config.yaml_file import ConfigError
 from study import store
 from study.agenda.limits import senseless, used_up
-from study.plan.plan import Arm, Plan
+from study.plan import Arm, Plan
 from study.search.arm_search import ArmSearch, Proposal
 from study.store.tables import Key, Tables, row_of
 from study.worker.trial import last_metrics

@@ -8,7 +8,7 @@ from typing import Any
 
 from study import store
 from study.agenda.agenda import Agenda, Job
-from study.plan.plan import Arm
+from study.plan import Arm
 from study.search.arm_search import ArmSearch
 from study.worker.trial import PATIENCE
 

@@ -16,7 +16,7 @@ from study import store
 from study.execution.fractions import Footprint, trials_per_gpu, why
 from study.execution.shapes import key as key_of
 from study.execution.shapes import shape, to_probe, worst
-from study.plan.plan import Arm
+from study.plan import Arm
 
 # {"config", "diagnose", "folders"} as of a worker's job -> what a Footprint says.
 # Called in a worker with a GPU of its own.

@@ -13,7 +13,7 @@ from typing import Any
 
 from eisnn.config.trial import TrialConfig, resolved
 from eisnn.config.yaml_file import ConfigError
-from study.plan.plan import Arm
+from study.plan import Arm
 
 MAX_PROBES = 16  # of one study; shapes beyond get the largest share that was measured
 MAX_POINTS = 1000  # corners of one arm's search space that are looked at

@@ -15,7 +15,7 @@ from study.execution.fractions import Footprint, larger, why_too_small
 from study.execution.portion import ALMOST, Portion
 from study.execution.probes import Known, Meter, measure, shares
 from study.execution.shapes import worst
-from study.plan.plan import Arm, Plan
+from study.plan import Arm, Plan
 
 UNKNOWN_GPU = "GPU"  # where Ray does not say which
 REFRESH_SECONDS = 5.0  # between two looks at which machines there are

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from study.plan.plan import Arm, Plan
+from study.plan import Arm, Plan
 
 Rows = Mapping[tuple[str, str, int], Mapping[str, Any]]
 

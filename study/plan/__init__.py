@@ -1,1 +1,15 @@
-"""Arms, trials and their ids, and what differs from what is stored."""
+"""From a study file to its arms, and from an arm to the configs and ids of its trials."""
+
+from study.plan.arm import Arm
+from study.plan.plan import Plan, make_plan
+from study.plan.record import fingerprint, incomparable, plan_record, search_name
+
+__all__ = [
+    "Arm",
+    "Plan",
+    "fingerprint",
+    "incomparable",
+    "make_plan",
+    "plan_record",
+    "search_name",
+]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eisnn.config.yaml_file import ConfigError, suggestion
-
-if TYPE_CHECKING:
-    from study.plan.plan import Arm
-    from study.spec.models import StudySpec
+from study.plan.arm import Arm
+from study.spec.models import StudySpec
 
 
 def problems(spec: StudySpec, arms: list[Arm]) -> Iterator[str]:
@@ -69,9 +67,7 @@ def _same_data(arms: list[Arm]) -> Iterator[str]:
 
 def _impossible_values(arm: Arm) -> Iterator[str]:
     """Ends and choices of every parameter, alone and (not for ablations, of which there may be many) in pairs."""
-    singles = [
-        (path, value) for path, parameter in arm.space.items() for value in parameter.values()
-    ]
+    singles = [(path, value) for path, parameter in arm.space.items() for value in parameter.ends()]
     pairs = itertools.combinations(singles, 2) if arm.role != "ablation" else ()
     for points in [*((single,) for single in singles), *pairs]:
         values = dict(points)

@@ -1,8 +1,9 @@
-"""What an arm's search tries next, and whether to stop a trial early. Optuna decides; its SQLite storage remembers.
+"""The search of one arm: an Optuna study, and what makes its trials ours.
 
-Only the driver opens the storage. Every proposal is a function of (search seed, arm, trial number, outcomes told so far): each
-number has its own fresh sampler, so there is no random state to save. A kill at any moment leaves at most a RUNNING trial with
-some of its parameters, which `ArmSearch.unfinished` completes to what it would have been.
+Only the driver opens the storage. Every proposal is a function of (search seed, repeat, trial
+number, outcomes told so far): each number has samplers of its own, so there is no random state to
+save. A kill at any moment leaves at most a RUNNING trial with some of its parameters, which
+`ArmSearch.load` completes to what it would have been.
 """
 
 from __future__ import annotations
@@ -17,22 +18,20 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from eisnn.config.trial import trial_id
-from eisnn.config.yaml_file import ConfigError
-from study.plan.plan import Arm, Plan, search_name
-from study.search.optuna_parts import (
-    Deferred,
-    choice,
-    distribution,
-    make_pruner,
-    make_sampler,
-    seed_for,
-    unchoice,
-)
+from study.plan import Arm, Plan, search_name
+from study.search.pruners import Deferred, make_pruner
+from study.search.samplers import Draw, make_sampler
+from study.search.storage import name_search
+from study.spec.distributions import distribution, from_optuna, to_optuna
 from study.spec.models import METRICS
+from study.store import State
 
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-TOLD = {"completed": TrialState.COMPLETE, "pruned": TrialState.PRUNED}  # every other end is FAIL
+TOLD: dict[str, TrialState] = {
+    State.COMPLETED: TrialState.COMPLETE,
+    State.PRUNED: TrialState.PRUNED,
+}  # the rest: FAIL
+Slot = tuple[str, int]  # an arm's name and the repeat
+IN_VAIN = 16  # so many proposals in a row that are no new trial, then the space is looked through
 
 
 @dataclass(frozen=True)
@@ -46,86 +45,120 @@ class Proposal:
     stopped_at: int | None = None  # the epoch at which the pruner stopped it
 
 
-# ---- one arm ------------------------------------------------------------------------------------------------------------
-
-
 class ArmSearch:
-    """The search of one arm: an Optuna study, and what makes its trials ours."""
+    """One search of an arm: what it tried, what it tries next, and what came of it."""
 
-    def __init__(self, storage: optuna.storages.RDBStorage, plan: Plan, arm: Arm) -> None:
+    def __init__(
+        self, storage: optuna.storages.RDBStorage, plan: Plan, arm: Arm, repeat: int = 0
+    ) -> None:
         assert plan.spec.search is not None
-        self.plan, self.arm, self.search = plan, arm, plan.spec.search
+        self.plan, self.arm, self.repeat, self.search = plan, arm, repeat, plan.spec.search
+        self.seed = plan.search_seed(repeat)  # of every trial's training
         self.budget = plan.search_trials(arm)
         self.pruner = make_pruner(self.search, plan.epochs(arm))
+        modes = plan.spec.objectives.values()
+        name = search_name(plan, arm, repeat)
+        assert name is not None
+        name_search(storage, name, plan.search_mark(arm, repeat), plan.search_names)
         with warnings.catch_warnings(action="ignore"):
             self.optuna = optuna.create_study(
                 storage=storage,
-                study_name=search_name(plan, arm),
-                directions=[
-                    "maximize" if mode == "max" else "minimize"
-                    for mode in plan.spec.objectives.values()
-                ],
+                study_name=name,
+                directions=["maximize" if mode == "max" else "minimize" for mode in modes],
                 pruner=self.pruner or optuna.pruners.NopPruner(),
                 load_if_exists=True,
             )
         self.storage = self.optuna._storage
         self.points = self._points()
         self.handles: dict[int, int] = {}  # our numbers -> the storage's trial ids
+        self.ids: set[str] = set()  # the trials that count against the budget
         self.retired = 0  # trials of this search that the study file no longer asks for
-        self.count = 0  # trials that count against the budget
+
+    @property
+    def count(self) -> int:
+        """How many trials count against the budget: each configuration once."""
+        return len(self.ids)
 
     def _points(self) -> list[dict[str, Any]]:
+        """What is tried first, in its one form."""
         if self.search.sampler == "grid":
-            return self.arm.grid()
+            return self.arm.trials(self.seed, self.budget)
+        space = self.arm.space
         return [
-            {path: value for path, value in point.items() if path in self.arm.space}
+            {path: space[path].nearest(value) for path, value in point.items() if path in space}
             for point in self.search.points
         ]
 
     # -- what is there
 
     def load(self) -> list[Proposal]:
-        """The trials so far that the study file still asks for, by number; half-proposed ones are completed."""
+        """The trials so far that the study file still asks for, by number.
+
+        Half-proposed ones are completed.
+        """
         kept: list[Proposal] = []
+        self.ids.clear()
         for frozen in self.optuna.get_trials(deepcopy=False):
+            is_running = frozen.state == TrialState.RUNNING
             if frozen.state == TrialState.WAITING:
                 continue
-            running = frozen.state == TrialState.RUNNING
-            proposal = self._propose(self._reopen(frozen)) if running else self._recorded(frozen)
-            if len(kept) < self.budget and self._wanted(frozen, proposal):
-                kept.append(proposal)
+            if frozen.user_attrs.get("surplus"):
+                if is_running:  # killed before it was closed
+                    self.storage.set_trial_state_values(frozen._trial_id, TrialState.FAIL)
                 continue
-            self.retired += 1
-            if running:
-                self.tell(proposal.number, "retired", {}, "the study file no longer asks for it")
-        self.count = len(kept)
+            proposal = self._propose(self._reopen(frozen)) if is_running else self._recorded(frozen)
+            if not self._is_wanted(frozen, proposal):
+                self.retired += 1
+                if is_running:
+                    reason = "the study file no longer asks for it"
+                    self.tell(proposal.number, "retired", {}, reason)
+            elif self._is_new(proposal):
+                if self.count < self.budget:
+                    assert proposal.id is not None
+                    self.ids.add(proposal.id)
+                    kept.append(proposal)
+                else:
+                    self.retired += 1
+                    if is_running:
+                        self.tell(proposal.number, "retired", {}, "over the budget")
+            elif is_running:
+                self._discard(proposal)
         return kept
 
-    def _wanted(self, frozen: FrozenTrial, proposal: Proposal) -> bool:
-        """Whether this file's space holds the trial, and its values still give the config that was trained."""
+    def _is_wanted(self, frozen: FrozenTrial, proposal: Proposal) -> bool:
+        """Whether this file's space holds the trial, with the config that was trained."""
         if not self.arm.holds(proposal.parameters):
             return False
         recorded = frozen.user_attrs.get("id")
         return recorded is None or recorded == self.identity(proposal.parameters)
 
+    def _is_new(self, proposal: Proposal) -> bool:
+        """Whether the values go together, to a trial that this search does not have yet."""
+        return proposal.id is not None and proposal.id not in self.ids
+
     def _recorded(self, frozen: FrozenTrial) -> Proposal:
         self.handles[frozen.number] = frozen._trial_id
-        values = self._external(frozen.params)
         attributes = frozen.user_attrs
-        return Proposal(
-            frozen.number, values, attributes.get("id"), True, attributes.get("stopped_at")
-        )
+        identity = attributes.get("id")
+        values = self._from_optuna(frozen.params)
+        if identity is not None and self.identity(values) != identity:
+            # Steps of earlier versions were sums of floats: 0.30000000000000004 is kept as it was.
+            values = dict(frozen.params)
+        return Proposal(frozen.number, values, identity, True, attributes.get("stopped_at"))
 
     def _reopen(self, frozen: FrozenTrial) -> Trial:
-        """The live handle of a RUNNING trial. Optuna has no public way; covered by tests, and Optuna is pinned."""
+        """The live handle of a RUNNING trial.
+
+        Optuna has no public way; covered by tests, and Optuna is pinned.
+        """
         self.optuna._thread_local.cached_all_trials = None
-        self.optuna.sampler = self._sampler(frozen.number)
+        self.optuna.sampler = self._sampler(frozen.number, "", self._in_vain(frozen.number) > 0)
         return Trial(self.optuna, frozen._trial_id)
 
-    def _external(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        known = self.arm.space
+    def _from_optuna(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        space = self.arm.space
         return {
-            path: unchoice(known[path], value) if path in known else value
+            path: from_optuna(space[path], value) if path in space else value
             for path, value in values.items()
         }
 
@@ -136,15 +169,18 @@ class ArmSearch:
         state: Mapping[str, Any],
         values: Mapping[int, float],
     ) -> None:
-        """Enters a finished trial that is known from its folder alone (a lost database, or a search that changed its kind)."""
+        """Enters a finished trial that is known from its folder alone.
+
+        The database was lost, or the search has changed its kind.
+        """
         outcome, measured = self._truth(state["state"], state["metrics"])
         attributes = {"id": identity, "state": state["state"], "reason": state.get("reason") or ""}
-        if state["state"] == "pruned":
+        if state["state"] == State.PRUNED:
             attributes["stopped_at"] = state["epochs"]
         trial = optuna.create_trial(
             state=outcome,
             values=measured,
-            params={path: choice(value) for path, value in parameters.items()},
+            params={path: to_optuna(value) for path, value in parameters.items()},
             distributions={path: distribution(self.arm.space[path]) for path in parameters},
             intermediate_values=dict(values) if self.pruner else {},
             user_attrs=attributes,
@@ -161,52 +197,104 @@ class ArmSearch:
     # -- what next
 
     def ask(self) -> Proposal | None:
-        """The next trial, recorded as RUNNING with its parameters and its id; None when the budget is used up."""
-        if self.count >= self.budget:
-            return None
-        trials = self.optuna.get_trials(deepcopy=False)
-        waiting = [trial.number for trial in trials if trial.state == TrialState.WAITING]
-        if not waiting:
-            self._enqueue_point(trials)
-        number = waiting[0] if waiting else len(trials)
-        self.optuna.sampler = self._sampler(number)
-        proposal = self._propose(self.optuna.ask())
-        self.count += 1
-        return proposal
+        """The next trial, recorded as RUNNING with its parameters and its id.
 
-    def _enqueue_point(self, trials: list[FrozenTrial]) -> None:
+        A proposal that is no new trial is not counted, and a fresh draw takes its place. None when
+        the budget is used up, or the space holds no further trial: the budget then ends here.
+        """
+        while self.count < self.budget:
+            number = self._next_number()
+            if number is None:
+                self.budget = self.count
+                return None
+            self.optuna.sampler = self._sampler(number, "", self._in_vain(number) > 0)
+            proposal = self._propose(self.optuna.ask())
+            if self._is_new(proposal):
+                assert proposal.id is not None
+                self.ids.add(proposal.id)
+                return proposal
+            self._discard(proposal)
+        return None
+
+    def _next_number(self) -> int | None:
+        """The number that Optuna gives next, with a point enqueued for it if there is one.
+
+        None if too many proposals were in vain and the space has no further trial.
+        """
+        trials = self.optuna.get_trials(deepcopy=False)
+        for trial in trials:
+            if trial.state == TrialState.WAITING:
+                return int(trial.number)
+        number = len(trials)
+        if not self._enqueue_point(trials) and self._in_vain(number) > IN_VAIN:
+            return number if self._enqueue_unseen() else None
+        return number
+
+    def _enqueue_point(self, trials: list[FrozenTrial]) -> bool:
         """Puts the first point of the file (or of the grid) that is not there yet in front."""
         used = {trial.user_attrs.get("point") for trial in trials}
         for point in self.points:
             name = json.dumps(point, sort_keys=True)
             if point and name not in used:
-                encoded = {path: choice(value) for path, value in point.items()}
-                self.optuna.enqueue_trial(encoded, user_attrs={"point": name})
-                return
+                self._enqueue(point, {"point": name})
+                return True
+        return False
+
+    def _enqueue_unseen(self) -> bool:
+        """Looks through a finite space for a trial that is not there yet, and puts it in front."""
+        if not self.arm.is_finite:
+            return False
+        for point in self.arm.trials(self.seed, self.count + 1):
+            if self.identity(point) not in self.ids:
+                self._enqueue(point, {})
+                return True
+        return False
+
+    def _enqueue(self, point: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
+        encoded = {path: to_optuna(value) for path, value in point.items()}
+        self.optuna.enqueue_trial(encoded, user_attrs=dict(attributes))
 
     def _propose(self, trial: Trial) -> Proposal:
-        """Gives ``trial`` its parameters, one by one in the arm's order, and its id; what it already has stays."""
+        """Gives ``trial`` its parameters, one by one in the arm's order, and its id.
+
+        What it already has stays.
+        """
         number, values = trial.number, dict[str, Any]()
+        is_fresh = self._in_vain(number) > 0
         _ = trial.relative_params  # drawn together, by the trial's own sampler
         for path in self.arm.active(values):
-            self.optuna.sampler = self._sampler(number, path)
-            values[path] = unchoice(
-                self.arm.space[path], trial._suggest(path, distribution(self.arm.space[path]))
-            )
+            parameter = self.arm.space[path]
+            self.optuna.sampler = self._sampler(number, path, is_fresh)
+            drawn = trial._suggest(path, distribution(parameter))
+            values[path] = from_optuna(parameter, drawn)
         identity = self.identity(values)
         self.handles[number] = trial._trial_id
         if identity is not None and trial.user_attrs.get("id") != identity:
             trial.set_user_attr("id", identity)
         return Proposal(number, values, identity, False, trial.user_attrs.get("stopped_at"))
 
-    def _sampler(self, number: int, path: str = "") -> optuna.samplers.BaseSampler:
-        return make_sampler(self.search, seed_for(self.search.seed, self.arm.name, number, path))
+    def _sampler(self, number: int, path: str, is_fresh: bool) -> optuna.samplers.BaseSampler:
+        draw = Draw(self.repeat, number, path, len(self.plan.spec.objectives))
+        return make_sampler(self.search, draw, fresh=is_fresh)
+
+    def _in_vain(self, number: int) -> int:
+        """How many proposals in a row before ``number`` were no new trial."""
+        count = 0
+        for trial in reversed(self.optuna.get_trials(deepcopy=False)[:number]):
+            if not trial.user_attrs.get("surplus"):
+                break
+            count += 1
+        return count
+
+    def _discard(self, proposal: Proposal) -> None:
+        """Closes a proposal that is no new trial; it does not count."""
+        reason = "proposed before" if proposal.id else "these values do not go together"
+        self.storage.set_trial_user_attr(self.handles[proposal.number], "surplus", True)
+        self.tell(proposal.number, "surplus", {}, reason)
 
     def identity(self, values: Mapping[str, Any]) -> str | None:
-        try:
-            return trial_id(self.arm.config(values, self.search.seed))
-        except ConfigError:
-            return None
+        """The id of the search trial with these values; None if they do not go together."""
+        return self.arm.identity(values, self.seed)
 
     # -- whether to stop
 

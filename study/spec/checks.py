@@ -1,21 +1,22 @@
-"""What must hold in a study file beyond the types of its values; needs the file alone, no config and no network."""
+"""What must hold in a study file beyond the types of its values.
+
+Needs the file alone, no config and no network.
+"""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from eisnn.config.trial import TrialConfig
 from eisnn.config.yaml_file import known_fields, suggestion
-
-if TYPE_CHECKING:
-    from study.spec.models import Parameter, StudySpec
+from study.spec.models import MAX_TRIALS, StudySpec
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 NAME_RULE = "must be letters, digits, '_', '-' or '.', start with a letter or digit, and have at most 64 characters"
 MAX_ARMS = 256
-MAX_TRIALS = 100_000
 
 
 def problems(spec: StudySpec) -> Iterator[str]:
@@ -35,11 +36,50 @@ def _names(spec: StudySpec) -> Iterator[str]:
             yield f"{key}: {NAME_RULE}, given {name[:80]!r}"
     for name in dict.fromkeys(name for name in spec.loggers if spec.loggers.count(name) > 1):
         yield f"loggers: must name each logger once, given {name} twice"
-    for name, overrides in spec.ablation.factors.items():
-        if not overrides:
-            yield f"ablation.factors.{name}: needs the override that takes the factor away, given nothing"
+    for name, factor in spec.ablation.factors.items():
+        yield from _factor(f"ablation.factors.{name}", factor)
+    for name in spec.ablation.cross:
+        if name not in spec.baselines:
+            yield f"ablation.cross: must name baselines{suggestion(name, spec.baselines)}"
+    for default, name in spec.ablation.names.items():
+        if not NAME.fullmatch(name):
+            yield f"ablation.names.{default}: {NAME_RULE}, given {name[:80]!r}"
+    if "add_one_in" in spec.ablation.design and any(
+        map(_has_levels, spec.ablation.factors.values())
+    ):
+        yield "ablation.design: add_one_in needs factors that are there or away, not levels"
     if spec.ablation.reference in spec.baselines:
         yield f"baselines.{spec.ablation.reference}: is the reference's name too; rename one of them"
+
+
+def _factor(key: str, factor: Mapping[str, Any]) -> Iterator[str]:
+    if not factor:
+        yield f"{key}: needs the override that takes the factor away, given nothing"
+    if not _has_levels(factor):
+        return
+    for level, overrides in factor.items():
+        if not isinstance(overrides, Mapping):
+            yield f"{key}.{level}: must be a mapping of overrides, as the other levels are"
+        elif not overrides:
+            yield f"{key}.{level}: needs the overrides that make the level, given nothing"
+        if not NAME.fullmatch(level):
+            yield f"{key}.{level}: {NAME_RULE}"
+
+
+def _has_levels(factor: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, Mapping) for value in factor.values())
+
+
+def _overridden(spec: StudySpec) -> Iterator[tuple[str, str]]:
+    """Where each factor's and baseline's override stands, and its path."""
+    for name, factor in spec.ablation.factors.items():
+        for key, value in factor.items():
+            if isinstance(value, Mapping):
+                yield from ((f"ablation.factors.{name}.{key}", path) for path in value)
+            else:
+                yield f"ablation.factors.{name}", key
+    for name, overrides in spec.baselines.items():
+        yield from ((f"baselines.{name}", path) for path in overrides if path != "base")
 
 
 def path_problem(dotted: str) -> str | None:
@@ -68,20 +108,9 @@ def path_problem(dotted: str) -> str | None:
 
 
 def _paths(spec: StudySpec) -> Iterator[str]:
-    keyed = [("parameters", path) for path in spec.parameters] + [
-        ("overrides", path) for path in spec.overrides
-    ]
-    keyed += [
-        (f"ablation.factors.{name}", path)
-        for name, paths in spec.ablation.factors.items()
-        for path in paths
-    ]
-    keyed += [
-        (f"baselines.{name}", path)
-        for name, paths in spec.baselines.items()
-        for path in paths
-        if path != "base"
-    ]
+    keyed = [("parameters", path) for path in spec.parameters]
+    keyed += [("overrides", path) for path in spec.overrides]
+    keyed += _overridden(spec)
     for key, path in keyed:
         problem = path_problem(path)
         if problem:
@@ -102,7 +131,7 @@ def _conditions(spec: StudySpec) -> Iterator[str]:
             if other not in spec.parameters:
                 yield f"{key}: must name a parameter{suggestion(other, spec.parameters)}"
             elif not spec.parameters[other].can_be(wanted):
-                yield f"{key}: must be a value that {other} can take ({_range(spec.parameters[other])}), given {wanted!r}"
+                yield f"{key}: must be a value that {other} can take ({spec.parameters[other].describe()}), given {wanted!r}"
     if any(path in _needs(spec, path) for path in spec.parameters):
         circle = next(path for path in spec.parameters if path in _needs(spec, path))
         yield f"parameters.{circle}.when: depends on itself; conditions must not form a circle"
@@ -120,12 +149,6 @@ def _needs(spec: StudySpec, path: str) -> set[str]:
     return found
 
 
-def _range(parameter: Parameter) -> str:
-    if parameter.choices is not None:
-        return "one of " + ", ".join(map(repr, parameter.choices))
-    return f"{parameter.low:g} to {parameter.high:g}"
-
-
 def _search(spec: StudySpec) -> Iterator[str]:
     search = spec.search
     if search is None:
@@ -140,7 +163,7 @@ def _search(spec: StudySpec) -> Iterator[str]:
             if path not in spec.parameters:
                 yield f"{key}: must name a parameter{suggestion(path, spec.parameters)}"
             elif not spec.parameters[path].can_be(value):
-                yield f"{key}: must be {_range(spec.parameters[path])}, given {value!r}"
+                yield f"{key}: must be {spec.parameters[path].describe()}, given {value!r}"
     if spec.second_objective is not None:
         if search.pruner.type != "none":
             yield f"search.pruner.type: must be none with a second_objective, given {search.pruner.type}"
@@ -150,29 +173,47 @@ def _search(spec: StudySpec) -> Iterator[str]:
         for path, parameter in spec.parameters.items():
             if parameter.type == "float" and parameter.step is None:
                 yield f"parameters.{path}: sampler grid needs a step or choices; give step, or another sampler"
-    seeds = spec.replicate
-    if spec.tuned and seeds.first_seed <= search.seed < seeds.first_seed + seeds.seeds:
+    yield from _seeds(spec)
+
+
+def _seeds(spec: StudySpec) -> Iterator[str]:
+    """The replicates' seeds must be fresh: no search trial was trained with them."""
+    replicate, search = spec.replicate, spec.search
+    if search is None or not spec.tuned:
+        return
+    first = replicate.first_seed
+    last = first + search.repeats * (replicate.most or replicate.seeds) - 1
+    if first <= search.seed + search.repeats - 1 and search.seed <= last:
         yield (
-            f"replicate.first_seed: fresh seeds must not include the search's seed {search.seed}, "
-            f"given {seeds.first_seed} to {seeds.first_seed + seeds.seeds - 1}"
+            f"replicate.first_seed: fresh seeds must not include the search's seed {search.seed}"
+            + (f" to {search.seed + search.repeats - 1}" if search.repeats > 1 else "")
+            + f", given {first} to {last}"
         )
 
 
 def _sizes(spec: StudySpec) -> Iterator[str]:
-    factors = len(spec.ablation.factors)
-    arms = 1 + factors + len(spec.baselines)
+    counts = [
+        len(factor) if _has_levels(factor) else 1 for factor in spec.ablation.factors.values()
+    ]
+    combinations = sum(counts)
     if "add_one_in" in spec.ablation.design:
-        arms += factors + 1
+        combinations += len(counts) + 1
     if "factorial" in spec.ablation.design:
-        arms += 2**factors
-        if arms > MAX_ARMS:
+        product = math.prod(count + 1 for count in counts)
+        combinations += product
+        if combinations > MAX_ARMS:
+            size = f"2^{len(counts)} = {product:,}" if max(counts) == 1 else f"{product:,}"
             yield (
-                f"ablation.design: factorial over {factors} factors is 2^{factors} = {2**factors:,} arms; "
+                f"ablation.design: factorial over {len(counts)} factors is {size} arms; "
                 f"at most {MAX_ARMS} are run; name fewer factors, or leave_one_out"
             )
             return
-    trials = arms * (
-        spec.replicate.seeds + (spec.search.trials if spec.search and spec.tuned else 0)
-    )
+    arms = 1 + combinations * (1 + len(spec.ablation.cross)) + len(spec.baselines)
+    trials = arms * spec.replicate.seeds
+    if spec.search and spec.tuned:
+        trials = arms * spec.search.repeats * (spec.replicate.seeds + spec.search.trials)
     if arms > MAX_ARMS or trials > MAX_TRIALS:
-        yield f"the study is {arms:,} arms and {trials:,} trials; at most {MAX_ARMS} and {MAX_TRIALS:,} are run"
+        yield (
+            f"the study is {arms:,} arms and {trials:,} trials; "
+            f"at most {MAX_ARMS} and {MAX_TRIALS:,} are run"
+        )

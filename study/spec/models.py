@@ -1,24 +1,22 @@
-"""A study file as a validated, frozen `StudySpec`. Every error is one line: file: dotted.key: what must hold, what was given.
+"""The sections of a study file: frozen, validated; the text below each option documents it.
 
-What is checked here needs the study file alone; `study.plan.plan` checks the values against the networks that they configure.
+`study.spec.reading` reads a file into a `StudySpec`, `study.spec.checks` has the rules that span
+sections, and `study.plan` checks the values against the networks that they configure.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from eisnn.config.sections import word_or_reference
-from eisnn.config.trial import Count, Fraction, Positive, Section, TrialConfig, Value
-from eisnn.config.yaml_file import ConfigError, explain, parse_yaml, read_yaml, scalar, set_keys
-from study.spec.checks import MAX_TRIALS, problems
+from eisnn.config.sections import Reference, word_or_reference
+from eisnn.config.trial import Count, Fraction, Positive, Section, Value
+from eisnn.config.yaml_file import plain_value
 from study.spec.parameter import Parameter
 
+MAX_TRIALS = 100_000
 METRICS = {"val/accuracy": "max", "val/accuracy_best": "max", "val/loss": "min"}
 
 
@@ -27,15 +25,19 @@ def _word(value: Any) -> Any:
 
 
 def _to_tuple(value: Any) -> Any:
-    return (
-        (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
-    )
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _one_or_list(words: tuple[str, ...]) -> dict[str, Any]:
     """JSON Schema of one of the words, or a list of them."""
     one = {"enum": list(words)}
     return {"anyOf": [one, {"type": "array", "items": one}]}
+
+
+def _correction(value: Any) -> Any:
+    return "single_step" if value == "bonferroni" else value
 
 
 def _pair(value: Any) -> Any:
@@ -76,7 +78,7 @@ SHARE_SCHEMA = {"anyOf": [{"enum": ["auto"]}, {"type": "number", "minimum": 0}]}
 
 
 class Metric(Section):
-    """What a search optimises: a validation metric of a trial's last epoch (or the best one so far)."""
+    """What a search optimises: a validation metric of the last epoch (or the best one so far)."""
 
     name: Literal["val/accuracy", "val/accuracy_best", "val/loss"] = "val/accuracy"
     """Measured on validation data; test data decide nothing."""
@@ -93,8 +95,9 @@ class Metric(Section):
 
 
 class SecondObjective(Section):
-    """What searches minimise (or maximise) besides ``metric``: their trials then spread along the Pareto front of the two, which the report
-    draws. An arm's configuration is still the one with the best ``metric``."""
+    """What searches minimise (or maximise) besides ``metric``: their trials then spread along the
+    Pareto front of the two, which the report draws. An arm's configuration is still the one with
+    the best ``metric``."""
 
     name: Literal[
         "energy_nj",
@@ -134,11 +137,41 @@ class Search(Section):
     """Of the proposals, and the training seed of every search trial."""
     startup: Count = 5
     """Random proposals before tpe or gp begin to learn."""
+    repeats: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Whole searches of each arm, each with a search seed of its own (seed, seed + 1, ...) and with
+    replicates of what it chose. Verdicts on tuned arms rest on them; with one, a verdict is about
+    the configuration that it found."""
     pruner: Pruner = Pruner()
     diverged: Literal["fail", "worst"] = "fail"
     """What Optuna is told of a diverged trial: FAIL, or the worst value."""
     points: list[dict[str, Value]] = Field(default_factory=list)
     """Values to try first, in every arm that has the parameters."""
+
+
+def _override_or_level(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {path: plain_value(item) for path, item in value.items()}
+    return plain_value(value)
+
+
+OverrideOrLevel = Annotated[
+    Any,
+    BeforeValidator(_override_or_level),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["number", "string", "boolean", "null"]},
+                {"type": "array"},
+                {"type": "object"},
+            ]
+        }
+    ),
+]
+BaselineNames = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_to_tuple),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
 
 
 class Ablation(Section):
@@ -147,18 +180,37 @@ class Ablation(Section):
     reference: str = "full"
     """The name of the arm that is the base as it stands."""
     design: Designs = ("leave_one_out",)
-    """leave_one_out: each factor away alone; add_one_in: none, and each alone there; factorial: every subset. One, or a list of them."""
-    factors: dict[str, dict[str, Value]] = Field(default_factory=dict)
-    """For each, the override that takes it away from the reference network."""
+    """leave_one_out: each factor away alone; add_one_in: none, and each alone there; factorial:
+    every subset. One, or a list of them."""
+    factors: dict[str, dict[str, OverrideOrLevel]] = Field(default_factory=dict)
+    """For each, the override that takes it away from the reference network; or its levels besides
+    the reference's own, each a mapping of overrides: tau: {slow: {neuron.tau: 8.0}, ...}."""
+    cross: BaselineNames = ()
+    """Baselines in which the designs change the same factors too, as arms of their own."""
+    names: dict[str, str] = Field(default_factory=dict)
+    """Names of arms to use instead of the program's own, such as {no_ei_init: plain_init}."""
 
 
 class Replicate(Section):
-    """Fresh seeds ``first_seed``, ``first_seed + 1``, ...: the same ones for every arm, so that differences pair."""
+    """Fresh seeds ``first_seed``, ``first_seed + 1``, ...: the same ones for every arm, so that
+    differences pair."""
 
     seeds: Annotated[int, Field(ge=0, le=10_000)] = 5
     """How many; p-values below 0.05 need 6 and more (--dry-run says how many)."""
     first_seed: Annotated[int, Field(ge=0, lt=2**31 - 10_000)] = 1000
-    """The first of them."""
+    """The first of them. Repeat k of a search uses the seeds from ``first_seed + k * seeds`` on."""
+    until: Literal["decided"] | None = None
+    """decided: arms whose verdict is open get more seeds, in steps, up to ``most``."""
+    most: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """The most seeds of an arm; needs ``until``."""
+
+    @model_validator(mode="after")
+    def _meaningful(self) -> Replicate:
+        if (self.most is None) != (self.until is None):
+            raise ValueError("most and until have a meaning only together; give both, or neither")
+        if self.most is not None and self.most < self.seeds:
+            raise ValueError(f"most must be at least seeds ({self.seeds}), given {self.most}")
+        return self
 
 
 GpuShare = Annotated[Any, BeforeValidator(_share), WithJsonSchema(SHARE_SCHEMA)]
@@ -172,7 +224,8 @@ class ArmResources(Section):
 
 
 class Resources(Section):
-    """The share of one trial. ``gpu: auto``: where there is a GPU, the share that a probe of the arm's network measures; else the CPU."""
+    """The share of one trial. ``gpu: auto``: where there is a GPU, the share that a probe of the
+    arm's network measures; else the CPU."""
 
     cpu: Positive = 1.0
     """CPU threads of one trial."""
@@ -193,7 +246,8 @@ class Resources(Section):
 
 
 class Budget(Section):
-    """Limits of the whole study, over all its runs; replicates are served before search spends the rest."""
+    """Limits of the whole study, over all its runs; replicates are served before search spends the
+    rest."""
 
     hours: Positive | None = None
     """Of working time, over all runs of the study."""
@@ -204,12 +258,28 @@ class Budget(Section):
 
 
 class Retry(Section):
-    """How often a trial is tried again within a run, by cause. An exception raised by our code is never tried again."""
+    """How often a trial is tried again within a run, by cause. An exception raised by our code is
+    never tried again."""
 
     dead_worker: Annotated[int, Field(ge=0, le=100)] = 2
     """After the death of its process."""
     out_of_memory: Annotated[int, Field(ge=0, le=1)] = 1
     """Alone on the machine."""
+
+
+class Claim(Section):
+    """A planned comparison with a direction. The page judges it: holds, fails, or undecided."""
+
+    say: str
+    """The claim in words, as the page prints it."""
+    arm: str
+    """The arm that the claim is about."""
+    against: str
+    """The arm that it is compared with."""
+    is_: Literal["better", "worse", "not_better", "not_worse", "equivalent"] = Field(alias="is")
+    """How ``arm`` does against ``against``."""
+    margin: Positive | None = None
+    """For not_better, not_worse and equivalent, in the metric's own unit; default report.margin."""
 
 
 class ReportSpec(Section):
@@ -218,11 +288,35 @@ class ReportSpec(Section):
     baseline: str | None = None
     """The arm that all others are compared with besides the reference; none unless given."""
     pairs: Annotated[tuple[Pair, ...], BeforeValidator(_to_tuple)] = ()
-    """Further comparisons, each (arm - other), a family of their own."""
+    """Further comparisons, each (arm - other)."""
+    claims: list[Claim] = Field(default_factory=list)
+    """Statements that the study shall judge."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """Of the intervals; 1 - confidence is the level of the tests."""
-    correction: Literal["holm", "bonferroni", "none"] = "holm"
-    """For the number of comparisons in a table."""
+    failures: Literal["chance", "exclude"] = "chance"
+    """What a replicate that failed counts as: chance level (1 / classes), or nothing at all."""
+    test: Literal["t", "sign_flip"] = "t"
+    """A paired t-test, or the joint sign-flip test over all comparisons."""
+    correction: Annotated[
+        Literal["single_step", "holm", "none"],
+        BeforeValidator(_correction),
+        WithJsonSchema({"enum": ["single_step", "holm", "none", "bonferroni"]}),
+    ] = "single_step"
+    """For the number of comparisons. single_step: interval and verdict are one statement; holm:
+    sharper p-values, beside intervals that are not adjusted. (bonferroni is single_step.)"""
+    margin: Positive | None = None
+    """Differences within it do not matter: 0.01 is one point of accuracy. "No effect" needs it."""
+
+
+class UserMetric(Section):
+    """A number of yours, measured on validation and test data: (model, logits, labels) -> number."""
+
+    function: Reference
+    """Your own module:attribute. Written alone, as ``name: module:attribute``, it is all there is."""
+    better: Literal["higher", "lower"] = "higher"
+    """Which way is better."""
+    label: str | None = None
+    """For axes and tables; default the name."""
 
 
 class StudySpec(Section):
@@ -251,14 +345,26 @@ class StudySpec(Section):
     max_failed: Fraction = 0.5
     """The fraction of trials that may fail before the study stops."""
     report: ReportSpec = ReportSpec()
+    metrics: dict[str, UserMetric | Reference] = Field(default_factory=dict)
+    """Metrics of yours: name -> module:attribute, or its section."""
     diagnostics: Annotated[
         word_or_reference("off", "scalars", "distributions"),  # type: ignore[valid-type]
         BeforeValidator(_word),
     ] = "off"
-    """What replicates record of their insides: nothing, numbers per layer and epoch, also histograms; or numbers and what a function of
-    yours measures, as my_module:function."""
+    """What replicates record of their insides: nothing, numbers per layer and epoch, also
+    histograms; or numbers and what a function of yours measures, as my_module:function."""
     loggers: Loggers = ()
     """Who else hears of every epoch; each needs the extra of its name."""
+    notify: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
+    """An address that gets one JSON line at the end, at a stop, and when a budget is used up."""
+
+    @property
+    def user_metrics(self) -> dict[str, UserMetric]:
+        """The metrics of the user's in one form."""
+        return {
+            name: UserMetric(function=given) if isinstance(given, str) else given
+            for name, given in self.metrics.items()
+        }
 
     @property
     def objectives(self) -> dict[str, str]:
@@ -269,58 +375,3 @@ class StudySpec(Section):
     @property
     def tuned(self) -> bool:
         return self.tune != "none" and self.search is not None and bool(self.parameters)
-
-
-def load_spec(path: str | Path, sets: Mapping[str, Any] | None = None) -> StudySpec:
-    """The study in the file at ``path``, with the command line's ``--set`` values put over it.
-
-    Raises:
-        ConfigError: one line per problem.
-    """
-    return make_spec(read_yaml(path), str(path), sets)
-
-
-def parse_spec(text: str, where: str, sets: Mapping[str, Any] | None = None) -> StudySpec:
-    return make_spec(parse_yaml(text, where), where, sets)
-
-
-def make_spec(tree: dict[str, Any], where: str, sets: Mapping[str, Any] | None = None) -> StudySpec:
-    for key, value in (sets or {}).items():
-        set_key(tree, key, value)
-    for key in tree:
-        if key in TrialConfig.model_fields and key != "seed":
-            raise ConfigError(
-                f"{where}: {key}: is a key of training configs; to set it in all trials write overrides: {{{key}.KEY: VALUE}}, "
-                f"or on the command line --set overrides.{key}.KEY=VALUE"
-            )
-    try:
-        spec = StudySpec.model_validate(tree)
-    except ValidationError as error:
-        raise explain(error, StudySpec, where) from None
-    lines = [f"{where}: {line}" for line in problems(spec)]
-    if lines:
-        raise ConfigError("\n".join(dict.fromkeys(lines)))
-    return spec
-
-
-def parse_set(text: str) -> tuple[str, Any]:
-    """``key=value`` of the command line."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(f"--set {text}: must be key=value, such as search.trials=4")
-    return key.strip(), scalar(value, f"--set {key.strip()}")
-
-
-def set_key(tree: dict[str, Any], dotted: str, value: Any) -> None:
-    """Sets a key of the study file. Keys may hold dots themselves (``parameters.train.learning_rate.low``): a key that is
-    there wins over splitting it, and below ``parameters``, ``overrides``, factors and baselines the rest is one key."""
-    match = re.match(r"(overrides|baselines\.[^.]+|ablation\.factors\.[^.]+)\.(.+)", dotted)
-    parents = match[1].split(".") if match else []
-    rest = match[2] if match else dotted
-    if not match and (
-        match := re.match(r"(parameters)\.(.+)\.(type|low|high|log|step|choices|when)$", dotted)
-    ):
-        parents, rest = [match[1], match[2]], match[3]
-    elif not match:
-        *parents, rest = dotted.split(".")
-    set_keys(tree, [*parents, rest], value)

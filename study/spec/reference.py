@@ -69,14 +69,14 @@ def schema(model: type[BaseModel]) -> dict[str, Any]:
 def tables(model: type[BaseModel], whole: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """Markdown: one table for the model's own options, then one for each section in it."""
     sections = {
-        name: inner
+        field.alias or name: inner
         for name, field in model.model_fields.items()
         if (inner := model_in(field.annotation)) is not None
     }
     definition = whole["$defs"][model.__name__] if prefix else whole
     yield f"\n## {prefix.rstrip('.') or 'Top level'}\n\n{_text(model.__doc__)}\n"
     yield "| key | value | default | meaning |\n|---|---|---|---|"
-    for name, field in model.model_fields.items():
+    for name, field in ((field.alias or name, field) for name, field in model.model_fields.items()):
         if name in sections:
             link = _below(name, definition["properties"][name])
             meaning = _text(field.description or sections[name].__doc__)
@@ -93,7 +93,9 @@ def tables(model: type[BaseModel], whole: Mapping[str, Any], prefix: str = "") -
 
 
 def _below(name: str, property: Mapping[str, Any]) -> str:
-    return f"{name}.<path>" if "additionalProperties" in property else name
+    if "additionalProperties" in property:
+        return f"{name}.<path>"
+    return f"{name}.<number>" if property.get("type") == "array" else name
 
 
 def kind(schema: Mapping[str, Any], several: bool = False) -> str:
@@ -110,7 +112,7 @@ def kind(schema: Mapping[str, Any], several: bool = False) -> str:
         words = [_word(word) for word in schema.get("enum", [schema.get("const")])]
         return "true or false" if words[:2] == ["true", "false"] else " \\| ".join(words)
     if "pattern" in schema:
-        return "`module:attribute`"
+        return "an address" if "http" in schema["pattern"] else "`module:attribute`"
     if schema.get("type") == "array":
         inner = schema["prefixItems"][0] if "prefixItems" in schema else schema.get("items", {})
         return f"a list of {kind(inner, True)}" + (

@@ -26,9 +26,9 @@ from study.agenda.recovery import recover
 from study.plan.plan import Plan, make_plan
 from study.request import Request, from_file
 from study.search.arm_search import ArmSearch
-from study.search.optuna_parts import close_phantoms, open_storage
+from study.search.storage import close_phantoms, open_storage
 from study.session import run
-from study.spec.models import make_spec
+from study.spec.reading import make_spec
 from study.worker import trial
 from tests import tiny
 

@@ -25,7 +25,7 @@ from study.agenda.limits import Stopped
 from study.execution import logger_runs, loggers
 from study.execution.logger_runs import Run
 from study.execution.loggers import Feed
-from study.spec.models import make_spec
+from study.spec.reading import make_spec
 from tests.tiny import THREE_EPOCHS, write
 
 ROOT = Path(__file__).resolve().parents[3]

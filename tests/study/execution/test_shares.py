@@ -31,7 +31,7 @@ from study.execution.probes import Known
 from study.execution.shares import Share
 from study.forecast import machine
 from study.plan.plan import make_plan
-from study.spec.models import load_spec
+from study.spec.reading import load_spec
 from study.worker import trial
 
 Tree = dict[str, Any]

@@ -20,7 +20,7 @@ from study.agenda.limits import Stopped, full
 from study.forecast import disk
 from study.plan.plan import Plan
 from study.request import from_file
-from study.search.optuna_parts import open_storage
+from study.search.storage import open_storage
 from study.worker import trial
 from tests.tiny import fill, small_disk
 

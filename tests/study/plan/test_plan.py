@@ -10,7 +10,7 @@ import pytest
 from eisnn.config.trial import trial_id
 from eisnn.config.yaml_file import ConfigError
 from study.dry_run import power
-from study.plan.plan import Plan, fingerprint, incomparable, plan_record
+from study.plan import Plan, fingerprint, incomparable, plan_record
 
 PlanOf = Callable[[dict[str, Any]], Plan]
 
@@ -238,7 +238,7 @@ def test_planned_pairs_are_checked_recorded_and_change_no_trial(
         fingerprint(after, arm) for arm in after.arms
     ]
     assert incomparable(plan_record(before), plan_record(after)) is None
-    assert "2 paired seeds, 1 planned comparison (holm correction):" in power(after)
+    assert "2 paired seeds, 1 planned comparison (single_step correction):" in power(after)
     assert len(power(after)) == 2 * len(power(before))
     for pairs, message in (
         (
@@ -265,9 +265,9 @@ def test_the_dry_runs_family_is_the_reports(plan_of: PlanOf, study_tree: dict[st
     with_bn = {**study_tree, "report": {"baseline": "bn"}}
     assert (
         power(plan_of(with_bn))[0]
-        == "2 paired seeds, 3 comparisons with full and bn (holm correction):"
+        == "2 paired seeds, 3 comparisons with full and bn (single_step correction):"
     )
     assert (
         power(plan_of(study_tree))[0]
-        == "2 paired seeds, 2 comparisons with full (holm correction):"
+        == "2 paired seeds, 2 comparisons with full (single_step correction):"
     )

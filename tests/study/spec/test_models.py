@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from eisnn.config.yaml_file import ConfigError
-from study.spec.models import Parameter, load_spec, make_spec, parse_set, parse_spec, set_key
+from study.spec.parameter import Parameter
+from study.spec.reading import load_spec, make_spec, parse_set, parse_spec, set_key
 
 GAIN = "parameters.circuit.init.gain"
 

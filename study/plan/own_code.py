@@ -10,7 +10,7 @@ from eisnn.config.user_code import UserCodeError, find, is_reference
 from eisnn.config.user_code import notes as notes_of
 from eisnn.config.yaml_file import ConfigError
 from eisnn.errors import DataError
-from study.plan.plan import Arm, Plan
+from study.plan import Arm, Plan
 
 
 def check(plan: Plan, where: str) -> None:
@@ -49,10 +49,10 @@ def _configs(arm: Arm) -> Iterator[TrialConfig]:
         for path in arm.space
         if path in ("model.factory", "model.norm") or path.startswith("model.options.")
     ]
-    some = {path: arm.space[path].values()[0] for path in names}
+    some = {path: arm.space[path].ends()[0] for path in names}
     yield arm.config(some, 0)
     for path in names:
-        for value in arm.space[path].values()[1:]:
+        for value in arm.space[path].ends()[1:]:
             yield arm.config({**some, path: value}, 0)
 
 

@@ -1,0 +1,110 @@
+"""One arm of a study: its config, and the points of its search space. Pure: nothing is trained."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from eisnn.config.trial import TrialConfig, make_config, trial_id
+from eisnn.config.yaml_file import ConfigError, set_path
+from study.spec.parameter import Parameter, same
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One thing compared: a base config, overrides, and a search space.
+
+    ``tree`` is the base with the study's and the arm's overrides in it, before any parameter's
+    value. ``left_out`` says for each parameter of the study that is not searched here, why.
+    ``levels`` gives the level of each factor that differs from the reference.
+    """
+
+    name: str
+    role: str  # reference | ablation | baseline
+    base: str
+    overrides: dict[str, Any]
+    tree: dict[str, Any] = field(default_factory=dict)
+    factors: tuple[str, ...] = ()
+    levels: dict[str, str] = field(default_factory=dict)
+    crossed: str | None = None  # the baseline that the factors were crossed with
+    space: dict[str, Parameter] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    tuned: bool = False
+
+    def config(self, parameters: Mapping[str, Any], seed: int) -> TrialConfig:
+        """The config of one trial.
+
+        Raises:
+            ConfigError: these values do not go together.
+        """
+        tree = copy.deepcopy(self.tree)
+        for path, value in parameters.items():
+            set_path(tree, path, value)
+        tree["seed"] = seed
+        return make_config(tree, f"arm {self.name}")
+
+    def identity(self, parameters: Mapping[str, Any], seed: int) -> str | None:
+        """The id of one trial; None if these values do not go together."""
+        try:
+            return trial_id(self.config(parameters, seed))
+        except ConfigError:
+            return None
+
+    def active(self, values: Mapping[str, Any]) -> Iterator[str]:
+        """The searched paths whose conditions ``values`` meet.
+
+        ``values`` may be filled while this runs.
+        """
+        for path, parameter in self.space.items():
+            if _met(parameter, values):
+                yield path
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Whether ``values`` are a point of this arm's search space."""
+        if any(path not in self.space for path in values):
+            return False
+        if list(self.active(values)) != [path for path in self.space if path in values]:
+            return False
+        return all(self.space[path].can_be(value) for path, value in values.items())
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the points of the search space can be listed."""
+        return all(parameter.is_finite for parameter in self.space.values())
+
+    def grid(self) -> list[dict[str, Any]]:
+        """Every point of a finite search space, in the file's order."""
+        return list(self._points(list(self.space), {}))
+
+    def trials(self, seed: int, limit: int) -> list[dict[str, Any]]:
+        """The first ``limit`` points of a finite space that are different trials."""
+        found: dict[str, dict[str, Any]] = {}
+        for point in self._points(list(self.space), {}):
+            identity = self.identity(point, seed)
+            if identity is not None:
+                found.setdefault(identity, point)
+            if len(found) == limit:
+                break
+        return list(found.values())
+
+    def _points(self, paths: list[str], point: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """``point`` with every combination of values of the paths that follow."""
+        if not paths:
+            yield point
+            return
+        path, *others = paths
+        parameter = self.space[path]
+        if not _met(parameter, point):
+            yield from self._points(others, point)
+            return
+        for index in range(parameter.count):
+            yield from self._points(others, {**point, path: parameter.value_at(index)})
+
+
+def _met(parameter: Parameter, values: Mapping[str, Any]) -> bool:
+    """Whether ``values`` meet the parameter's conditions."""
+    return all(
+        other in values and same(values[other], wanted) for other, wanted in parameter.when.items()
+    )

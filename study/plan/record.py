@@ -1,0 +1,110 @@
+"""What ``plan.json`` holds, and the names of an arm's searches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from eisnn.config.datasets import DATASETS
+from eisnn.config.trial import NUMERICS_VERSION
+from study.plan.arm import Arm
+from study.plan.plan import Plan
+
+
+def fingerprint(plan: Plan, arm: Arm) -> str:
+    """Eight hex digits that name an arm's search: what its trials have in common."""
+    return plan.contents[arm.name]
+
+
+def search_name(plan: Plan, arm: Arm, repeat: int = 0) -> str | None:
+    """The name of the Optuna study of one of the arm's searches; None where nothing is searched."""
+    return f"{arm.name}-{plan.search_mark(arm, repeat)}" if arm.tuned else None
+
+
+def plan_record(plan: Plan) -> dict[str, Any]:
+    """What ``plan.json`` holds: what the study file asks for now, for reports and the next run."""
+    spec = plan.spec
+    parameters = {
+        path: parameter.model_dump(exclude_defaults=True)
+        for path, parameter in spec.parameters.items()
+    }
+    metrics = [{"name": name, **given.model_dump()} for name, given in spec.user_metrics.items()]
+    return {
+        "study": spec.name,
+        "metric": spec.metric.model_dump(),
+        "second_objective": spec.second_objective.model_dump() if spec.second_objective else None,
+        "metrics": metrics,
+        "reference": plan.reference.name,
+        "baseline": plan.baseline.name,
+        "pairs": [list(pair) for pair in spec.report.pairs],
+        "claims": [claim.model_dump(by_alias=True) for claim in spec.report.claims],
+        "confidence": spec.report.confidence,
+        "failures": spec.report.failures,
+        "test": spec.report.test,
+        "correction": spec.report.correction,
+        "margin": spec.report.margin,
+        "repeats": plan.repeats,
+        "seeds": spec.replicate.seeds,
+        "first_seed": spec.replicate.first_seed,
+        "most": spec.replicate.most,
+        "until": spec.replicate.until,
+        "parameters": parameters,
+        "search": spec.search.model_dump() if spec.search and spec.tuned else None,
+        "tune": spec.tune,
+        "arms": [_arm_record(plan, arm) for arm in plan.arms],
+        "factors": spec.ablation.factors,
+        "design": list(spec.ablation.design),
+        "numerics": NUMERICS_VERSION,
+        "data": plan.reference.config({}, 0).data.model_dump(exclude={"root", "augment"}),
+        **_of_data(plan),
+    }
+
+
+def _of_data(plan: Plan) -> dict[str, int | None]:
+    """How many classes and test images there are; None where only the data can tell."""
+    config = plan.reference.config({}, 0)
+    known = DATASETS.get(config.data.name)
+    classes = config.model.classes or (known.classes if known else None)
+    images = known.test_images if known else None
+    if config.data.test_size is not None:
+        images = config.data.test_size if images is None else min(images, config.data.test_size)
+    return {"classes": classes, "test_images": images}
+
+
+def _arm_record(plan: Plan, arm: Arm) -> dict[str, Any]:
+    return {
+        "name": arm.name,
+        "role": arm.role,
+        "factors": list(arm.factors),
+        "levels": arm.levels,
+        "crossed": arm.crossed,
+        "base": arm.base,
+        "overrides": arm.overrides,
+        "tuned": arm.tuned,
+        "optuna_study": search_name(plan, arm),
+        "search_trials": plan.search_trials(arm),
+        "searched": list(arm.space),
+        "left_out": arm.left_out,
+        "epochs": plan.epochs(arm),
+    }
+
+
+COMPARABLE = {
+    "metric": "the metric",
+    "data": "the data or their split",
+    "numerics": "the version of the numerics",
+}
+
+
+def incomparable(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
+    """What changed between two plans of one folder so that their trials must not be mixed."""
+    for key, what in COMPARABLE.items():
+        if key in old and old[key] != new[key]:
+            return f"{what} was {_plain(old[key])} and is now {_plain(new[key])}"
+    return None
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {item}" for key, item in value.items())
+    return str(value)

@@ -1,0 +1,64 @@
+"""What a search tries next: Optuna's samplers, one entry each.
+
+Every number of a search has samplers of its own, seeded by what the number is and not by the arm,
+so that nothing random has to be saved and all arms begin with the same draws.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+
+from study.spec.models import Search
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which draw a sampler is for. ``path`` is empty where parameters are drawn together."""
+
+    repeat: int
+    number: int
+    path: str = ""
+    objectives: int = 1
+
+
+def _tpe(search: Search, draw: Draw, seed: int) -> BaseSampler:
+    return TPESampler(
+        seed=seed,
+        n_startup_trials=search.startup,
+        multivariate=draw.objectives == 1,
+        group=False,
+        constant_liar=True,
+    )
+
+
+def _gp(search: Search, draw: Draw, seed: int) -> BaseSampler:
+    return GPSampler(seed=seed, n_startup_trials=search.startup, warn_independent_sampling=False)
+
+
+def _random(search: Search, draw: Draw, seed: int) -> BaseSampler:
+    return RandomSampler(seed=seed)
+
+
+SAMPLERS: dict[str, Callable[[Search, Draw, int], BaseSampler]] = {
+    "tpe": _tpe,
+    "gp": _gp,
+    "random": _random,
+    "grid": _random,  # its points are enqueued, and nothing is left to be drawn
+}
+
+
+def make_sampler(search: Search, draw: Draw, *, fresh: bool = False) -> BaseSampler:
+    """The sampler of one draw; ``fresh`` asks for a random one whatever the search's sampler."""
+    make = _random if fresh else SAMPLERS[search.sampler]
+    return make(search, draw, seed_for(search.seed, draw.repeat, draw.number, draw.path))
+
+
+def seed_for(*parts: Any) -> int:
+    """A 31-bit seed that is a function of ``parts``."""
+    return int.from_bytes(hashlib.sha256(json.dumps(parts).encode()).digest()[:4], "big") >> 1

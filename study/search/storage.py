@@ -1,0 +1,131 @@
+"""Optuna's storage: opening it, naming searches in it, closing what is lost, keeping it quiet."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Collection
+from pathlib import Path
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+from sqlalchemy import text
+
+from study import store
+from study.store import StoreError
+
+TIMEOUT = 60  # seconds to wait for another program that holds the database
+
+
+def open_storage(folder: Path) -> tuple[RDBStorage, Path | None]:
+    """The study's ``optuna.db``, made if missing.
+
+    One that cannot be used (damaged, or of another version of Optuna) is set aside, and its new
+    name is the second value.
+
+    Raises:
+        StoreError: another program holds the database, or it may not be written.
+    """
+    path = folder / "optuna.db"
+    aside = None
+    if path.exists() and not _is_usable(path):
+        aside = store.set_aside(path)
+        for suffix in ("-journal", "-wal", "-shm"):
+            extra = path.with_name(path.name + suffix)
+            if extra.exists():
+                os.replace(extra, aside.with_name(aside.name + suffix))
+    if not path.exists():
+        # Made elsewhere and renamed: a kill while the tables are made leaves no half database.
+        temporary = folder / ".optuna.db.tmp"
+        temporary.unlink(missing_ok=True)
+        _storage(temporary).engine.dispose()
+        os.replace(temporary, path)
+    return _storage(path), aside
+
+
+def _storage(path: Path) -> RDBStorage:
+    """The storage in one file. The path stays out of the URL, where ``?`` and ``%`` have meanings."""
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(path, timeout=TIMEOUT, check_same_thread=False)
+
+    return RDBStorage("sqlite:///optuna.db", engine_kwargs={"creator": connect})
+
+
+def _is_usable(path: Path) -> bool:
+    """Whether all that the database holds can be read with this version of Optuna."""
+    try:
+        connection = sqlite3.connect(path, timeout=TIMEOUT)
+        try:
+            if connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
+                return False
+            if connection.execute("SELECT count(*) FROM version_info").fetchone()[0] == 0:
+                return False
+        finally:
+            connection.close()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return False
+        raise StoreError(
+            f"{path}: cannot be used ({error}); close the program that holds it, or make it "
+            "writable, and repeat the command"
+        ) from None
+    except sqlite3.DatabaseError:
+        return False
+    return _is_readable(path)
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether Optuna can read every trial. It raises whatever a foreign value makes it raise."""
+    storage = None
+    try:
+        storage = _storage(path)
+        for study in storage.get_all_studies():
+            storage.get_all_trials(study._study_id, deepcopy=False)
+    except Exception as error:
+        logging.getLogger("study").warning("%s: cannot be read: %s", path, error)
+        return False
+    finally:
+        if storage is not None:
+            storage.engine.dispose()
+    return True
+
+
+def name_search(storage: RDBStorage, name: str, mark: str, current: Collection[str]) -> None:
+    """Gives the search that ends with ``mark`` the name that it has now: its arm was renamed.
+
+    ``current`` are the names of all searches that the study file asks for; they are left alone.
+    """
+    known = [study.study_name for study in storage.get_all_studies()]
+    if name in known:
+        return
+    for old in known:
+        if old.endswith(f"-{mark}") and old not in current:
+            statement = text("UPDATE studies SET study_name = :new WHERE study_name = :old")
+            with storage.engine.begin() as connection:
+                connection.execute(statement, {"new": name, "old": old})
+            return
+
+
+def close_phantoms(storage: RDBStorage, current: set[str]) -> None:
+    """Trials left RUNNING by searches that the study file no longer asks for are told as FAIL."""
+    running = (TrialState.RUNNING,)
+    for study in storage.get_all_studies():
+        if study.study_name in current:
+            continue
+        for trial in storage.get_all_trials(study._study_id, deepcopy=False, states=running):
+            reason = "retired: the study file no longer asks for it"
+            storage.set_trial_user_attr(trial._trial_id, "reason", reason)
+            storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+
+
+def quiet(handler: logging.Handler) -> None:
+    """Sends Optuna's messages and Python's warnings to ``handler`` instead of the terminal."""
+    optuna.logging.disable_default_handler()
+    logging.captureWarnings(True)
+    for name in ("optuna", "py.warnings", "alembic"):
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.propagate = False

@@ -1,0 +1,46 @@
+"""A parameter as Optuna sees it: the one definition of its distributions and their values."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from study.spec.parameter import Parameter, same
+
+
+def distribution(parameter: Parameter) -> BaseDistribution:
+    """What Optuna draws the parameter from."""
+    if parameter.choices is not None:
+        return CategoricalDistribution(tuple(map(to_optuna, parameter.choices)))
+    assert parameter.low is not None
+    assert parameter.high is not None
+    if parameter.type == "int":
+        step = int(parameter.step or 1)
+        return IntDistribution(int(parameter.low), int(parameter.high), parameter.log, step)
+    if parameter.step is None:
+        return FloatDistribution(parameter.low, parameter.high, parameter.log)
+    high = parameter.value_at(parameter.count - 1)
+    return FloatDistribution(parameter.low, high, step=parameter.step)
+
+
+def to_optuna(value: Any) -> Any:
+    """Optuna's choices are scalars: a list becomes its JSON text."""
+    return json.dumps(value) if isinstance(value, list) else value
+
+
+def from_optuna(parameter: Parameter, value: Any) -> Any:
+    """The study file's form of a value that Optuna holds.
+
+    A choice that the file no longer has stays as it is.
+    """
+    for choice in parameter.choices or ():
+        if same(to_optuna(choice), value):
+            return choice
+    return parameter.nearest(value)
