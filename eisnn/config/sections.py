@@ -33,6 +33,8 @@ CIRCUIT_NORMS = (
     "ei",
     "dann",
 )  # layer kinds that are E-I circuits; every other `model.norm` has no `circuit` section
+INITS = ("kaiming", "spikeinit", "fluctuation", "ding", "micheli", "authors")
+INITS_AT_A_RATE = ("spikeinit", "fluctuation")
 NORMS = (*CIRCUIT_NORMS, "bn", "tdbn", "tebn", "bntt", "gn", "rmsnorm", "sws", "none")
 
 
@@ -120,6 +122,17 @@ class ModelConfig(Section):
     """Taken from the dataset unless given."""
     groups: Count | None = None
     """norm: gn only; default 1 (LayerNorm over C, H, W)."""
+    init: Literal[INITS] | None = None  # type: ignore[valid-type]
+    """How linear maps start in networks without E-I circuits: kaiming (default), authors (as the
+    paper's baselines), or a rival that needs no normalisation (with norm: none): spikeinit,
+    fluctuation, ding, micheli. The equations stand in eisnn/networks/starts.py."""
+    init_rate: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Spikes per cell and time step that init: spikeinit or fluctuation starts from; default 0.1."""
+    zero_init_residual: Switch = False
+    """ResNet: the last normalisation, or circuit, of each residual branch starts with a gain of 0."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Fraction of the cells of fully connected hidden layers that are silenced in training, the same
+    cells at every time step."""
     factory: Reference | None = None
     """Your own network, as my_module:build, in place of the families; norm is then none unless given."""
     options: dict[str, Value] = Field(default_factory=dict)
@@ -155,6 +168,22 @@ class ModelConfig(Section):
             )
         if self.groups is not None and self.norm != "gn":
             raise ValueError(f"groups has a meaning only with norm: gn, given norm: {self.norm}")
+        if self.init is not None and self.norm in CIRCUIT_NORMS:
+            raise ValueError(
+                "init has a meaning only without E-I circuits, which circuit.init starts, "
+                f"given norm: {self.norm}"
+            )
+        if self.init_rate is not None and self.init not in INITS_AT_A_RATE:
+            raise ValueError(
+                f"init_rate has a meaning only with init: {' or '.join(INITS_AT_A_RATE)}, "
+                f"given init: {self.init}"
+            )
+        if self.zero_init_residual and self.arch != "ResNet":
+            raise ValueError(
+                f"zero_init_residual has a meaning only with arch: ResNet, given arch: {self.arch}"
+            )
+        if self.dropout and self.arch == "ResNet":
+            raise ValueError("dropout has a meaning only with arch: MLP or VGG, given arch: ResNet")
         return self
 
 
@@ -258,14 +287,33 @@ class NeuronConfig(Section):
     """Whether tau is trained, one per layer."""
     threshold: Positive = 1.0
     """Of the membrane potential v."""
-    surrogate: Literal["sigmoid", "atan", "triangle"] = "sigmoid"
+    surrogate: Literal["sigmoid", "atan", "triangle", "exponential", "leaky_relu"] = "sigmoid"
     """What stands for the derivative of a spike."""
     alpha: Positive | None = None
-    """Steepness of the surrogate; default 4 (sigmoid), 2 (atan), 1 (triangle)."""
+    """Steepness of the surrogate; default 4 (sigmoid), 2 (atan), 1 (the others). With surrogate:
+    exponential and model.init: spikeinit the default is solved for, so that gradients keep their
+    size from layer to layer."""
+    dampening: Positive | None = None
+    """Multiplies the surrogate; default 1."""
     reset: Literal["soft", "hard"] = "soft"
     """v - threshold s, or v (1 - s)."""
+    reset_value: float | None = None
+    """reset: hard only: what v becomes after a spike; default 0."""
+    input_decay: Switch = False
+    """Whether the current is divided by tau: v <- (1 - 1/tau) v + I / tau."""
     detach_reset: Switch = True
     """No gradient through the reset."""
+
+    @model_validator(mode="after")
+    def _meaningful(self) -> NeuronConfig:
+        if self.reset_value is not None and self.reset != "hard":
+            raise ValueError("reset_value has a meaning only with reset: hard, given reset: soft")
+        if self.reset_value is not None and self.reset_value >= self.threshold:
+            raise ValueError(
+                f"reset_value must be below threshold ({self.threshold:g}), "
+                f"given {self.reset_value:g}"
+            )
+        return self
 
 
 class DataConfig(Section):

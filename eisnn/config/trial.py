@@ -130,6 +130,13 @@ def resolved(config: TrialConfig) -> dict[str, Any]:
     for section, key in (
         (tree["model"], "factory"),
         (tree["model"], "options"),
+        (tree["model"], "init"),
+        (tree["model"], "init_rate"),
+        (tree["model"], "zero_init_residual"),
+        (tree["model"], "dropout"),
+        (tree["neuron"], "dampening"),
+        (tree["neuron"], "reset_value"),
+        (tree["neuron"], "input_decay"),
         (tree["train"], "stop_at_chance"),
         (tree, "code"),
     ):

@@ -9,6 +9,7 @@ import torch
 
 from eisnn.config.trial import CircuitConfig, NeuronConfig, TrialConfig
 from eisnn.kernels.cpu import build
+from eisnn.kernels.rules import SURROGATES
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ def why_unsupported(circuit: CircuitConfig | None, neuron: NeuronConfig) -> str 
     """Why no kernel can compute a layer of this kind; None if they can."""
     if neuron.learnable_tau:
         return "neuron.learnable_tau has no kernel"
+    if neuron.surrogate not in SURROGATES:
+        return f"neuron.surrogate: {neuron.surrogate} has no kernel"
+    for option in ("input_decay", "dampening", "reset_value"):
+        if getattr(neuron, option):
+            return f"neuron.{option} has no kernel"
     if circuit is None:
         return None
     prop = circuit.prop

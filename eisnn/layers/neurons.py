@@ -1,8 +1,8 @@
 """Leaky integrate-and-fire cells over T time steps, with surrogate gradients.
 
-    v_t = (1 - 1/tau) u_{t-1} + I_t          membrane potential before the reset, u_0 = 0 (no input decay)
+    v_t = (1 - 1/tau) u_{t-1} + I_t          membrane potential before the reset, u_0 = 0
     s_t = [v_t >= threshold]                 spike
-    u_t = v_t - threshold s_t  (soft reset)  or  v_t (1 - s_t)  (hard reset)
+    u_t = v_t - threshold s_t  (soft reset)  or  v_t (1 - s_t) + reset_value s_t  (hard reset)
 
 The spike's derivative is a surrogate ds/dv = h(v - threshold). With ``detach_reset`` the reset path carries no gradient through s.
 Source: Liu, Ding, Yu, ICLR 2026, section 2; surrogates as in Fang et al. 2023 (sigmoid, atan) and Bellec et al. 2018 (triangle).
@@ -18,13 +18,24 @@ from torch import Tensor, nn
 
 from eisnn.config.trial import NeuronConfig
 
-DEFAULT_ALPHA = {"sigmoid": 4.0, "atan": 2.0, "triangle": 1.0}
+DEFAULT_ALPHA = {
+    "sigmoid": 4.0,
+    "atan": 2.0,
+    "triangle": 1.0,
+    "exponential": 1.0,
+    "leaky_relu": 1.0,
+}
+LEAK = 0.01  # slope of leaky_relu far from the threshold
 
 
 def surrogate_gradient(x: Tensor, surrogate: str, alpha: float) -> Tensor:
     """h(x), the derivative that stands in for that of the step function; x = v - threshold, any shape.
 
-    sigmoid: alpha q (1 - q), q = sigmoid(alpha x);  atan: (alpha / 2) / (1 + (pi alpha x / 2)^2);  triangle: alpha max(0, 1 - alpha |x|)
+    sigmoid      alpha q (1 - q), q = sigmoid(alpha x)
+    atan         (alpha / 2) / (1 + (pi alpha x / 2)^2)
+    triangle     alpha max(0, 1 - alpha |x|)
+    exponential  alpha exp(-2 alpha |x|)
+    leaky_relu   alpha / 2 where |x| <= 1 / alpha, else 0.01
     """
     if surrogate == "sigmoid":
         q = torch.sigmoid(alpha * x)
@@ -33,6 +44,10 @@ def surrogate_gradient(x: Tensor, surrogate: str, alpha: float) -> Tensor:
         return (alpha / 2) / (1 + (math.pi / 2 * alpha * x) ** 2)
     if surrogate == "triangle":
         return alpha * torch.relu(1 - alpha * x.abs())
+    if surrogate == "exponential":
+        return alpha * torch.exp(-2 * alpha * x.abs())
+    if surrogate == "leaky_relu":
+        return torch.where(alpha * x.abs() <= 1, alpha / 2, LEAK)
     raise ValueError(f"surrogate must be one of {sorted(DEFAULT_ALPHA)}, given {surrogate!r}")
 
 
@@ -44,9 +59,16 @@ class _LIF(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, current: Tensor, decay: Tensor, T: int, shared: bool, threshold: float, surrogate: tuple[str, float],
-        soft: bool, detach_reset: bool,
-    ) -> Tensor:  # fmt: skip
+        ctx: Any,
+        current: Tensor,
+        decay: Tensor,
+        T: int,
+        shared: bool,
+        threshold: float,
+        surrogate: tuple[str, float, float],
+        reset_to: float | None,
+        detach_reset: bool,
+    ) -> Tensor:
         v = torch.empty(
             (T, *(current.shape if shared else current.shape[1:])),
             dtype=current.dtype,
@@ -58,29 +80,32 @@ class _LIF(torch.autograd.Function):
             step = current if shared else current[t]
             v[t] = step if u is None else torch.addcmul(step, u, decay)
             spikes[t] = v[t] >= threshold
-            u = v[t] - threshold * spikes[t] if soft else v[t] * (1 - spikes[t])
+            u = _after_reset(v[t], spikes[t], threshold, reset_to)
         ctx.save_for_backward(v, spikes, decay)
-        ctx.options = (shared, threshold, surrogate, soft, detach_reset)
+        ctx.options = (shared, threshold, surrogate, reset_to, detach_reset)
         return spikes
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (upstream,) = grads
         v, spikes, decay = ctx.saved_tensors
-        shared, threshold, surrogate, soft, detach_reset = ctx.options
+        shared, threshold, (surrogate, alpha, dampening), reset_to, detach_reset = ctx.options
+        soft = reset_to is None
         out = torch.zeros_like(v[0]) if shared else torch.empty_like(v)
         grad_decay = torch.zeros((), dtype=v.dtype, device=v.device)
         after: Tensor | None = None  # dL/dv_{t+1}
         for t in reversed(range(v.shape[0])):
-            h = surrogate_gradient(v[t] - threshold, *surrogate)
+            h = surrogate_gradient(v[t] - threshold, surrogate, alpha)
+            if dampening != 1:
+                h = h * dampening
             grad = upstream[t] * h
             if after is not None:
                 du_dv = torch.ones((), dtype=v.dtype, device=v.device) if soft else 1 - spikes[t]
                 if not detach_reset:
-                    du_dv = du_dv - (threshold * h if soft else v[t] * h)
+                    du_dv = du_dv - (threshold if soft else v[t] - reset_to) * h
                 grad = grad + decay * du_dv * after
                 if ctx.needs_input_grad[1]:
-                    u = v[t] - threshold * spikes[t] if soft else v[t] * (1 - spikes[t])
+                    u = _after_reset(v[t], spikes[t], threshold, reset_to)
                     grad_decay = grad_decay + (after * u).sum()
             if shared:
                 out += grad
@@ -99,6 +124,14 @@ class _LIF(torch.autograd.Function):
         )
 
 
+def _after_reset(v: Tensor, spikes: Tensor, threshold: float, reset_to: float | None) -> Tensor:
+    """u: ``reset_to`` None is the soft reset, else the value that a cell takes after a spike."""
+    if reset_to is None:
+        return v - threshold * spikes
+    u = v * (1 - spikes)
+    return u + reset_to * spikes if reset_to else u
+
+
 def lif(
     current: Tensor,
     *,
@@ -106,7 +139,9 @@ def lif(
     threshold: float = 1.0,
     surrogate: str = "sigmoid",
     alpha: float | None = None,
+    dampening: float = 1.0,
     reset: str = "soft",
+    reset_value: float = 0.0,
     detach_reset: bool = True,
     shared_over: int | None = None,
 ) -> Tensor:
@@ -116,8 +151,9 @@ def lif(
         current: [T, ...], any float type; or [...] with ``shared_over=T``: the same current at each of T steps.
         tau: membrane time constant in time steps, >= 1; a tensor (scalar) may be learned.
         threshold: firing threshold, in units of the current.
-        surrogate, alpha: see `surrogate_gradient`; alpha None takes the surrogate's default (4, 2, 1).
-        reset: "soft" (subtract the threshold) or "hard" (to zero).
+        surrogate, alpha: see `surrogate_gradient`; alpha None takes the surrogate's default.
+        dampening: multiplies the surrogate.
+        reset: "soft" (subtract the threshold) or "hard" (to ``reset_value``).
         detach_reset: no gradient through the spike in the reset.
 
     Returns:
@@ -129,7 +165,7 @@ def lif(
         raise ValueError(f"reset must be 'soft' or 'hard', given {reset!r}")
     decay = 1 - 1 / torch.as_tensor(tau, dtype=current.dtype, device=current.device)
     steps = shared_over if shared_over is not None else current.shape[0]
-    shape = (surrogate, DEFAULT_ALPHA[surrogate] if alpha is None else alpha)
+    shape = (surrogate, DEFAULT_ALPHA[surrogate] if alpha is None else alpha, dampening)
     return _LIF.apply(
         current,
         decay,
@@ -137,7 +173,7 @@ def lif(
         shared_over is not None,
         threshold,
         shape,
-        reset == "soft",
+        None if reset == "soft" else reset_value,
         detach_reset,
     )
 
@@ -168,6 +204,8 @@ class LIF(nn.Module):
         """[T*B, ...] -> [T*B, ...]; with ``shared``, [B, ...] -> [T*B, ...]: the same current at every step."""
         c = self.config
         current = at_least_float32(current)
+        if c.input_decay:
+            current = current / self.tau
         shape = (
             current.shape if shared else (self.T, current.shape[0] // self.T, *current.shape[1:])
         )
@@ -177,7 +215,9 @@ class LIF(nn.Module):
             threshold=c.threshold,
             surrogate=c.surrogate,
             alpha=c.alpha,
+            dampening=c.dampening or 1.0,
             reset=c.reset,
+            reset_value=c.reset_value or 0.0,
             detach_reset=c.detach_reset,
             shared_over=self.T if shared else None,
         )

@@ -22,8 +22,9 @@ from eisnn.config.user_code import is_reference
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.layers.neurons import LIF
 from eisnn.layers.normalize import NormalizedLayer, residual_scale
-from eisnn.networks.network import Block, Chain, GlobalAverage, Pool, Residual
+from eisnn.networks.network import Block, Chain, Dropout, GlobalAverage, Pool, Residual
 from eisnn.networks.own import own_layer
+from eisnn.networks.starts import cells_of
 
 MLP_TABLE = {
     2: [500],
@@ -55,6 +56,7 @@ class Layers:
 
     def __init__(self, config: TrialConfig) -> None:
         self.config = config
+        self.cells = cells_of(config)
         self.made = 0
 
     def _drive(self, inputs: int, outputs: int, name: str, **shape: Any) -> Any:
@@ -93,7 +95,12 @@ class Layers:
         """A hidden layer; ``kernel`` None makes it fully connected, else a convolution that keeps the map's size at stride 1."""
         padding = (kernel - 1) // 2 if kernel else 0
         drive = self._drive(inputs, outputs, name, kernel=kernel, stride=stride, padding=padding)
-        return Block(drive, LIF(self.config.neuron, self.config.model.T))
+        return Block(drive, LIF(self.cells, self.config.model.T))
+
+    def connected(self, inputs: int, outputs: int, name: str) -> list[nn.Module]:
+        """A fully connected hidden layer, and its dropout where the config asks for it."""
+        block, dropout = self.block(inputs, outputs, name), self.config.model.dropout
+        return [block, Dropout(dropout, self.config.model.T)] if dropout else [block]
 
     def output(self, inputs: int, classes: int) -> nn.Module:
         """The read-out: a circuit, or a linear layer with bias."""
@@ -121,7 +128,7 @@ def _mlp(make: Layers, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
     inputs = shape[0] * shape[1] * shape[2]
     layers: list[nn.Module] = [nn.Flatten()]
     for index, cells in enumerate(MLP_TABLE[make.config.model.layers]):
-        layers.append(make.block(inputs, make.width(cells), f"hidden.{index}"))
+        layers += make.connected(inputs, make.width(cells), f"hidden.{index}")
         inputs = make.width(cells)
     return Chain(layers), inputs
 
@@ -143,7 +150,7 @@ def _vgg(make: Layers, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
     inputs = channels * height * width
     if make.config.model.head == "heavy":
         for index in range(2):
-            layers.append(make.block(inputs, make.width(4096), f"head.{index}"))
+            layers += make.connected(inputs, make.width(4096), f"head.{index}")
             inputs = make.width(4096)
     return Chain(layers), inputs
 

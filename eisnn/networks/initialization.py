@@ -1,263 +1,159 @@
-"""How weights start: E-I Init and its rivals, one layer after the other, each on the output of the layers below it.
-
-E-I Init (Liu, Ding, Yu, ICLR 2026, Eqs. 53 and 54). With m = E[x], q = E[x^2] and V = Var[x] of a layer's input x, d its fan-in:
-
-    W_EE, W_IE ~ Exponential(scale s),  s = sqrt(V / (d (q + V)))     so that Var[I_ee] = V
-    W_EI = 1 / n_I,  g_E = 1,  b_E = 0
-    g_I = sqrt(q + V) / (sqrt(d) m)                                   so that E[I_div] = std[I_ee]
-
-For another distribution with mean mu and coefficient of variation c: Var[I_ee] = d mu^2 (c^2 q + V), hence
-mu = sqrt(V / (d (c^2 q + V))) and g_I = sqrt(V) / (d mu m); c = 1 gives the equations above.
-
-A circuit from which one kind of inhibition was taken away starts with its expected value as a constant, or it would start dead, which
-says nothing about what the inhibition is for: without division g_E is divided by std[I_ee]; without subtraction b_E is minus the
-expected current.
-"""
+"""Sets the weights of a whole network, one layer after the other, each on what reaches it."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from eisnn.config.trial import InitConfig
-from eisnn.errors import SilentInput
+from eisnn.config.trial import NeuronConfig
+from eisnn.errors import DataError
 from eisnn.layers.circuit import CircuitLayer
-from eisnn.networks.network import Network
+from eisnn.layers.normalize import NormalizedLayer
+from eisnn.networks import starts
+from eisnn.networks.circuit_init import initialize_circuit
+from eisnn.networks.network import Block, Network, Residual
 from eisnn.seeding import generator
 
-
-class InputStatistics(NamedTuple):
-    """Of a layer's input x [N, ...], N = T B merged: m = E[x], q = E[x^2], V = variance over N, averaged over positions and channels."""
-
-    mean: float
-    mean_square: float
-    variance: float
-
-
-def input_statistics(x: Tensor, repeats: int = 1) -> InputStatistics:
-    """Statistics of x [N, ...] as if each sample stood there ``repeats`` times (a static image at every time step); unbiased V."""
-    x = x.double()
-    n = x.shape[0] * repeats
-    biased = x.var(0, correction=0).mean().item()
-    return InputStatistics(
-        x.mean().item(), x.square().mean().item(), biased * n / (n - 1) if n > 1 else biased
-    )
-
-
-def coefficient_of_variation(init: InitConfig) -> float:
-    """std / mean of the weight distribution: exponential and lognormal 1, gamma(k) 1/sqrt(k), half-normal 0.756, uniform 0.577."""
-    if init.distribution == "gamma":
-        return 1 / math.sqrt(1.0 if init.gamma_shape is None else init.gamma_shape)
-    return {"half_normal": math.sqrt(math.pi / 2 - 1), "uniform": 1 / math.sqrt(3)}.get(
-        init.distribution, 1.0
-    )
-
-
-def weight_mean(statistics: InputStatistics, fan_in: int, cv: float = 1.0) -> float:
-    """mu = sqrt(V / (d (c^2 q + V))), Eq. 53 for c = 1 (where it is the exponential's scale)."""
-    _, q, V = statistics
-    return math.sqrt(V / (fan_in * (cv * cv * q + V)))
-
-
-def divisive_gain(statistics: InputStatistics, fan_in: int, cv: float = 1.0) -> float:
-    """g_I = sqrt(c^2 q + V) / (sqrt(d) m), Eq. 54 for c = 1."""
-    m, q, V = statistics
-    return math.sqrt(cv * cv * q + V) / (math.sqrt(fan_in) * m)
-
-
-def draw(init: InitConfig, shape: torch.Size, mean: float, rng: torch.Generator) -> Tensor:
-    """Non-negative weights of the given mean, float64 on the CPU; lognormal has std = mean as the exponential does."""
-    if init.distribution == "gamma":
-        k = 1.0 if init.gamma_shape is None else init.gamma_shape
-        return torch._standard_gamma(torch.full(shape, k, dtype=torch.float64), generator=rng) * (
-            mean / k
-        )
-    out = torch.empty(shape, dtype=torch.float64)
-    if init.distribution == "lognormal":
-        variance = math.log(2.0)  # of log W; gives std = mean
-        return (
-            out.normal_(generator=rng)
-            .mul_(math.sqrt(variance))
-            .add_(math.log(mean) - variance / 2)
-            .exp_()
-        )
-    if init.distribution == "half_normal":
-        return out.normal_(generator=rng).abs_().mul_(mean * math.sqrt(math.pi / 2))
-    if init.distribution == "uniform":
-        return out.uniform_(0, 2 * mean, generator=rng)
-    return out.exponential_(generator=rng).mul_(mean)
-
-
-class Drawn(NamedTuple):
-    """Weights of a circuit before kappa and gain: W_EE, W_IE, W_EI; g_I; and the E[I_ee], E[I_div] they are expected to give."""
-
-    weights: dict[str, Tensor]
-    g_I: float
-    current: float
-    divisor: float
-
-
-def draw_balanced(
-    layer: CircuitLayer, statistics: InputStatistics, seed: int, deviation: float
-) -> Drawn:
-    """The equations above, scaled to std[I_ee] = ``deviation``."""
-    init, d, n_I = layer.config.init, layer.fan_in, layer.W_IE.shape[0]
-    cv = coefficient_of_variation(init)
-    mean = weight_mean(statistics, d, cv) * deviation / math.sqrt(statistics.variance)
-    weights = {
-        name: draw(
-            init, getattr(layer, name).shape, mean, generator(seed, "init", layer.name, name)
-        )
-        for name in ("W_EE", "W_IE")
-    }
-    weights["W_EI"] = torch.full(layer.W_EI.shape, 1 / n_I, dtype=torch.float64)
-    return Drawn(weights, divisive_gain(statistics, d, cv), d * mean * statistics.mean, deviation)
-
-
-def draw_kaiming(layer: CircuitLayer, seed: int) -> Drawn:
-    """|N(0, 2 / fan-in)|, and no expectations: nothing stands in for an inhibition that was taken away."""
-    weights = {}
-    for name in ("W_EE", "W_IE", "W_EI"):
-        value = torch.empty(getattr(layer, name).shape, dtype=torch.float64)
-        fan_in = value[0].numel()
-        weights[name] = value.normal_(
-            generator=generator(seed, "init", layer.name, name)
-        ).abs_() * math.sqrt(2 / fan_in)
-    return Drawn(weights, g_I=1.0, current=0.0, divisor=1.0)
-
-
-def initialize_circuit(layer: CircuitLayer, x: Tensor, *, seed: int, repeats: int = 1) -> None:
-    """Sets the layer's weights from its input x [N, ...] by the scheme of its config.
-
-    ei: the equations above. dann: the same for a rectified standard normal input (m = 1/sqrt(2 pi), q = 1/2) scaled to Var[I_ee] = 1
-    (Cornford et al. 2021). kaiming: |N(0, 2/fan-in)| for all three weights, g_I = 1: the control without any E-I balance.
-    With each, init.kappa multiplies W_IE and init.gain multiplies g_E.
-
-    Raises:
-        SilentInput: the input is all zero, or the same in every sample, so that the equations of scheme ei give 0/0 or zero weights.
-    """
-    config, init = layer.config, layer.config.init
-    if init.scheme == "kaiming":
-        drawn = draw_kaiming(layer, seed)
-    elif init.scheme == "dann":
-        drawn = draw_balanced(
-            layer,
-            InputStatistics(1 / math.sqrt(2 * math.pi), 0.5, 0.5 - 1 / (2 * math.pi)),
-            seed,
-            deviation=1.0,
-        )
-    else:
-        statistics = input_statistics(x, repeats)
-        _check(statistics, layer)
-        drawn = draw_balanced(layer, statistics, seed, deviation=math.sqrt(statistics.variance))
-    if config.inhibitory_cells == "spiking" and init.scheme == "ei":
-        drawn = _balanced_with_spikes(layer, drawn, x, repeats)
-    for name, value in drawn.weights.items():
-        layer.assign(name, value * init.kappa if name == "W_IE" else value)
-    if layer.output_layer:
-        return
-    g_E = init.gain if config.divisive else init.gain / drawn.divisor
-    b_E = (
-        0.0
-        if config.subtractive
-        else -g_E * drawn.current / (drawn.divisor * init.kappa if config.divisive else 1.0)
-    )
-    for name, number in (("g_I", drawn.g_I), ("g_E", g_E), ("b_E", b_E)):
-        layer.assign(name, torch.full(getattr(layer, name).shape, number, dtype=torch.float64))
-
-
-def _check(statistics: InputStatistics, layer: CircuitLayer) -> None:
-    """E-I Init divides by the mean and scales by the variance of a layer's input: a silent or saturated layer below leaves neither."""
-    if statistics.mean_square == 0:
-        problem = "is silent: the layer below never fires; raise circuit.init.gain or lower neuron.threshold"
-    elif statistics.mean <= 0 or not statistics.variance > 0:
-        problem = (
-            f"does not vary over the batch (mean {statistics.mean:.3g}): the layer below is saturated or the images are equal; "
-            "lower circuit.init.gain"
-        )
-    else:
-        return
-    raise SilentInput(f"E-I Init of layer {layer.name!r}: its input {problem}")
-
-
-@torch.no_grad()
-def _balanced_with_spikes(layer: CircuitLayer, drawn: Drawn, x: Tensor, repeats: int) -> Drawn:
-    """Spiking I cells have a threshold, so that the scale of their current matters as it does not for linear ones.
-
-    Scales W_IE for a mean current of 1, their threshold, so that about half of them fire at the first step already (a few spikes in all
-    would be a divisor near 0); then W_EI and g_I so that E[I_sub] = E[I_ee] and E[I_div] = std[I_ee], as they hold for linear cells.
-    """
-    for name in ("W_EE", "W_IE"):
-        layer.assign(name, drawn.weights[name])
-    I_ee, I_ie = layer.currents(x.repeat(repeats, *[1] * (x.dim() - 1)))
-    factor = 1 / I_ie.mean().item()
-    s_I = layer.inhibitory_activity(I_ie * factor)
-    rate, current, deviation = s_I.mean().item(), I_ee.mean().item(), I_ee.std().item()
-    if rate == 0:
-        raise SilentInput(
-            f"E-I Init of layer {layer.name!r}: no inhibitory cell fires; use circuit.inhibitory_cells: linear"
-        )
-    W_EI = torch.full_like(drawn.weights["W_EI"], current / (rate * s_I.shape[1]))
-    weights = {**drawn.weights, "W_IE": drawn.weights["W_IE"] * factor, "W_EI": W_EI}
-    return Drawn(weights, deviation / current, current, deviation)
-
-
-def initialize_plain(layer: nn.Linear | nn.Conv2d, name: str, *, seed: int) -> None:
-    """Linear maps of the baselines: Kaiming normal, N(0, 2/fan-in); biases 0."""
-    weight = layer.weight
-    fan_in = weight[0].numel()
-    value = torch.empty(weight.shape, dtype=torch.float64).normal_(
-        generator=generator(seed, "init", name, "weight")
-    )
-    with torch.no_grad():
-        weight.copy_(value * math.sqrt(2 / fan_in))
-        if layer.bias is not None:
-            layer.bias.zero_()
+LinearMap = nn.Linear | nn.Conv2d
 
 
 @torch.no_grad()
 def initialize(model: Network, batch: Tensor, *, seed: int = 0, again: bool = False) -> None:
-    """Initialises every layer of ``model``, from the bottom up, on one training batch (``batch`` as ``model`` takes it).
+    """Initialises every layer of ``model`` on one training batch (``batch`` as ``model`` takes it).
 
-    A network of the user's keeps the weights that it was built with, but for those of circuits in it.
+    Layers are initialised from the bottom up, each on the output of those below. A network of the
+    user's keeps the weights that it was built with, but for those of circuits in it.
 
     Raises:
-        RuntimeError: the model is initialised already (its weights would be lost) and ``again`` is not set.
+        RuntimeError: the model is initialised already (its weights would be lost) and ``again`` is
+            not set.
         SilentInput: a layer's input is silent; the message names it.
+        DataError: the batch cannot be initialised on.
     """
     if model.initialized and not again:
         raise RuntimeError(
             "this model is initialised already; pass again=True to draw its weights anew"
         )
+    start, maps = starts.start_of(model.config), _linear_maps(model)
+    for linear, name in maps.items():
+        if start.gain is None:
+            initialize_as_the_authors(linear, name, model.config.model.arch, seed=seed)
+        else:
+            initialize_plain(linear, name, seed=seed)
+    closed = _last_of_branches(model)
     handles = []
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Linear | nn.Conv2d) and not model.keeps_own_weights:
-            initialize_plain(module, name, seed=seed)
-
-    def before(drive: CircuitLayer) -> Any:
-        def hook(module: nn.Module, args: tuple[Any, ...]) -> None:
-            shared = len(args) > 1 and args[1]
-            initialize_circuit(drive, args[0], seed=seed, repeats=model.T if shared else 1)
-
-        return hook
-
     for module, drive in model.driven():
-        if isinstance(drive, CircuitLayer):
-            handles.append(module.register_forward_pre_hook(before(drive)))
+        if isinstance(drive, CircuitLayer | NormalizedLayer):
+            hook = _before(model, drive, maps, seed, close=drive in closed)
+            handles.append(module.register_forward_pre_hook(hook))
     training = model.training
     model.initialized = True
     try:
         model.train()(batch)
-    except BaseException:
+    except BaseException as error:
         model.initialized = False
+        if "Expected more than 1 value per channel" in str(error):
+            raise DataError(
+                f"model.norm: {model.config.model.norm} cannot be trained on one image at a time: "
+                "train.batch_size must be at least 2"
+            ) from None
         raise
     finally:
         model.train(training)
         for handle in handles:
             handle.remove()
-    for module in model.modules():  # the pass above must not leave traces in running statistics
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.reset_running_stats()
+    for layer in model.modules():  # the pass above must not leave traces in running statistics
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.reset_running_stats()
+
+
+def initialize_plain(layer: LinearMap, name: str, *, seed: int, scale: float = 2.0) -> None:
+    """N(0, scale / fan-in), Kaiming's by default; biases 0."""
+    fan_in = layer.weight[0].numel()
+    value = torch.empty(layer.weight.shape, dtype=torch.float64)
+    value.normal_(generator=generator(seed, "init", name, "weight"))
+    with torch.no_grad():
+        layer.weight.copy_(value * math.sqrt(scale / fan_in))
+        if layer.bias is not None:
+            layer.bias.zero_()
+
+
+def initialize_as_the_authors(layer: LinearMap, name: str, arch: str, *, seed: int) -> None:
+    """Torch's default, U(-1/sqrt(fan-in), 1/sqrt(fan-in)), biases too.
+
+    The convolutions of ResNets are N(0, 2 / fan-out) instead, as He et al. have it.
+    """
+    rng = generator(seed, "init", name, "weight")
+    value = torch.empty(layer.weight.shape, dtype=torch.float64)
+    bound = 1 / math.sqrt(layer.weight[0].numel())
+    with torch.no_grad():
+        if arch == "ResNet" and isinstance(layer, nn.Conv2d):
+            fan_out = layer.weight[:, 0].numel()
+            layer.weight.copy_(value.normal_(generator=rng) * math.sqrt(2 / fan_out))
+        else:
+            layer.weight.copy_(value.uniform_(-bound, bound, generator=rng))
+        if layer.bias is not None:
+            bias = torch.empty(layer.bias.shape, dtype=torch.float64)
+            layer.bias.copy_(bias.uniform_(-bound, bound, generator=rng))
+
+
+def _linear_maps(model: Network) -> dict[LinearMap, str]:
+    """The maps to initialise, by name."""
+    if model.keeps_own_weights:
+        return {}
+    return {module: name for name, module in model.named_modules() if isinstance(module, LinearMap)}
+
+
+def _before(
+    model: Network,
+    drive: CircuitLayer | NormalizedLayer,
+    names: dict[LinearMap, str],
+    seed: int,
+    *,
+    close: bool,
+) -> Any:
+    """A hook that sets a layer's weights from what reaches it."""
+    start, rate = starts.start_of(model.config), starts.rate_of(model.config)
+
+    def hook(module: nn.Module, args: tuple[Any, ...]) -> None:
+        shared = len(args) > 1 and bool(args[1])  # one input for all T steps
+        if isinstance(drive, CircuitLayer):
+            initialize_circuit(drive, args[0], seed=seed, repeats=model.T if shared else 1)
+        elif model.config.model.init is not None and start.gain is not None:
+            layer = _described(model.config.neuron, rate, args[0], first=shared)
+            name = names[drive.map]
+            initialize_plain(drive.map, name, seed=seed, scale=start.gain(layer) ** 2)
+        if close:
+            _close(drive, by_gain=not start.closes_branches)
+
+    return hook
+
+
+def _last_of_branches(model: Network) -> set[nn.Module]:
+    """The last layer of each residual branch, where it is to start silent."""
+    if not (model.config.model.zero_init_residual or starts.start_of(model.config).closes_branches):
+        return set()
+    units = [module for module in model.modules() if isinstance(module, Residual)]
+    return {block.drive for unit in units for block in unit.branch[-1:] if isinstance(block, Block)}
+
+
+def _close(drive: CircuitLayer | NormalizedLayer, *, by_gain: bool) -> None:
+    """Lets a layer give no current: by its gain where it has one, else by its weights."""
+    if isinstance(drive, CircuitLayer):
+        drive.assign("g_E", torch.zeros_like(drive.g_E))
+        return
+    gains = [
+        parameter for name, parameter in drive.norm.named_parameters() if name.endswith("weight")
+    ]
+    for parameter in gains[-1:] if by_gain and gains else [drive.map.weight]:
+        parameter.zero_()
+
+
+def _described(cells: NeuronConfig, rate: float, x: Tensor, *, first: bool) -> starts.Layer:
+    """What a gain depends on; the mean square of spikes is the rate at which they are meant."""
+    spikes = bool(((x == 0) | (x == 1)).all()) and not first
+    mean_square = rate if spikes else x.double().square().mean().item()
+    return starts.Layer(cells, rate, mean_square, first)

@@ -166,6 +166,21 @@ class Residual(nn.Module):
         return x if self.shortcut is None else self.shortcut(x)
 
 
+class Dropout(nn.Module):
+    """Silences a fraction of the cells in training, the same ones at all T steps of an image."""
+
+    def __init__(self, fraction: float, T: int) -> None:
+        super().__init__()
+        self.fraction = fraction
+        self.T = T
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        kept = torch.empty_like(x[: len(x) // self.T]).bernoulli_(1 - self.fraction)
+        return x * repeat_over_time(kept / (1 - self.fraction), self.T)
+
+
 class GlobalAverage(nn.Module):
     """[N, C, H, W] -> [N, C]."""
 

@@ -135,7 +135,7 @@ def train_epoch(run: Run, split: Split) -> tuple[float, float]:
     steps = batch_count(len(order), config.train.batch_size)
     totals = torch.zeros(2, dtype=torch.float64, device=device)
     run.model.train()
-    if config.model.own_layers:  # dropout and the like; our layers draw nothing
+    if config.model.own_layers or config.model.dropout:  # other layers draw nothing
         torch.manual_seed(derive(config.seed, "forward", epoch))
     for step, (x, y) in enumerate(
         batches(split, config.train.batch_size, order=order, training=True)

@@ -12,12 +12,11 @@ from torch import nn
 from eisnn.config.trial import CircuitConfig, InitConfig
 from eisnn.errors import SilentInput
 from eisnn.layers.circuit import CircuitLayer
-from eisnn.networks import build_model
-from eisnn.networks.initialization import (
+from eisnn.networks import build_model, initialize
+from eisnn.networks.circuit_init import (
     coefficient_of_variation,
     divisive_gain,
     draw,
-    initialize,
     initialize_circuit,
     input_statistics,
     weight_mean,

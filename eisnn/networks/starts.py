@@ -1,0 +1,230 @@
+"""How linear maps start in networks without E-I circuits: one entry for each rule, `STARTS`.
+
+Weights are drawn from N(0, gain^2 / d), d the fan-in, biases are 0. Below, kappa = 1 - 1/tau,
+lambda is the input decay (1/tau with `neuron.input_decay`, else 1), theta the threshold, p the
+rate at which cells are meant to fire (`model.init_rate`), q the mean square of a layer's input
+(of spikes: p), phi, Phi and Q the normal density, distribution and its complement.
+
+    kaiming      gain = sqrt(2)
+    spikeinit    solved for a rate of p, see `steady_state` and `first_layer_deviation`; the last
+                 convolution of a residual branch starts at 0
+                 (Shi & Yu, "Training Deep Spiking Neural Networks without Normalization", 2026)
+    fluctuation  gain = theta sqrt(1 - kappa^2) / (lambda sqrt(q) xi), xi = 2: the potential is xi
+                 standard deviations below threshold (Rossbroich, Gygax, Zenke 2022)
+    ding         gain = sqrt(2) theta / lambda (Ding et al. 2025)
+    micheli      gain = 1 / sqrt(Q(theta)) (Micheli et al. 2025)
+    authors      as the baselines of Liu, Ding & Yu: torch's default, and He et al.'s normal of the
+                 fan-out for the convolutions of ResNets
+
+The papers of spikeinit and fluctuation speak of layers that read spikes of rate p, or a first layer
+whose input has mean square 1. Images, averages of pools and sums after a residual connection are
+neither: there the mean square q of the layer's first batch is measured. The read-out, of which no
+cell fires, starts as with kaiming in all of them but authors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scipy.optimize import brentq
+from scipy.special import log_ndtr, ndtr, ndtri
+
+from eisnn.config.trial import NeuronConfig, TrialConfig
+
+DEFAULT_RATE = 0.1
+FLUCTUATIONS = 2.0  # xi: standard deviations between the resting potential and the threshold
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What a gain may depend on. ``first``: the layer reads a static image, the same every step."""
+
+    cells: NeuronConfig
+    rate: float  # p
+    mean_square: float  # q
+    first: bool = False
+
+    @property
+    def kappa(self) -> float:
+        return 1 - 1 / self.cells.tau
+
+    @property
+    def input_decay(self) -> float:
+        """lambda"""
+        return 1 / self.cells.tau if self.cells.input_decay else 1.0
+
+
+@dataclass(frozen=True)
+class Start:
+    """``gain`` None: not a normal distribution of a gain, but drawn as the authors do.
+
+    ``measures``: the gain depends on q. ``closes_branches``: the last layer of a residual branch
+    starts at 0.
+    """
+
+    gain: Callable[[Layer], float] | None
+    measures: bool = False
+    closes_branches: bool = False
+
+
+@dataclass(frozen=True)
+class SteadyState:
+    """The potential before reset, N(mean, deviation^2), and the variance of the current behind it."""
+
+    mean: float
+    deviation: float
+    current_variance: float
+
+
+def steady_state(threshold: float, kappa: float, rate: float) -> SteadyState:
+    """The state in which cells with hard reset to 0 fire at ``rate`` under white normal current.
+
+    With y ~ N(mu, s^2), a = (theta - mu) / s and 1 - Phi(a) = p, what is left after a step is
+    kappa y where y < theta, else 0. Its first two moments must be those of y, less the current's:
+
+        mu = kappa (mu Phi - s phi),
+        mu^2 + s^2 = kappa^2 ((mu^2 + s^2) Phi - s (theta + mu) phi) + sigma_x^2
+
+    at Phi = Phi(a), phi = phi(a). As p fixes a, the first equation gives mu / s, a itself s, and
+    the second sigma_x^2: nothing is left to iterate.
+
+    Raises:
+        ValueError: no current makes cells fire so often.
+    """
+    a = float(ndtri(1 - rate))
+    below, density = 1 - rate, _density(a)
+    mean_over_deviation = -kappa * density / (1 - kappa * below)
+    if a + mean_over_deviation <= 0:
+        raise ValueError(
+            f"model.init_rate: cells with this tau cannot be started at a rate of {rate:g}; "
+            "lower it"
+        )
+    s = threshold / (a + mean_over_deviation)
+    mu = mean_over_deviation * s
+    second = mu * mu + s * s
+    kept = kappa**2 * (second * below - s * (threshold + mu) * density)
+    return SteadyState(mu, s, second - kept)
+
+
+def first_layer_rate(deviation: float, threshold: float, kappa: float) -> float:
+    """How often cells fire whose current is constant in time and N(0, deviation^2) over cells.
+
+    A cell fires for the first time in step k (from 0) if its current is between theta / S_k and
+    theta / S_{k-1}, S_k = (1 - kappa^(k+1)) / (1 - kappa), and then every k + 1 steps.
+    """
+    at = threshold / deviation
+    rate = 1 - float(ndtr(at))
+    total, k = 1.0, 1  # S_{k-1}
+    while kappa**k > 1e-12:
+        longer = total + kappa**k
+        rate += float(ndtr(at / total) - ndtr(at / longer)) / (k + 1)
+        total, k = longer, k + 1
+    return rate
+
+
+def first_layer_deviation(threshold: float, kappa: float, rate: float) -> float:
+    """The standard deviation of constant current under which cells fire at ``rate``.
+
+    Raises:
+        ValueError: the rate is 1/2 or more, which no symmetric current reaches.
+    """
+    if rate >= 0.5:
+        raise ValueError(f"model.init_rate: must be below 0.5 with init: spikeinit, given {rate:g}")
+
+    def excess(deviation: float) -> float:
+        return first_layer_rate(deviation, threshold, kappa) - rate
+
+    return float(brentq(excess, 1e-3 * threshold, 1e6 * threshold, xtol=1e-12, rtol=1e-12))
+
+
+def surrogate_width(cells: NeuronConfig, rate: float) -> float:
+    """alpha of the surrogate h(v) = alpha exp(-2 alpha |v - theta|) that keeps gradients' size.
+
+    E[h(y)^2] = (1 - (1 - p) kappa^2) / (lambda gain)^2 over the potentials y ~ N(mu, s^2) of
+    `steady_state`; then the gradient of a layer's input has the variance of its output's.
+    """
+    layer = Layer(cells, rate, rate)
+    state = steady_state(cells.threshold, layer.kappa, rate)
+    gain = _spikeinit(layer)
+    wanted = (1 - (1 - rate) * layer.kappa**2) / (layer.input_decay * gain) ** 2
+
+    def excess(log_alpha: float) -> float:
+        alpha = math.exp(log_alpha)
+        return mean_square_surrogate(alpha, state, cells.threshold) - wanted
+
+    return math.exp(brentq(excess, -20.0, 20.0, xtol=1e-12))
+
+
+def mean_square_surrogate(alpha: float, state: SteadyState, threshold: float) -> float:
+    """E[h(y)^2], h(v) = alpha exp(-2 alpha |v - theta|), y ~ N(mu, s^2), in closed form.
+
+    With z = y - theta ~ N(m, s^2) and b = 4 alpha, E[exp(-b |z|)] is the sum over both signs of
+    exp(b^2 s^2 / 2 -+ b m) Phi(+-m / s - b s).
+    """
+    m, s, b = state.mean - threshold, state.deviation, 4 * alpha
+    spread = b * b * s * s / 2
+    above = math.exp(spread - b * m + float(log_ndtr(m / s - b * s)))
+    below = math.exp(spread + b * m + float(log_ndtr(-m / s - b * s)))
+    return alpha * alpha * (above + below)
+
+
+def _density(x: float) -> float:
+    return math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+
+
+def _kaiming(layer: Layer) -> float:
+    return math.sqrt(2)
+
+
+def _spikeinit(layer: Layer) -> float:
+    threshold = layer.cells.threshold
+    if layer.first:
+        deviation = first_layer_deviation(threshold, layer.kappa, layer.rate)
+    else:
+        state = steady_state(threshold, layer.kappa, layer.rate)
+        deviation = math.sqrt(state.current_variance)
+    return deviation / (layer.input_decay * math.sqrt(layer.mean_square))
+
+
+def _fluctuation(layer: Layer) -> float:
+    deviation = layer.cells.threshold * math.sqrt(1 - layer.kappa**2) / FLUCTUATIONS
+    return deviation / (layer.input_decay * math.sqrt(layer.mean_square))
+
+
+def _ding(layer: Layer) -> float:
+    return math.sqrt(2) * layer.cells.threshold / layer.input_decay
+
+
+def _micheli(layer: Layer) -> float:
+    return 1 / math.sqrt(float(ndtr(-layer.cells.threshold)))
+
+
+STARTS = {
+    "kaiming": Start(_kaiming),
+    "spikeinit": Start(_spikeinit, measures=True, closes_branches=True),
+    "fluctuation": Start(_fluctuation, measures=True),
+    "ding": Start(_ding),
+    "micheli": Start(_micheli),
+    "authors": Start(None),
+}
+
+
+def start_of(config: TrialConfig) -> Start:
+    """The rule that a config names."""
+    return STARTS[config.model.init or "kaiming"]
+
+
+def rate_of(config: TrialConfig) -> float:
+    """p"""
+    return DEFAULT_RATE if config.model.init_rate is None else config.model.init_rate
+
+
+def cells_of(config: TrialConfig) -> NeuronConfig:
+    """The config's cells; with spikeinit, alpha of an exponential surrogate is solved for."""
+    cells = config.neuron
+    solved = config.model.init == "spikeinit" and cells.surrogate == "exponential"
+    if not solved or cells.alpha is not None:
+        return cells
+    return cells.model_copy(update={"alpha": surrogate_width(cells, rate_of(config))})
