@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from reports.analysis import outcomes
 from reports.analysis.collect import Study
-from reports.analysis.compare import Difference, differences
+from reports.analysis.compare import Difference, differences, simultaneous
 from reports.analysis.options import Claim, Options
 
 
@@ -68,6 +68,7 @@ def claims(study: Study, options: Options) -> list[Judged]:
     found = []
     for claim in options.claims:
         record = records[claim.arm, claim.against]
-        word = judge(record.low, record.high, claim, higher=options.higher_is_better)
+        low, high = simultaneous(record, options)
+        word = judge(low, high, claim, higher=options.higher_is_better)
         found.append(Judged(claim, record, word))
     return found

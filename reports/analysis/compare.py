@@ -237,11 +237,8 @@ def _with_half(test: statistics.Paired, critical: float) -> statistics.Paired:
 def _with_verdict(record: Difference, ablation: bool, options: Options) -> Difference:
     if not record.n:
         return record
-    low, high = record.low, record.high
+    low, high = simultaneous(record, options)
     holm = options.test == "t" and options.correction == "holm"
-    if holm and record.n > 1:
-        half = statistics.t_half(record.n, record.sd, options.level)
-        low, high = record.mean - half, record.mean + half
     better = options.better
     word = verdict(low, high, better=better, margin=options.margin, ablation=ablation)
     if holm and not word.is_decided and record.p_corrected <= options.alpha:
@@ -256,6 +253,14 @@ def _with_verdict(record: Difference, ablation: bool, options: Options) -> Diffe
             record.n, record.mean, record.sd, options.level, options.margin, least
         )
     return replace(record, verdict=word, more=more)
+
+
+def simultaneous(record: Difference, options: Options) -> tuple[float, float]:
+    """Bounds that hold for the whole family together; of Holm's rows, whose own are not, Bonferroni's."""
+    if options.test == "sign_flip" or options.correction != "holm" or record.n < 2:
+        return record.low, record.high
+    half = statistics.t_half(record.n, record.sd, options.level)
+    return record.mean - half, record.mean + half
 
 
 def turned(record: Difference, against: str) -> Difference:

@@ -73,25 +73,33 @@ class Paired:
     p: float = math.nan
 
 
-def paired(d: ArrayLike, level: float, resolution: float = 0.0) -> Paired:
-    """Student's t of the mean of ``d`` [n], with an interval of confidence 1 - ``level``.
+def t_bounds(d: ArrayLike, level: float, resolution: float = 0.0) -> tuple[Array, Array, Array]:
+    """(mean, SD, half width) of Student's interval, over the last axis of ``d`` [..., n], n >= 2.
 
     ``resolution`` is the least difference that the test set can show (one image). The standard
     deviation is never taken as smaller: equal counts in a few seeds do not mean that seeds do not
     differ, and a t-test that believed so would call one image a discovery.
     """
     d = np.asarray(d, dtype=float)
+    n = d.shape[-1]
+    sd = np.maximum(d.std(axis=-1, ddof=1), resolution)
+    return d.mean(axis=-1), sd, stats.t.isf(level / 2, n - 1) * sd / math.sqrt(n)
+
+
+def paired(d: ArrayLike, level: float, resolution: float = 0.0) -> Paired:
+    """The paired t-test of ``d`` [n], with an interval of confidence 1 - ``level``.
+
+    Differences that are all equal, where nothing is known of their resolution, give no interval.
+    """
+    d = np.asarray(d, dtype=float)
     if not d.size:
         return Paired(0)
-    mean = float(d.mean())
     if d.size < 2:
-        return Paired(1, mean)
-    sd = max(float(d.std(ddof=1)), resolution)
-    if sd == 0:
+        return Paired(1, float(d[0]))
+    mean, sd, half = (float(value) for value in t_bounds(d, level, resolution))
+    if sd == 0 or (resolution == 0 and np.ptp(d) == 0):
         return Paired(d.size, mean, 0.0)
-    error = sd / math.sqrt(d.size)
-    half = t_half(d.size, sd, level)
-    p = 2 * float(stats.t.sf(abs(mean) / error, d.size - 1))
+    p = 2 * float(stats.t.sf(abs(mean) / (sd / math.sqrt(d.size)), d.size - 1))
     return Paired(d.size, mean, sd, mean - half, mean + half, p)
 
 
