@@ -23,7 +23,7 @@ _HOME = {
     "load_authors_state_dict": "checkpoints.authors",
     "load_config": "config",
     "make_config": "config",
-    "training_step": "training.fit",
+    "training_step": "training.steps",
 }
 __all__ = [
     "Block",
@@ -50,8 +50,9 @@ if TYPE_CHECKING:
     from eisnn.layers.circuit import CircuitLayer, EIProp, integrate
     from eisnn.layers.neurons import lif
     from eisnn.networks import Block, build_model, initialize
-    from eisnn.training.fit import fit, training_step
+    from eisnn.training.fit import fit
     from eisnn.training.optimizers import build_optimizer
+    from eisnn.training.steps import training_step
 
 
 def __getattr__(name: str) -> Any:

@@ -33,9 +33,10 @@ from eisnn.config.sections import (
     Switch,
     TrainConfig,
     Value,
+    is_read,
 )
-from eisnn.config.user_code import UserCodeError, digests
-from eisnn.config.yaml_file import ConfigError, explain, read_yaml, shipped
+from eisnn.config.user_code import UserCodeError, digests, is_reference
+from eisnn.config.yaml_file import ConfigError, explain, model_in, read_yaml, shipped
 
 NUMERICS_VERSION = 2  # raised by any change that alters a trained number; part of every trial's id
 
@@ -120,29 +121,84 @@ def load_config(path: str | Path) -> TrialConfig:
     return make_config(read_yaml(path), str(path))
 
 
+# Options that were added after studies had been run. Each is left out of the resolved config while
+# it has its default, so that the trials of those studies keep their ids.
+ADDED_LATER = (
+    "model.factory",
+    "model.options",
+    "model.init",
+    "model.init_rate",
+    "model.zero_init_residual",
+    "model.dropout",
+    "neuron.dampening",
+    "neuron.reset_value",
+    "neuron.input_decay",
+    "train.optimizer",
+    "train.beta1",
+    "train.beta2",
+    "train.eps",
+    "train.optimizer_options",
+    "train.loss",
+    "train.label_smoothing",
+    "train.tet_lambda",
+    "train.loss_options",
+    "train.deterministic",
+    "train.stop_at_chance",
+    "code",
+)
+
+
 def resolved(config: TrialConfig) -> dict[str, Any]:
     """The config as plain values, every default written out; what ``config.yaml`` of a trial holds.
 
-    What concerns users' own code, and `train.stop_at_chance`, is there only where it is used: other configs hash to what they did before
-    it existed.
+    Options of `ADDED_LATER` are there only where they differ from their defaults.
     """
     tree = config.model_dump(mode="json")
-    for section, key in (
-        (tree["model"], "factory"),
-        (tree["model"], "options"),
-        (tree["model"], "init"),
-        (tree["model"], "init_rate"),
-        (tree["model"], "zero_init_residual"),
-        (tree["model"], "dropout"),
-        (tree["neuron"], "dampening"),
-        (tree["neuron"], "reset_value"),
-        (tree["neuron"], "input_decay"),
-        (tree["train"], "stop_at_chance"),
-        (tree, "code"),
-    ):
-        if not section[key]:
+    for path in ADDED_LATER:
+        *sections, key = path.split(".")
+        section: Any = tree
+        home: Any = config
+        for name in sections:
+            section, home = section and section[name], getattr(home, name, None)
+        if section is None or home is None:
+            continue
+        default = type(home).model_fields[key].get_default(call_default_factory=True)
+        if getattr(home, key) == default:
             del section[key]
     return tree
+
+
+def has_part(tree: Mapping[str, Any], path: str) -> bool:
+    """Whether a run with this resolved config reads the option at a dotted ``path``.
+
+    ``circuit.init.gain`` is read by networks with circuits only, ``train.beta1`` by Adam only.
+    """
+    if path == "model.options" or path.startswith("model.options."):
+        return "factory" in tree["model"] or is_reference(tree["model"]["norm"])
+    section, _, rest = path.partition(".")
+    if section == "train":
+        key = rest.partition(".")[0]
+        return key in TrainConfig.model_fields and is_read(key, tree["train"])
+    if path in ADDED_LATER:
+        return tree.get(section) is not None
+    for part in path.split("."):
+        if not isinstance(tree, Mapping) or part not in tree:
+            return False
+        tree = tree[part]
+    return True
+
+
+def value_at(tree: Mapping[str, Any], path: str) -> Any:
+    """The value of an option that `has_part` found, also of one that is left out at its default."""
+    found: Any = tree
+    home: Any = TrialConfig
+    for part in path.split("."):
+        field = home.model_fields.get(part) if home is not None else None
+        if part not in found:
+            return field.get_default(call_default_factory=True) if field is not None else None
+        found = found[part]
+        home = model_in(field.annotation) if field is not None else None
+    return found
 
 
 def trial_id(config: TrialConfig) -> str:

@@ -30,6 +30,8 @@ KEYS = (
     ("model", "factory"),
     ("model", "norm"),
     ("data", "name"),
+    ("train", "optimizer"),
+    ("train", "loss"),
 )  # of a config, where users' code can stand
 OURS = ("eisnn", "study", "reports")  # stand for themselves by the version of the numerics
 
@@ -47,7 +49,7 @@ def references(tree: Mapping[str, Any]) -> dict[str, str]:
     return {
         f"{section}.{key}": tree[section][key]
         for section, key in KEYS
-        if is_reference(tree[section].get(key))
+        if is_reference(tree.get(section, {}).get(key))
     }
 
 

@@ -93,8 +93,10 @@ class Network(nn.Module):
         self.initialized = True
         return outcome
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Images [B, C, H, W], presented at every step, or events [B, T, C, H, W] -> logits [B, classes].
+    def forward(self, x: Tensor, *, each_step: bool = False) -> Tensor:
+        """Images [B, C, H, W], presented at every step, or events [B, T, C, H, W] -> logits.
+
+        Logits are [B, classes], the mean over time; with ``each_step`` [T, B, classes].
 
         Raises:
             RuntimeError: the network was never initialised nor loaded.
@@ -113,7 +115,8 @@ class Network(nn.Module):
         )  # the linear maps and convolutions alone: currents are widened to float32
         with torch.autocast(x.device.type, torch.bfloat16) if bf16 else contextlib.nullcontext():
             out = self.output(self.body(x, static))
-        return at_least_float32(out).view(self.T, -1, out.shape[-1]).mean(0)
+        steps = at_least_float32(out).view(self.T, -1, out.shape[-1])
+        return steps if each_step else steps.mean(0)
 
     def _refuse_without_weights(self) -> None:
         if any(not layer.W_EE.any() for layer in self.circuits()):

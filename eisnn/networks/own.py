@@ -41,29 +41,32 @@ class OwnNetwork(Network):
             elif isinstance(module, CircuitLayer) and module not in inside:
                 yield module, module
 
-    def forward(self, x: Tensor) -> Tensor:
-        """As `Network.forward`: images [B, C, H, W], or events [B, T, C, H, W] -> logits [B, classes].
+    def forward(self, x: Tensor, *, each_step: bool = False) -> Tensor:
+        """As `Network.forward`. Their network may answer [B, classes], or [T, B, classes].
 
         Raises:
-            UserCodeError: they answer with something else.
+            UserCodeError: they answer with something else, or not with every step where the loss
+                needs that.
         """
         if not self.initialized:
             self._refuse_without_weights()
         bf16 = self.config.train.precision == "bf16"
         with torch.autocast(x.device.type, torch.bfloat16) if bf16 else contextlib.nullcontext():
-            logits = self.net(x)
-        wanted = (len(x), self.config.model.classes or 10)
-        if not isinstance(logits, Tensor) or tuple(logits.shape) != wanted:
-            given = (
-                f"shape {tuple(logits.shape)}"
-                if isinstance(logits, Tensor)
-                else type(logits).__name__
-            )
-            raise UserCodeError(
-                f"model.factory: {self.config.model.factory}: for input {tuple(x.shape)} the network must return logits of shape "
-                f"{wanted} (images, classes), given {given}"
-            )
-        return at_least_float32(logits)
+            answer = self.net(x)
+        mean = (len(x), self.config.model.classes or 10)
+        steps = (self.T, *mean)
+        shape = tuple(answer.shape) if isinstance(answer, Tensor) else None
+        if shape == steps:
+            logits = at_least_float32(answer)
+            return logits if each_step else logits.mean(0)
+        if shape == mean and not each_step:
+            return at_least_float32(answer)
+        wanted = f"{steps} (steps, images, classes)" if each_step else f"{mean} (images, classes)"
+        given = f"shape {shape}" if shape is not None else type(answer).__name__
+        raise UserCodeError(
+            f"model.factory: {self.config.model.factory}: for input {tuple(x.shape)} the network"
+            f" must return logits of shape {wanted}, given {given}"
+        )
 
 
 def own_network(config: TrialConfig) -> OwnNetwork:

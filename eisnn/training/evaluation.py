@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eisnn.config.trial import TrainConfig
@@ -15,41 +14,66 @@ from eisnn.data.loading import Split, batches
 from eisnn.diagnostics.observe import layers
 from eisnn.errors import Diverged
 from eisnn.networks.network import Network
+from eisnn.training.losses import CROSS_ENTROPY, Loss, correct_answers, is_class
 from eisnn.training.optimizers import warmup_epochs
+from eisnn.training.own_metrics import OwnMetric
 
 BATCH = 512  # images; without gradients a large batch is cheap
 CHANCE_LEVEL = 0.01  # of the test against guessing
 
 
 class Evaluation(NamedTuple):
-    """loss: mean cross entropy (nats); accuracy: fraction; rates: spikes per cell and time step, per layer; constant: every image
-    gets the same logits; finite: so is every parameter."""
+    """What a network does on a split.
+
+    Attributes:
+        loss: mean over the images, of `eisnn.training.losses.Loss.of_evaluation`.
+        accuracy: the fraction of right answers; NaN where labels are no classes.
+        rates: spikes per cell and time step, per layer.
+        constant: whether every image gets the same logits.
+        finite: whether every parameter is finite.
+        own: the user's metrics.
+    """
 
     loss: float
     accuracy: float
     rates: dict[str, float]
     constant: bool
     finite: bool = True
+    own: Mapping[str, float] = {}
 
     @property
     def mean_rate(self) -> float:
-        """NaN for a network without cells of ours."""
+        """NaN for a network without cells whose spikes can be seen."""
         return sum(self.rates.values()) / len(self.rates) if self.rates else math.nan
 
 
 class RateMeter:
-    """Mean firing rate of every layer over the batches seen while it is open; kept on the device until it is asked for."""
+    """Mean firing rate of every layer over the batches seen while it is open.
+
+    Rates are kept on the device until they are asked for. In a network of the user's, each module
+    with an attribute ``spiking = True`` counts as a layer: what it answers (the first of several)
+    is taken for spikes.
+    """
 
     def __init__(self, model: Network) -> None:
         self.blocks = {
             layer.name: layer.module for layer in layers(model) if layer.cells is not None
         }
+        self.foreign = {
+            name.removeprefix("net."): module
+            for name, module in model.named_modules()
+            if getattr(module, "spiking", None) is True
+        }
         self.sums: dict[str, Tensor] = {}
-        self.images = 0
+        self.entries: dict[str, int] = {}
 
     def __enter__(self) -> RateMeter:
         self.handles = [
             block.register_forward_hook(self._adder(name)) for name, block in self.blocks.items()
+        ]
+        self.handles += [
+            module.register_forward_hook(self._counter(name))
+            for name, module in self.foreign.items()
         ]
         return self
 
@@ -64,43 +88,82 @@ class RateMeter:
 
         return add
 
+    def _counter(self, name: str) -> Any:
+        def add(module: nn.Module, args: tuple[Any, ...], answer: Any) -> None:
+            spikes = answer[0] if isinstance(answer, tuple) else answer
+            total = spikes.sum(dtype=torch.float64)
+            self.sums[name] = self.sums[name] + total if name in self.sums else total
+            self.entries[name] = self.entries.get(name, 0) + spikes.numel()
+
+        return add
+
     def rates(self, samples: int) -> dict[str, float]:
         """Per layer; ``samples`` is the number of (time step, image) pairs seen."""
-        values = (torch.stack(list(self.sums.values())) / samples).tolist() if self.sums else []
-        return dict(zip(self.sums, values, strict=True))
+        if not self.sums:
+            return {}
+        means = [total / self.entries.get(name, samples) for name, total in self.sums.items()]
+        return dict(zip(self.sums, torch.stack(means).tolist(), strict=True))
+
+
+def images_at_once(model: Network, device: torch.device) -> int:
+    """How many images to evaluate in one batch.
+
+    Without gradients, twice a training batch takes less memory than a training step; on a CPU,
+    where memory is plentiful and small batches are slow, it is `BATCH`.
+    """
+    if device.type == "cpu":
+        return BATCH
+    return min(BATCH, 2 * model.config.train.batch_size)
 
 
 @torch.no_grad()
-def evaluate(model: Network, split: Split, *, dtype: torch.dtype = torch.float32) -> Evaluation:
+def evaluate(
+    model: Network,
+    split: Split,
+    *,
+    dtype: torch.dtype = torch.float32,
+    loss: Loss = CROSS_ENTROPY,
+    metrics: Mapping[str, OwnMetric] = {},
+) -> Evaluation:
     """Measures ``model`` in evaluation mode on a whole split; reads the device once, at the end."""
     model.eval()
-    device = split.labels.device
+    labels = split.labels
+    device = labels.device
     totals = torch.zeros(2, dtype=torch.float64, device=device)
     first: Tensor | None = None
     spread = torch.zeros((), dtype=dtype, device=device)
+    answers: list[Tensor] = []  # kept only for the user's metrics
     with RateMeter(model) as meter:
-        for x, y in batches(split, BATCH):
+        for x, y in batches(split, images_at_once(model, device)):
             logits = model(x.to(dtype)).to(dtype)
             first = logits[:1] if first is None else first
             spread = torch.maximum(spread, (logits - first).abs().max())
-            loss = F.cross_entropy(logits, y, reduction="sum")
-            totals += torch.stack([loss.double(), (logits.argmax(1) == y).sum().double()])
-    finite = bool(
-        torch.stack([parameter.isfinite().all() for parameter in model.parameters()]).all()
-    )
-    loss_mean, accuracy = (totals / len(split.labels)).tolist()
+            correct = correct_answers(logits, y)
+            totals += torch.stack([loss.summed(logits, y).double(), correct.double()])
+            if metrics:
+                answers.append(logits)
+    finite = torch.stack([parameter.isfinite().all() for parameter in model.parameters()]).all()
+    loss_mean, accuracy = (totals / len(labels)).tolist()
+    logits = torch.cat(answers) if metrics else torch.empty(0)
     return Evaluation(
-        loss_mean, accuracy, meter.rates(len(split.labels) * model.T), spread.item() == 0, finite
+        loss_mean,
+        accuracy if is_class(labels) else math.nan,
+        meter.rates(len(labels) * model.T),
+        spread.item() == 0,
+        bool(finite),
+        {name: measure(model, logits, labels) for name, measure in metrics.items()},
     )
 
 
 def check_alive(epoch: int, train_loss: float, validation: Evaluation) -> None:
-    """A run goes nowhere whose loss or weights are not finite, or whose network, from the second epoch on, answers all images alike
-    because a layer is silent (never fires) or saturated (fires at over 95 % of the steps). A silent layer that activity can bypass is
-    no reason.
+    """Ends a run that goes nowhere.
+
+    From the second epoch on, a network that gives all images the same answer is dead, whatever its
+    layers are. Where a layer is silent (never fires) or saturated (fires at over 95 % of the
+    steps), the reason names it; such a layer is no reason while images are told apart.
 
     Raises:
-        Diverged: with the reason.
+        Diverged: the loss or a weight is not finite, or the network is dead.
     """
     for name, loss in (("training", train_loss), ("validation", validation.loss)):
         if not math.isfinite(loss):
@@ -114,14 +177,17 @@ def check_alive(epoch: int, train_loss: float, validation: Evaluation) -> None:
             raise Diverged(f"the network is silent after epoch {epoch}: layer {layer} never fires")
         if rate > 0.95:
             raise Diverged(
-                f"the network is saturated after epoch {epoch}: layer {layer} fires at {rate:.0%} of the time steps"
+                f"the network is saturated after epoch {epoch}: layer {layer} fires at {rate:.0%}"
+                " of the time steps"
             )
+    raise Diverged(f"the network is dead after epoch {epoch}: all images get the same answer")
 
 
 def above_chance(images: int, classes: int) -> int:
-    """How many of ``images`` answers must be right to be more than guesses among ``classes``: one-sided binomial test, CHANCE_LEVEL.
+    """How many of ``images`` answers must be right to be more than guesses among ``classes``.
 
-    The smallest k with P(X >= k) <= CHANCE_LEVEL for X ~ Bin(images, 1 / classes); more than ``images`` where so few cannot show it.
+    The smallest k with P(X >= k) <= CHANCE_LEVEL for X ~ Bin(images, 1 / classes), a one-sided
+    binomial test; more than ``images`` where so few cannot show it.
     """
     from scipy.stats import binom
 
@@ -129,20 +195,21 @@ def above_chance(images: int, classes: int) -> int:
 
 
 def chance_check(train: TrainConfig, images: int, classes: int) -> Callable[[int, float], None]:
-    """What is called after each epoch with its number and validation accuracy; it does nothing unless `train.stop_at_chance` asks.
+    """A function to call after each epoch with its number and validation accuracy.
 
-    It raises `Diverged`, with the reason, after an epoch at chance level: from the second one, and the first that lies wholly after the
-    warm-up, on.
+    Where `train.stop_at_chance` asks for it, the function raises `Diverged` after an epoch at
+    chance level: from the second one, and the first that lies wholly after the warm-up, on.
     """
-    if not train.stop_at_chance:
+    if not train.stop_at_chance or classes < 2:
         return lambda epoch, accuracy: None
     needed, first = above_chance(images, classes), max(2.0, warmup_epochs(train) + 1)
 
     def check(epoch: int, accuracy: float) -> None:
-        right = round(accuracy * images)
+        right = round(accuracy * images) if math.isfinite(accuracy) else images
         if epoch >= first and right < needed:
             raise Diverged(
-                f"at chance level: {right} of {images} validation images right after epoch {epoch}, chance is 1/{classes}"
+                f"at chance level: {right} of {images} validation images right after epoch {epoch},"
+                f" chance is 1/{classes}"
             )
 
     return check

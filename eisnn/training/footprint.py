@@ -11,9 +11,12 @@ from eisnn.config.trial import TrialConfig
 from eisnn.data.loading import Dataset, Split, load, to_device
 from eisnn.networks.initialization import initialize
 from eisnn.seeding import derive
-from eisnn.training.evaluation import BATCH, evaluate
-from eisnn.training.fit import Run, first_batch, observer, pick_device, train_epoch
+from eisnn.training.device import computing, pick_device
+from eisnn.training.evaluation import evaluate, images_at_once
+from eisnn.training.fit import first_batch
 from eisnn.training.memory import MemoryMeter, total_mb
+from eisnn.training.observer import observer
+from eisnn.training.run import Run
 
 STEPS = 3  # the optimiser's buffers exist from the second on
 
@@ -39,7 +42,8 @@ def rehearse(config: TrialConfig, device: str = "auto", diagnose: str = "off") -
     memory = MemoryMeter(place)
     data = load(config.data, T=config.model.T)
     train, validation = to_device(data.train, place), to_device(data.validation, place)
-    _run(config, data, train, validation, diagnose, place)
+    with computing(config.train, place):
+        _run(config, data, train, validation, diagnose, place)
     if place.type != "cuda":
         peak = memory.peak_mb()
         return Reading(peak, 0.0, total_mb(place))
@@ -65,9 +69,14 @@ def _run(
     initialize(run.model, first_batch(run, train), seed=derive(config.seed, "initialize"))
     with tempfile.TemporaryDirectory() as folder:
         observer(run, train, diagnose, folder)(0)
-    train_epoch(run, first(train, STEPS * config.train.batch_size))
+    run.train(first(train, STEPS * config.train.batch_size))
     kept = {name: value.clone() for name, value in run.model.state_dict().items()}
-    evaluate(run.model, first(validation, BATCH), dtype=run.dtype)
+    evaluate(
+        run.model,
+        first(validation, images_at_once(run.model, place)),
+        dtype=run.dtype,
+        loss=run.loss,
+    )
     del kept
 
 

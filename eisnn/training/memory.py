@@ -10,18 +10,21 @@ import torch
 
 
 class MemoryMeter:
-    """Peak memory (MB) above what was in use when the meter was made. On the CPU: this process's resident size (Linux only, else 0)."""
+    """Peak memory (MB) above what was in use when the meter was made.
+
+    On the CPU: of this process's resident size (Linux only, else 0).
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         if device.type == "cuda":
+            torch.cuda.init()  # the statistics are not there before
             torch.cuda.reset_peak_memory_stats(device)
             self.before = torch.cuda.memory_allocated(device) / 2**20
         else:
             with contextlib.suppress(OSError):
-                Path("/proc/self/clear_refs").write_text(
-                    "5"
-                )  # the peak starts again from the present size
+                # The peak starts again from the present size.
+                Path("/proc/self/clear_refs").write_text("5")
             self.before = _resident_mb("VmRSS")
 
     def peak_mb(self) -> float:

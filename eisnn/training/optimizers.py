@@ -1,28 +1,44 @@
-"""Projected SGD, and the learning-rate schedule.
+"""The optimisers with their projection, and the learning-rate schedule.
 
-Dale's law by projection: after every step the sign-constrained parameters of E-I circuits (W_EE, W_IE, W_EI, g_I, g_E) are set to
-max(0, .). Which parameters those are is decided by their role in a `CircuitLayer`, not by their name in the state dict.
+Dale's law by projection: after every step of whatever optimiser the sign-constrained parameters of
+E-I circuits (W_EE, W_IE, W_EI, g_I, g_E) are set to max(0, .). Which parameters those are is
+decided by their role in a `CircuitLayer`, not by their name in the state dict.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from eisnn.config.trial import TrainConfig
+from eisnn.config.user_code import UserCodeError, blame, find
 from eisnn.layers.circuit import CircuitLayer
 
 
-class ProjectedSGD(torch.optim.SGD):
-    """SGD with momentum whose ``step()`` ends with the projection onto the non-negative orthant. On a CPU the update is torch's fused
-    one, a single pass over memory.
+def project_after_steps(optimizer: torch.optim.Optimizer, non_negative: Iterable[Tensor]) -> None:
+    """Makes every later ``step()`` end with the projection onto the non-negative orthant."""
+    constrained = list(non_negative)
+    if not constrained:
+        return
 
-    ``first_step="authors"``: the momentum buffer starts at the first gradient and is then updated with it again, so that the first
-    step applies (1 + momentum) g; ``"torch"``: it applies g.
+    def project(*step: Any) -> None:
+        with torch.no_grad():
+            torch._foreach_clamp_min_(constrained, 0.0)
+
+    optimizer.register_step_post_hook(project)
+
+
+class ProjectedSGD(torch.optim.SGD):
+    """SGD with momentum whose ``step()`` ends with the projection onto the non-negative orthant.
+
+    The update is torch's fused one, a single pass over memory.
+
+    ``first_step="authors"``: the momentum buffer starts at the first gradient and is then updated
+    with it again, so that the first step applies (1 + momentum) g; ``"torch"``: it applies g.
     """
 
     def __init__(
@@ -34,26 +50,28 @@ class ProjectedSGD(torch.optim.SGD):
         **options: Any,
     ) -> None:
         params = list(params)
-        super().__init__(
-            params, fused=True if all(p.device.type == "cpu" for p in params) else None, **options
-        )
-        self.non_negative = list(non_negative)
+        super().__init__(params, fused=is_fusible(params), **options)
         self.first_step = first_step
+        project_after_steps(self, non_negative)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         if self.first_step == "authors":
             self._start_momentum()
-        loss = super().step(closure)
-        if self.non_negative:
-            torch._foreach_clamp_min_(self.non_negative, 0.0)
-        return loss
+        return super().step(closure)
 
     def _start_momentum(self) -> None:
         for group in self.param_groups:
             for p in group["params"]:
                 if group["momentum"] and p.grad is not None and not self.state[p]:
-                    self.state[p]["momentum_buffer"] = p.grad.add(p, alpha=group["weight_decay"])
+                    start = p.grad.add(p, alpha=group["weight_decay"])
+                    self.state[p]["momentum_buffer"] = start
+
+
+def is_fusible(params: Iterable[Tensor]) -> bool | None:
+    """Whether torch's fused updates exist for these parameters; None leaves the choice to torch."""
+    types = {p.device.type for p in params}
+    return True if types in ({"cpu"}, {"cuda"}) else None
 
 
 def non_negative_parameters(model: nn.Module) -> list[Tensor]:
@@ -69,32 +87,71 @@ def non_negative_parameters(model: nn.Module) -> list[Tensor]:
     return found
 
 
-def build_optimizer(model: nn.Module, train: TrainConfig) -> ProjectedSGD:
-    """One optimiser over all trainable parameters; its ``step()`` includes the projection."""
-    return ProjectedSGD(
-        [p for p in model.parameters() if p.requires_grad],
-        [p for p in non_negative_parameters(model) if p.requires_grad],
-        first_step=train.first_step,
-        lr=train.learning_rate,
-        momentum=train.momentum,
-        nesterov=train.nesterov,
-        weight_decay=train.weight_decay,
-    )
+def build_optimizer(model: nn.Module, train: TrainConfig) -> torch.optim.Optimizer:
+    """One optimiser over all trainable parameters; its ``step()`` includes the projection.
+
+    Raises:
+        UserCodeError: an optimiser of the user's is not there, raises, or is none.
+    """
+    params = [p for p in model.parameters() if p.requires_grad]
+    non_negative = [p for p in non_negative_parameters(model) if p.requires_grad]
+    common: dict[str, Any] = {"lr": train.learning_rate, "weight_decay": train.weight_decay}
+    if train.optimizer == "sgd":
+        return ProjectedSGD(
+            params,
+            non_negative,
+            first_step=train.first_step,
+            momentum=train.momentum,
+            nesterov=train.nesterov,
+            **common,
+        )
+    if train.optimizer in ADAM:
+        beta1 = 0.9 if train.beta1 is None else train.beta1
+        beta2 = 0.999 if train.beta2 is None else train.beta2
+        eps = 1e-8 if train.eps is None else train.eps
+        optimizer: torch.optim.Optimizer = ADAM[train.optimizer](
+            params, betas=(beta1, beta2), eps=eps, fused=is_fusible(params), **common
+        )
+    else:
+        optimizer = _own_optimizer(train, params, common)
+    project_after_steps(optimizer, non_negative)
+    return optimizer
+
+
+ADAM = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+
+def _own_optimizer(
+    train: TrainConfig, params: Sequence[Tensor], common: dict[str, Any]
+) -> torch.optim.Optimizer:
+    """The user's: called with the parameters and, as keywords, lr, weight_decay and its options."""
+    make = find(train.optimizer, "train.optimizer")
+    with blame(f"train.optimizer: {train.optimizer}:"):
+        optimizer = make(params, **{**common, **train.optimizer_options})
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        given = type(optimizer).__name__
+        raise UserCodeError(
+            f"train.optimizer: {train.optimizer}: must be, or return, a torch.optim.Optimizer,"
+            f" given {given}"
+        )
+    return optimizer
 
 
 def warmup_epochs(train: TrainConfig) -> float:
     """How long the rate rises, however the config says it."""
-    return (
-        train.warmup_fraction * train.epochs
-        if train.warmup_fraction is not None
-        else train.warmup_epochs or 0.0
-    )
+    if train.warmup_fraction is not None:
+        return train.warmup_fraction * train.epochs
+    return train.warmup_epochs or 0.0
 
 
 def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
-    """The rate of optimiser step ``step`` (from 0): linear from ``warmup_start`` to ``learning_rate``, then cosine to 0 (or constant).
+    """The rate of optimiser step ``step`` (from 0).
 
-    With w warm-up steps of s in all: start + (lr - start) step / w for step < w, then lr (1 + cos(pi (step - w) / (s - w))) / 2.
+    It rises linearly from ``warmup_start`` to ``learning_rate``, then follows a cosine to 0, or is
+    constant. With w warm-up steps of s in all:
+
+        start + (lr - start) step / w                   for step < w
+        lr (1 + cos(pi (step - w) / (s - w))) / 2       after that
     """
     total = train.epochs * steps_per_epoch
     warmup = min(total, round(warmup_epochs(train) * steps_per_epoch))

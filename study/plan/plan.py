@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import eisnn
-from eisnn.config.trial import make_config, resolved
+from eisnn.config.trial import has_part, make_config, resolved
 from eisnn.config.yaml_file import ConfigError, parse_yaml, read_yaml, set_path
 from study.plan import designs
 from study.plan.arm import Arm
 from study.plan.checks import problems
 from study.plan.names import content
-from study.plan.space import has, norm, space
+from study.plan.space import norm, space
 from study.spec.models import StudySpec
 
 
@@ -189,7 +189,7 @@ def _complete(arm: Arm, base: dict[str, Any], spec: StudySpec, where: str) -> Ar
         set_path(tree, path, value)
     config = resolved(make_config(tree, f"{where}: {_key(arm)}"))
     for path in arm.overrides:
-        if not has(config, path):
+        if not has_part(config, path):
             raise ConfigError(
                 f"{where}: {_key(arm)}.{path}: has no effect: this arm's network ({norm(config)}) "
                 "has no such part"

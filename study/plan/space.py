@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eisnn.config.user_code import is_reference
+from eisnn.config.trial import has_part, value_at
 from study.spec.parameter import Parameter, same
 
 
@@ -44,10 +44,14 @@ def _why_left_out(
 ) -> str | None:
     if path in overrides:
         return f"the arm fixes it at {overrides[path]}"
-    if not has(config, path):
+    # Where the optimiser or the loss is searched, its value decides, trial by trial.
+    decided = path.startswith("train.") and parameter.when.keys() - left_out.keys()
+    if not has_part(config, path) and not decided:
         return f"this network ({norm(config)}) has no such part"
     for other, wanted in parameter.when.items():
-        if other in left_out and not (has(config, other) and same(_value(config, other), wanted)):
+        if other in left_out and not (
+            has_part(config, other) and same(value_at(config, other), wanted)
+        ):
             return f"only searched when {other} is {wanted}"
     return None
 
@@ -58,25 +62,3 @@ def norm(config: Mapping[str, Any]) -> str:
     if "factory" in model:
         return f"model.factory: {model['factory']}"
     return f"model.norm: {model['norm']}"
-
-
-def has(tree: Any, path: str) -> bool:
-    """Whether a resolved config has this part.
-
-    Users' code can stand in any model, and so can their options where it does.
-    """
-    if path == "model.factory":
-        return True
-    if path.startswith("model.options."):
-        return "factory" in tree["model"] or is_reference(tree["model"]["norm"])
-    for part in path.split("."):
-        if not isinstance(tree, Mapping) or part not in tree:
-            return False
-        tree = tree[part]
-    return True
-
-
-def _value(tree: Any, path: str) -> Any:
-    for part in path.split("."):
-        tree = tree[part]
-    return tree

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from eisnn.config.sections import FREE_OPTIONS
 from eisnn.config.trial import TrialConfig
 from eisnn.config.yaml_file import known_fields, suggestion
 from study.spec.models import MAX_TRIALS, StudySpec
@@ -87,7 +88,7 @@ def path_problem(dotted: str) -> str | None:
     parts = dotted.split(".")
     for depth, part in enumerate(parts):
         if (
-            parts[:depth] == ["model", "options"]
+            ".".join(parts[:depth]) in FREE_OPTIONS
             and depth == len(parts) - 1
             and part.isidentifier()
         ):
@@ -99,8 +100,8 @@ def path_problem(dotted: str) -> str | None:
             return "no such path in a training config" + suggestion(part, known)
     if parts[0] == "code":
         return "is written by the program; name your code in model.factory, model.norm or data.name"
-    if dotted == "model.options":
-        return "is a whole section of a training config; name a value in it, as model.options.depth"
+    if dotted in FREE_OPTIONS:
+        return f"is a whole section of a training config; name a value in it, as {dotted}.depth"
     inside = known_fields(TrialConfig, tuple(parts))
     if inside:
         return f"is a whole section of a training config; name a value in it: {', '.join(sorted(inside))}"

@@ -408,3 +408,44 @@ def attempt(given):
         return make_config(given, "c.yaml"), None
     except ConfigError as refused:
         return None, refused
+
+
+# --- options that only some optimisers and losses read
+
+
+def test_options_of_another_optimiser_or_loss_are_left_out():
+    """An arm that overrides train.optimizer keeps its base's momentum, which nothing reads."""
+    adam = make_config(tree(train__optimizer="adam", train__momentum=0.5, train__nesterov=True))
+    assert trial_id(adam) == trial_id(make_config(tree(train__optimizer="adam")))
+    assert trial_id(make_config(tree(train__beta1=0.5))) == DEFAULT_ID
+    assert trial_id(make_config(tree(train__tet_lambda=0.5))) == DEFAULT_ID
+    assert make_config(resolved(adam)) == adam
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        tree(train__optimizer="adam"),
+        tree(train__optimizer="adam", train__beta2=0.99),
+        tree(train__loss="tet"),
+        tree(train__label_smoothing=0.1),
+        tree(train__deterministic=True),
+        tree(train__precision="tf32"),
+    ],
+    ids=str,
+)
+def test_what_they_change_is_another_trial(change):
+    assert trial_id(make_config(change)) != DEFAULT_ID
+
+
+def test_what_a_run_reads():
+    sgd, adam = resolved(make_config({})), resolved(make_config(tree(train__optimizer="adam")))
+    read = module.has_part
+    assert (read(sgd, "train.momentum"), read(adam, "train.momentum")) == (True, False)
+    assert (read(sgd, "train.beta1"), read(adam, "train.beta1")) == (False, True)
+    assert read(sgd, "train.stop_at_chance")
+    assert read(sgd, "circuit.init.gain")
+    assert not read(resolved(make_config(tree(model__norm="bn"))), "circuit.init.gain")
+    assert not read(sgd, "train.optimizer_options.alpha")
+    assert module.value_at(sgd, "train.optimizer") == "sgd"
+    assert module.value_at(sgd, "train.momentum") == 0.9

@@ -44,12 +44,18 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("norm", ["ei", "bn"])
 @pytest.mark.parametrize("killed_after", [1, 2])
-def test_a_run_killed_after_any_epoch_goes_on_to_the_same_bits(tmp_path, norm, killed_after):
+def test_a_run_killed_after_any_epoch_goes_on_to_the_same_bits(
+    tmp_path, norm, killed_after, optimizer
+):
+    def tiny_net(norm):
+        return tiny(norm, optimizer=optimizer)
+
     whole: list[dict[str, float]] = []
     undisturbed = fit(
-        tiny(norm), report=whole.append, test=True, checkpoint_to=tmp_path / "whole.pt"
+        tiny_net(norm), report=whole.append, test=True, checkpoint_to=tmp_path / "whole.pt"
     )
 
     def die(metrics):
@@ -58,10 +64,14 @@ def test_a_run_killed_after_any_epoch_goes_on_to_the_same_bits(tmp_path, norm, k
 
     checkpoint = tmp_path / "checkpoint.pt"
     with pytest.raises(Killed):
-        fit(tiny(norm), report=die, test=True, checkpoint_to=checkpoint)
+        fit(tiny_net(norm), report=die, test=True, checkpoint_to=checkpoint)
     seen: list[dict[str, float]] = []
     resumed = fit(
-        tiny(norm), report=seen.append, test=True, resume_from=checkpoint, checkpoint_to=checkpoint
+        tiny_net(norm),
+        report=seen.append,
+        test=True,
+        resume_from=checkpoint,
+        checkpoint_to=checkpoint,
     )
 
     assert [metrics["epoch"] for metrics in seen] == [1, 2, 3]
@@ -72,6 +82,70 @@ def test_a_run_killed_after_any_epoch_goes_on_to_the_same_bits(tmp_path, norm, k
         load_checkpoint(tmp_path / "whole.pt")["model"],
     )
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_checkpoints_are_written_by_time_and_at_every_end(tmp_path, monkeypatch):
+    clock = iter(range(0, 10_000, 4))  # four seconds an epoch
+    monkeypatch.setattr("eisnn.training.run.time.monotonic", lambda: next(clock))
+    saved: list[int] = []
+    monkeypatch.setattr("eisnn.training.run.Run.save", lambda run, path: saved.append(run.epoch))
+    fit(tiny(epochs=8), checkpoint_to=tmp_path / "checkpoint.pt")
+    assert saved[0] == 1
+    assert saved[-1] == 8
+    assert len(saved) < 8
+    assert max(later - earlier for earlier, later in pairwise(saved)) <= 3
+
+
+def test_metrics_of_the_users_are_measured_on_validation_and_test_data(tmp_path, monkeypatch):
+    (tmp_path / "my_metrics.py").write_text(
+        "def error(model, logits, labels):\n"
+        "    assert not model.training\n"
+        "    return (logits.argmax(1) != labels).double().mean()\n"
+        "def nothing(model, logits, labels):\n    return None\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    seen: list[dict[str, float]] = []
+    asked = {"top5": "top5_accuracy", "error": "my_metrics:error"}
+    final = fit(tiny(), report=seen.append, test=True, metrics=asked)
+    assert all(row["val/error"] == pytest.approx(1 - row["val/accuracy"]) for row in seen)
+    assert final["test/error"] == pytest.approx(1 - final["test/accuracy"])
+    assert final["test/error_best"] == pytest.approx(1 - final["test/accuracy_best"])
+    assert final["test/accuracy"] <= final["test/top5"] <= 1
+    plain = fit(tiny(), test=True)
+    assert {name: final[name] for name in comparable(plain)} == comparable(plain)
+    with pytest.raises(ValueError, match=r"metrics\.n: my_metrics:nothing: must return a number"):
+        fit(tiny(), metrics={"n": "my_metrics:nothing"})
+    with pytest.raises(ValueError, match=r"metrics\.n: must be top5_accuracy, or your own"):
+        fit(tiny(), metrics={"n": "top5"})
+
+
+def test_rates_of_foreign_cells_that_say_so_are_measured(tmp_path, monkeypatch):
+    """A cell that fires at every second step, by hand."""
+    (tmp_path / "my_cells.py").write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "class Cell(nn.Module):\n"
+        "    spiking = True\n"
+        "    def forward(self, x, t):\n"
+        "        return torch.full_like(x, t % 2), x\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.map, self.cell = nn.Linear(64, 10), Cell()\n"
+        "    def forward(self, x):\n"
+        "        y = self.map(x.flatten(1))\n"
+        "        return y + sum(self.cell(y, t)[0] for t in range(4))\n"
+        "def build(config, shape, classes):\n    return Net()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    config = make_config(
+        {
+            "model": {"factory": "my_cells:build"},
+            "data": {"name": "digits", "train_size": 300},
+            "train": {"epochs": 1},
+        }
+    )
+    assert fit(config)["firing_rate"] == 0.5
 
 
 def test_a_finished_run_is_reported_again_without_training(tmp_path):
@@ -116,13 +190,21 @@ def parameter_counts(sizes: list[int], classes: int) -> list[int]:
 
 def test_a_checkpoint_of_another_config_is_refused(tmp_path):
     fit(tiny(epochs=1), checkpoint_to=tmp_path / "checkpoint.pt")
-    with pytest.raises(CheckpointError, match="is of another config"):
+    with pytest.raises(
+        CheckpointError, match=r"is of another config .*: train\.epochs \(1, not 2\); the schedule"
+    ):
         fit(tiny(epochs=2), resume_from=tmp_path / "checkpoint.pt")
 
 
 def test_an_exploding_loss_is_an_outcome():
     with pytest.raises(Diverged, match=r"loss is (nan|inf)"):
         fit(tiny("none", learning_rate=1e20))
+
+
+def test_a_network_that_answers_all_images_alike_is_an_outcome():
+    """Each layer fires, and yet nothing of the image reaches the read-out."""
+    with pytest.raises(Diverged, match=r"the same answer|saturated|silent"):
+        fit(tiny(learning_rate=10.0, epochs=6))
 
 
 def test_nan_weights_are_not_mistaken_for_silence():
@@ -151,7 +233,9 @@ def test_a_silent_network_is_an_outcome_that_names_the_layer():
     [
         ({"a": 0.2, "b": 0.0}, True, 2, "silent after epoch 2: layer b never fires"),
         ({"a": 0.99, "b": 0.1}, True, 2, "saturated after epoch 2: layer a"),
-        ({"a": 0.2, "b": 0.3}, True, 2, None),  # alive, if not yet useful
+        ({"a": 0.2, "b": 0.3}, True, 2, "dead after epoch 2: all images get the same answer"),
+        ({}, True, 2, "dead after epoch 2"),  # of a network without cells of ours
+        ({"a": 0.2, "b": 0.3}, True, 1, None),
         ({"a": 0.2, "b": 0.0}, True, 1, None),  # it may still wake up
         ({"a": 0.2, "b": 0.0}, False, 5, None),  # a residual path goes around the silent layer
     ],

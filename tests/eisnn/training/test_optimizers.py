@@ -171,3 +171,53 @@ def test_warm_up_by_fraction_none_at_all_and_a_constant_rate():
         [0, 0.05, 0.1, 0.1]
     )
     assert learning_rate(TrainConfig(**options, warmup_fraction=1.0), 69, 7) < 0.1, "warm-up alone"
+
+
+# --- Adam, AdamW, and others
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_adam_is_torchs_cut_at_zero(name):
+    """Torch's own unfused implementation, clamped by hand after each step."""
+    train = TrainConfig(optimizer=name, learning_rate=0.05, beta2=0.99, weight_decay=0.1)
+    model = build_model(NET).double()
+    x = torch.rand(16, 1, 8, 8, dtype=torch.float64)
+    initialize(model, x)
+    constrained = {id(p) for p in non_negative_parameters(model)}
+    twins = [p.detach().clone().requires_grad_() for p in model.parameters()]
+    theirs = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
+    reference = theirs(twins, lr=0.05, betas=(0.9, 0.99), weight_decay=0.1, foreach=False)
+    ours = build_optimizer(model, train)
+    for _ in range(5):
+        ours.zero_grad()
+        model(x).square().sum().backward()
+        for p, twin in zip(model.parameters(), twins, strict=True):
+            twin.grad = None if p.grad is None else p.grad.clone()
+        ours.step()
+        reference.step()
+        with torch.no_grad():
+            for p, twin in zip(model.parameters(), twins, strict=True):
+                if id(p) in constrained:
+                    twin.clamp_min_(0.0)
+                torch.testing.assert_close(p, twin)
+
+
+def test_an_optimiser_of_the_users_gets_its_options_and_is_projected():
+    train = TrainConfig(
+        optimizer="torch.optim:RMSprop", optimizer_options={"alpha": 0.5}, learning_rate=0.5
+    )
+    model = build_model(NET)
+    x = torch.rand(8, 1, 8, 8)
+    initialize(model, x)
+    optimizer = build_optimizer(model, train)
+    assert type(optimizer) is torch.optim.RMSprop
+    assert optimizer.param_groups[0]["alpha"] == 0.5
+    model(x).square().sum().backward()
+    optimizer.step()
+    assert min(p.min().item() for p in non_negative_parameters(model)) == 0
+
+
+def test_what_is_no_optimiser_is_refused():
+    train = TrainConfig(optimizer="collections:OrderedDict")
+    with pytest.raises(ValueError, match=r"train\.optimizer: collections:OrderedDict: "):
+        build_optimizer(build_model(NET), train)

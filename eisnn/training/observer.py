@@ -1,0 +1,51 @@
+"""When diagnostics are taken, and where they are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from eisnn.config.user_code import is_reference
+from eisnn.data.loading import Split, batch_count, batches
+from eisnn.diagnostics.distributions import Distributions
+from eisnn.diagnostics.own import own_quantities
+from eisnn.diagnostics.scalars import Probe, append_rows, probe_size
+from eisnn.training.run import Run
+
+STEPS_BETWEEN_DIAGNOSTICS = 64
+
+
+def observer(
+    run: Run, train: Split, level: str, folder: str | Path | None
+) -> Callable[[int], None]:
+    """A function to call with each epoch's number, which records diagnostics into ``folder``.
+
+    They are taken of the first training images. So that they cost little where epochs are short,
+    they are taken every so many epochs that STEPS_BETWEEN_DIAGNOSTICS optimiser steps lie between
+    them; always of epoch 0 and of the last.
+    """
+    if level == "off":
+        return lambda epoch: None
+    if folder is None:
+        raise ValueError("diagnose needs diagnose_to, the folder to write to")
+    home = Path(folder)
+    x, y = next(batches(train, probe_size(len(train.labels))))
+    x = x.to(run.dtype)
+    probe = Probe(run.model, x, y)
+    distributions = None
+    if level == "distributions":
+        distributions = Distributions(run.model, x, home / "distributions.npz")
+    epochs = run.config.train.epochs
+    steps = batch_count(len(train.labels), run.config.train.batch_size)
+    stride = math.ceil(STEPS_BETWEEN_DIAGNOSTICS / steps)
+
+    def observe(epoch: int) -> None:
+        if epoch % stride and epoch != epochs:
+            return
+        own = own_quantities(level, run.model, x, y) if is_reference(level) else {}
+        append_rows(home / "diagnostics.csv", probe.measure(epoch, own))
+        if distributions is not None:
+            distributions.record(epoch)
+
+    return observe

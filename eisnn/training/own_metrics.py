@@ -1,0 +1,60 @@
+"""Metrics besides loss and accuracy: ours by a word, the user's as ``my_module:my_metric``.
+
+Each is called with (model, logits [N, classes], labels [N]) of a whole split, in evaluation mode
+and without gradients, and returns a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from eisnn.config.user_code import UserCodeError, blame, find, is_reference
+from eisnn.config.yaml_file import ConfigError, suggestion
+
+OwnMetric = Callable[[Any, Tensor, Tensor], float]
+
+
+def top5_accuracy(model: Any, logits: Tensor, labels: Tensor) -> float:
+    """The fraction of images whose label is among the five largest logits."""
+    largest = logits.topk(min(5, logits.shape[1]), dim=1).indices
+    return (largest == labels[:, None]).any(1).double().mean().item()
+
+
+BUILT_IN: dict[str, OwnMetric] = {"top5_accuracy": top5_accuracy}
+
+
+def build_metrics(named: Mapping[str, str]) -> dict[str, OwnMetric]:
+    """Name -> function, of name -> word or reference.
+
+    Raises:
+        ConfigError: there is no such word. `UserCodeError` where the user's function is not there;
+            its function raises one too if it does not return a number.
+    """
+    return {name: _function(name, word) for name, word in named.items()}
+
+
+def _function(name: str, word: str) -> OwnMetric:
+    if word in BUILT_IN:
+        return BUILT_IN[word]
+    if not is_reference(word):
+        raise ConfigError(
+            f"metrics.{name}: must be {', '.join(BUILT_IN)}, or your own module:attribute, given"
+            f" {word[:80]!r}{suggestion(word, BUILT_IN)}"
+        )
+    function = find(word, f"metrics.{name}")
+
+    def measure(model: Any, logits: Tensor, labels: Tensor) -> float:
+        with blame(f"metrics.{name}: {word}:"):
+            value = function(model, logits, labels)
+        try:
+            return float(value)
+        except (TypeError, ValueError, RuntimeError):
+            given = type(value).__name__
+            raise UserCodeError(
+                f"metrics.{name}: {word}: must return a number, given {given}"
+            ) from None
+
+    return measure

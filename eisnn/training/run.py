@@ -1,0 +1,166 @@
+"""What a run consists of between two epochs, saved and restored as one."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from eisnn.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from eisnn.config.trial import TrialConfig, resolved, trial_id
+from eisnn.data.loading import Dataset, Split
+from eisnn.errors import CheckpointError
+from eisnn.kernels.cpu.build import share_compiled
+from eisnn.networks import build_model, with_shapes
+from eisnn.training.epochs import Epochs
+from eisnn.training.losses import build_loss
+from eisnn.training.optimizers import build_optimizer
+from eisnn.training.steps import Step
+
+Metrics = dict[str, float]
+SECONDS_BETWEEN_CHECKPOINTS = 10.0
+
+
+class Run:
+    """Model, optimiser, history and best weights."""
+
+    def __init__(
+        self, config: TrialConfig, data: Dataset, device: torch.device, *, keep_best: bool
+    ) -> None:
+        self.config = config
+        self.device = device
+        self.dtype = torch.float64 if config.train.precision == "float64" else torch.float32
+        self.model = build_model(with_data(config, data)).to(device, self.dtype)
+        network: Callable[..., Tensor] = self.model  # what training steps call
+        if config.train.compile:
+            share_compiled()  # so that other workers and later runs find the results
+            network = torch.compile(self.model)
+        self.optimizer = build_optimizer(self.model, config.train)
+        self.loss = build_loss(config)
+        step = Step(network, self.optimizer, self.loss, config.data, self.dtype)
+        self.epochs = Epochs(config, step, device)
+        self.history: list[Metrics] = []
+        self.keep_best = keep_best
+        self.best: dict[str, Tensor] | None = None
+
+    @property
+    def epoch(self) -> int:
+        return len(self.history)
+
+    def train(self, split: Split) -> tuple[float, float]:
+        """One pass over the training images; mean loss and accuracy."""
+        self.model.train()
+        return self.epochs.train(split, self.epoch)
+
+    def record(self, metrics: Metrics) -> None:
+        """Appends an epoch, and keeps its weights if it is the best so far (the first of equals)."""
+        self.history.append(metrics)
+        if self.keep_best and best_epoch(self.history) == metrics["epoch"]:
+            self.best = copy.deepcopy(self.model.state_dict())
+
+    def save(self, path: Path) -> None:
+        save_checkpoint(
+            path,
+            {
+                "config": resolved(self.config),
+                "epoch": self.epoch,
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "history": self.history,
+                "best": self.best,
+            },
+        )
+
+    def restore(self, path: Path) -> None:
+        """Raises CheckpointError if the file is damaged, or of another config."""
+        state = load_checkpoint(path)
+        refuse_another_config(path, state["config"], self.config)
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.history, self.best = list(state["history"]), state["best"]
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(
+                f"{path}: does not hold this network ({reason}); remove it to train anew"
+            ) from error
+
+
+class Checkpoints:
+    """Saves a run at most every so many seconds, and at every end that leaves it time to.
+
+    Writing a large network takes as long as a short epoch on a GPU. A process that is killed
+    trains again what it did since the last checkpoint: one epoch, or ten seconds of epochs.
+    """
+
+    def __init__(
+        self, run: Run, path: str | Path | None, every: float = SECONDS_BETWEEN_CHECKPOINTS
+    ) -> None:
+        self.run = run
+        self.path = None if path is None else Path(path)
+        self.every = every
+        self.saved = run.epoch  # the epoch that the file holds
+        self._last = -every
+
+    def save_if_due(self) -> None:
+        """Saves after the first epoch, after the last, and where the last saving is long ago."""
+        last_epoch = self.run.epoch == self.run.config.train.epochs
+        if last_epoch or time.monotonic() - self._last >= self.every:
+            self.save()
+
+    def save(self) -> None:
+        """Saves, unless the file holds this epoch."""
+        if self.path is None or self.saved == self.run.epoch:
+            return
+        self.run.save(self.path)
+        self.saved = self.run.epoch
+        self._last = time.monotonic()
+
+
+def refuse_another_config(path: Path, saved: dict[str, Any], config: TrialConfig) -> None:
+    """Raises CheckpointError, naming what differs, if a checkpoint is of another trial."""
+    known = TrialConfig.model_validate(saved)
+    if trial_id(known) == trial_id(config):
+        return
+    differing = differences(resolved(known), resolved(config))
+    advice = ""
+    if [key for key, *_ in differing] == ["train.epochs"]:
+        advice = "; the schedule spans all epochs, so that a longer run is a run of its own"
+    listed = ", ".join(f"{key} ({old}, not {new})" for key, old, new in differing[:3])
+    raise CheckpointError(
+        f"{path}: is of another config (trial {trial_id(known)}, not {trial_id(config)}): {listed}"
+        f"{advice}"
+    )
+
+
+def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    """(dotted key, old value, new value) of each leaf where two resolved configs differ."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return [] if old == new or path == "data.root" else [(path, old, new)]
+    found: list[tuple[str, Any, Any]] = []
+    for key in dict.fromkeys([*old, *new]):
+        inner = f"{path}.{key}" if path else key
+        found += differences(old.get(key), new.get(key), inner)
+    return found
+
+
+def best_epoch(history: list[Metrics]) -> int:
+    """The first epoch (from 1) of the highest validation accuracy.
+
+    Where labels are no classes, of the lowest validation loss.
+    """
+    if "val/accuracy" not in history[0]:
+        losses = [metrics["val/loss"] for metrics in history]
+        return losses.index(min(losses)) + 1
+    accuracies = [metrics["val/accuracy"] for metrics in history]
+    return accuracies.index(max(accuracies)) + 1
+
+
+def with_data(config: TrialConfig, data: Dataset) -> TrialConfig:
+    """The config of the network for these images."""
+    return with_shapes(config, data.input_shape, data.classes)
