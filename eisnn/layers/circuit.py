@@ -190,11 +190,9 @@ def raw_for(weight: Tensor, dale: str) -> Tensor:
 def without_autocast(x: Tensor) -> contextlib.AbstractContextManager[None]:
     """Switches off autocast, where it is on, for operations on x's device."""
     kind = x.device.type
-    return (
-        torch.autocast(kind, enabled=False)
-        if torch.is_autocast_enabled(kind)
-        else contextlib.nullcontext()
-    )
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        return torch.autocast(kind, enabled=False)
+    return contextlib.nullcontext()
 
 
 class CircuitLayer(nn.Module):
@@ -262,7 +260,9 @@ class CircuitLayer(nn.Module):
     def currents(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """I_ee [N, n_E, ...] and I_ie [N, n_I, ...] (before the inhibitory cells), by one map of the input."""
         both = at_least_float32(self.map_input(x, self.joint_weight()))
-        return torch.tensor_split(both, [self.W_EE.shape[0]], dim=1)  # type: ignore[return-value]
+        n_E = self.W_EE.shape[0]
+        # The backward pass needs s_I; as a view it would keep I_ee in memory too.
+        return both[:, :n_E], both[:, n_E:].clone()
 
     @property
     def tau_I(self) -> float:

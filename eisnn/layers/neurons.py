@@ -52,9 +52,10 @@ def surrogate_gradient(x: Tensor, surrogate: str, alpha: float) -> Tensor:
 
 
 class _LIF(torch.autograd.Function):
-    """Forward keeps v_t only; backward runs the recursion dL/dv_t = ds_t h_t + (du_t/dv_t) decay dL/dv_{t+1} by hand.
+    """Keeps v_t alone; backward runs dL/dv_t = ds_t h_t + (du_t/dv_t) decay dL/dv_{t+1} by hand.
 
     ``shared`` says that the current is the same at every step ([...] instead of [T, ...]), as of a static image.
+    Steps are stacked, never written into one tensor, which a compiler would copy once for every step.
     """
 
     @staticmethod
@@ -69,59 +70,67 @@ class _LIF(torch.autograd.Function):
         reset_to: float | None,
         detach_reset: bool,
     ) -> Tensor:
-        v = torch.empty(
-            (T, *(current.shape if shared else current.shape[1:])),
-            dtype=current.dtype,
-            device=current.device,
-        )
-        spikes = torch.empty_like(v)
+        potentials: list[Tensor] = []
+        spikes: list[Tensor] = []
         u: Tensor | None = None
         for t in range(T):
             step = current if shared else current[t]
-            v[t] = step if u is None else torch.addcmul(step, u, decay)
-            spikes[t] = v[t] >= threshold
-            u = _after_reset(v[t], spikes[t], threshold, reset_to)
-        ctx.save_for_backward(v, spikes, decay)
+            if u is not None:
+                v = torch.addcmul(step, u, decay)
+            elif shared:
+                v = step
+            else:  # A view of step 0 would keep the currents of all steps in memory.
+                v = step.clone()
+            spike = (v >= threshold).to(v.dtype)
+            u = _after_reset(v, spike, threshold, reset_to) if t < T - 1 else None
+            potentials.append(v)
+            spikes.append(spike)
+        ctx.save_for_backward(decay, *potentials)
         ctx.options = (shared, threshold, surrogate, reset_to, detach_reset)
-        return spikes
+        return torch.stack(spikes)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (upstream,) = grads
-        v, spikes, decay = ctx.saved_tensors
+        decay, *potentials = ctx.saved_tensors
         shared, threshold, (surrogate, alpha, dampening), reset_to, detach_reset = ctx.options
-        soft = reset_to is None
-        out = torch.zeros_like(v[0]) if shared else torch.empty_like(v)
-        grad_decay = torch.zeros((), dtype=v.dtype, device=v.device)
+        learns_decay = ctx.needs_input_grad[1]
+        total = torch.zeros_like(potentials[0]) if shared else None
+        steps: list[Tensor] = []
+        grad_decay = torch.zeros((), dtype=decay.dtype, device=decay.device)
         after: Tensor | None = None  # dL/dv_{t+1}
-        for t in reversed(range(v.shape[0])):
-            h = surrogate_gradient(v[t] - threshold, surrogate, alpha)
+        for t in reversed(range(len(potentials))):
+            v = potentials[t]
+            h = surrogate_gradient(v - threshold, surrogate, alpha)
             if dampening != 1:
                 h = h * dampening
             grad = upstream[t] * h
             if after is not None:
-                du_dv = torch.ones((), dtype=v.dtype, device=v.device) if soft else 1 - spikes[t]
-                if not detach_reset:
-                    du_dv = du_dv - (threshold if soft else v[t] - reset_to) * h
-                grad = grad + decay * du_dv * after
-                if ctx.needs_input_grad[1]:
-                    u = _after_reset(v[t], spikes[t], threshold, reset_to)
+                slope = None if detach_reset else h
+                du_dv = _reset_slope(v, threshold, reset_to, slope)
+                grad = grad + (decay if du_dv is None else decay * du_dv) * after
+                if learns_decay:
+                    spike = (v >= threshold).to(v.dtype)
+                    u = _after_reset(v, spike, threshold, reset_to)
                     grad_decay = grad_decay + (after * u).sum()
-            if shared:
-                out += grad
+            if total is not None:
+                total += grad
             else:
-                out[t] = grad
+                steps.append(grad)
             after = grad
-        return (
-            out,
-            grad_decay if ctx.needs_input_grad[1] else None,
-            None,
-            None,
-            None,
-            None,
-            None,
-            None,
-        )
+        d_current = total if total is not None else torch.stack(steps[::-1])
+        d_decay = grad_decay if learns_decay else None
+        return d_current, d_decay, None, None, None, None, None, None
+
+
+def _reset_slope(
+    v: Tensor, threshold: float, reset_to: float | None, h: Tensor | None
+) -> Tensor | None:
+    """du/dv; None where it is 1. ``h`` None says that no gradient passes through the spike."""
+    if reset_to is None:
+        return None if h is None else 1 - threshold * h
+    silent = 1 - (v >= threshold).to(v.dtype)
+    return silent if h is None else silent - (v - reset_to) * h
 
 
 def _after_reset(v: Tensor, spikes: Tensor, threshold: float, reset_to: float | None) -> Tensor:
@@ -163,7 +172,10 @@ def lif(
         raise ValueError(f"surrogate must be one of {sorted(DEFAULT_ALPHA)}, given {surrogate!r}")
     if reset not in ("soft", "hard"):
         raise ValueError(f"reset must be 'soft' or 'hard', given {reset!r}")
-    decay = 1 - 1 / torch.as_tensor(tau, dtype=current.dtype, device=current.device)
+    # Filled on the device: a copy of a number from the host would make the host wait.
+    if not isinstance(tau, Tensor):
+        tau = torch.full((), tau, dtype=current.dtype, device=current.device)
+    decay = 1 - 1 / tau.to(current.dtype)
     steps = shared_over if shared_over is not None else current.shape[0]
     shape = (surrogate, DEFAULT_ALPHA[surrogate] if alpha is None else alpha, dampening)
     return _LIF.apply(
