@@ -1,4 +1,4 @@
-"""python -m reports results/<study>...: tables, figures and the page of one study, or of several joined; also of a running one."""
+"""python -m reports results/<study>...: tables, figures and the page of one study, or of several."""
 
 from __future__ import annotations
 
@@ -61,8 +61,19 @@ FORMATS = "html,csv,md,tex,parquet,png,pdf"
     show_default=True,
     help="Kind of confidence interval.",
 )
+@click.option(
+    "--out",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Where to write; the study's report folder by default.",
+)
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Only the page, of a study that runs: it says so and reloads itself.",
+)
 def main(folders: tuple[Path, ...], formats: str, interval: str, **options: Any) -> None:
-    """Write report/index.html, tables and figures into the study's folder, and print the main table."""
+    """Write report/index.html, tables and figures of a study, and print its main table."""
     from eisnn.output import forgiving
 
     with forgiving():
@@ -70,16 +81,28 @@ def main(folders: tuple[Path, ...], formats: str, interval: str, **options: Any)
     sys.exit(code)
 
 
-def _report(folders: tuple[Path, ...], formats: str, interval: str, **options: Any) -> int:
+def _report(
+    folders: tuple[Path, ...],
+    formats: str,
+    interval: str,
+    out: Path | None,
+    quick: bool,
+    **options: Any,
+) -> int:
     """Writes the report; returns the exit code."""
     from reports.analysis.collect import StudyError
     from reports.page.page import write_report
     from reports.tables.text import main_table_text
 
     wanted = [word for word in formats.replace(" ", "").split(",") if word]
+    if quick:
+        wanted = ["html"]
+    options["method"] = interval
     try:
-        page = write_report(list(folders), formats=wanted, method=interval, **options)  # type: ignore[arg-type]
-        text = main_table_text(list(folders), method=interval, **options)
+        page = write_report(list(folders), formats=wanted, out=out, running=quick, **options)
+        if quick:
+            return 0
+        text = main_table_text(list(folders), **options)
     except StudyError as error:
         click.echo(f"error: {error}", err=True)
         return 2

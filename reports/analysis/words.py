@@ -86,3 +86,9 @@ def reading(options: Options) -> str:
     if options.at == "last":
         return "of the last epoch's weights"
     return "of the weights of the best validation epoch"
+
+
+def interval_words(options: Options) -> str:
+    """Names the kind of interval, such as "95 % confidence interval (Student's t over seeds)"."""
+    kind = "Student's t" if options.method == "t" else "BCa bootstrap"
+    return f"{100 * options.confidence:g} % confidence interval ({kind} over {options.unit}s)"

@@ -1,4 +1,4 @@
-"""distributions.npz of one trial -> ridge plots over the epochs, and an animation: see how bimodality emerges."""
+"""distributions.npz of one trial -> ridge plots over the epochs, and an animation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from reports.figures import style
-from reports.figures.style import INK, Animation, Picture
+from reports.figures.picture import Animation, Picture
+from reports.figures.render import settle
+from reports.figures.style import INK, REFERENCE
 
 Array = NDArray[np.float64]
 
@@ -46,7 +48,7 @@ class Histogram:
 
 
 def load(path: Path) -> tuple[NDArray[np.int64], list[Histogram]] | None:
-    """(epochs, histograms in the file's order), or None if the file is not whole (a crash may leave any state)."""
+    """(epochs, histograms in the file's order), or None if a crash left the file in part."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             epochs = arrays["epochs"]
@@ -72,7 +74,7 @@ def load(path: Path) -> tuple[NDArray[np.int64], list[Histogram]] | None:
 def chosen(
     histograms: Sequence[Histogram],
 ) -> tuple[list[str], list[str], dict[tuple[str, str], Histogram]]:
-    """(layers, tensors, by both): up to LAYERS evenly spread layers and the COLUMNS most telling tensors that exist."""
+    """(layers, tensors, by both): up to LAYERS layers, and the COLUMNS most telling tensors."""
     names = list(dict.fromkeys(h.layer for h in histograms))
     tensors = [name for name in WANTED if any(h.tensor == name for h in histograms)][:COLUMNS]
     having = [
@@ -91,9 +93,9 @@ def thinned(count: int, most: int) -> list[int]:
 
 
 def _panels(
-    layers: Sequence[str], tensors: Sequence[str], height: float
+    layers: Sequence[str], tensors: Sequence[str], width: float, height: float
 ) -> tuple[Figure, dict[tuple[str, str], Axes]]:
-    figure = Figure(figsize=(style.WIDTH, 0.5 + height * len(layers)), layout="constrained")
+    figure = Figure(figsize=(width, 0.5 + height * len(layers)), layout="constrained")
     grid = figure.subplots(len(layers), len(tensors), squeeze=False)
     panels = {}
     for row, layer in enumerate(layers):
@@ -112,8 +114,46 @@ def _panels(
     return figure, panels
 
 
+@dataclass(frozen=True)
+class Ridges:
+    """One trial's histograms; ``epochs`` [n] belong to the rows of each density."""
+
+    epochs: NDArray[np.int64]
+    layers: Sequence[str]
+    tensors: Sequence[str]
+    by_both: dict[tuple[str, str], Histogram]
+
+    @property
+    def shown(self) -> list[int]:
+        return thinned(len(self.epochs), RIDGES)
+
+    def draw(self, width: float) -> Figure:
+        tensors = self.tensors[: 2 if width < 5 else COLUMNS]
+        figure, panels = _panels(self.layers, tensors, width, 1.5)
+        for key, axes in panels.items():
+            if key not in self.by_both:
+                axes.set_visible(False)
+                continue
+            self._panel(axes, self.by_both[key])
+            if key[1] == tensors[0]:
+                first, last = self.epochs[self.shown[0]], self.epochs[self.shown[-1]]
+                axes.set_yticks([len(self.shown) - 1, 0], [f"{first}", f"{last}"])
+                axes.tick_params(axis="y", length=0, labelsize=7)
+        return figure
+
+    def _panel(self, axes: Axes, histogram: Histogram) -> None:
+        colours = matplotlib.colormaps[style.SEQUENTIAL](np.linspace(0.05, 0.9, len(self.shown)))
+        centres = (histogram.edges[1:] + histogram.edges[:-1]) / 2
+        for place, (k, colour) in enumerate(zip(self.shown, colours, strict=True)):
+            base = len(self.shown) - 1 - place
+            top = base + 1.8 * histogram.density[k]
+            axes.fill_between(centres, base, top, color=colour, alpha=0.75, linewidth=0,
+                              zorder=place)  # fmt: skip
+            axes.plot(centres, top, color=INK, linewidth=0.5, zorder=place)
+
+
 def ridges(path: Path, arm: str) -> Picture | None:
-    """A panel per layer and tensor, a ridge per epoch: the first at the back (top), the last in front."""
+    """A panel per layer and tensor, a ridge per epoch: the first at the back, the last in front."""
     found = load(path)
     if found is None:
         return None
@@ -121,39 +161,18 @@ def ridges(path: Path, arm: str) -> Picture | None:
     layers, tensors, by_both = chosen(histograms)
     if not layers:
         return None
-    shown = thinned(len(epochs), RIDGES)
-    colours = matplotlib.colormaps[style.SEQUENTIAL](np.linspace(0.05, 0.9, len(shown)))
-    figure, panels = _panels(layers, tensors, 1.75)
-    for key, axes in panels.items():
-        if key not in by_both:
-            axes.set_visible(False)
-            continue
-        h = by_both[key]
-        centres = (h.edges[1:] + h.edges[:-1]) / 2
-        for place, (k, colour) in enumerate(zip(shown, colours, strict=True)):
-            base = len(shown) - 1 - place
-            axes.fill_between(
-                centres,
-                base,
-                base + 1.8 * h.density[k],
-                color=colour,
-                alpha=0.75,
-                linewidth=0,
-                zorder=place,
-            )
-            axes.plot(centres, base + 1.8 * h.density[k], color=INK, linewidth=0.5, zorder=place)
-        if key[1] == tensors[0]:
-            axes.set_yticks([len(shown) - 1, 0], [f"{epochs[shown[0]]}", f"{epochs[shown[-1]]}"])
-            axes.tick_params(axis="y", length=0, labelsize=7)
+    record = Ridges(epochs, layers, tensors, by_both)
+    first, last = epochs[record.shown[0]], epochs[record.shown[-1]]
     caption = (
-        f"Arm {arm}, one trial ({path.parent.name}, n = 1): histograms after epoch {epochs[shown[0]]} (top, dark) to {epochs[shown[-1]]}"
-        " (bottom, light), each scaled to its highest bin. The numbers at the left are epochs; the end bins hold what lies beyond."
+        f"Arm {arm}, one trial ({path.parent.name}, n = 1): histograms after epoch {first} (top,"
+        f" dark) to {last} (bottom, light), each scaled to its highest bin. The numbers at the left"
+        " are epochs; the end bins hold what lies beyond."
     )
-    return Picture("distributions", "How the distributions evolve", caption, figure)
+    return Picture("distributions", "How the distributions evolve", caption, record.draw)
 
 
 def animation(path: Path, arm: str) -> Animation | None:
-    """The same histograms as a GIF, a frame per epoch. The background is drawn once, only the curves per frame."""
+    """The same histograms as a GIF, a frame per epoch; the background is drawn once."""
     found = load(path)
     if found is None or len(found[0]) < 3:
         return None
@@ -161,9 +180,9 @@ def animation(path: Path, arm: str) -> Animation | None:
     layers, tensors, by_both = chosen(histograms)
     if not layers:
         return None
-    figure, panels = _panels(layers, tensors, 1.2)
+    figure, panels = _panels(layers, tensors, style.WIDTH, 1.2)
     figure.supxlabel(" ", fontsize=10)  # room for the epoch below the axes
-    canvas = FigureCanvasAgg(style.settle(figure, "white", 90))
+    canvas = FigureCanvasAgg(settle(figure, "white", 90))
     lines = {}
     for key, axes in panels.items():
         if key not in by_both:
@@ -171,7 +190,7 @@ def animation(path: Path, arm: str) -> Animation | None:
             continue
         axes.set_xlim(by_both[key].edges[0], by_both[key].edges[-1])
         axes.set_ylim(0, 1.05)
-        (lines[key],) = axes.plot([], [], color=style.PALETTE[0], linewidth=1.3)
+        (lines[key],) = axes.plot([], [], color=REFERENCE, linewidth=1.3)
     canvas.draw()
     empty = canvas.copy_from_bbox(figure.bbox)
     images = []

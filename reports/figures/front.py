@@ -1,8 +1,9 @@
-"""The searches' second objective: every completed trial's metric against its cost, and the Pareto front over all arms."""
+"""The searches' second objective: every completed trial's metric against its cost, and the front."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,56 +11,75 @@ from matplotlib.figure import Figure
 from reports.analysis import search
 from reports.analysis.collect import Study
 from reports.analysis.compare import COSTS
-from reports.figures import style
-from reports.figures.comparison import pareto_front
-from reports.figures.search import arms_searched, label_of, scale_of
-from reports.figures.style import INK, QUIET, Look, Picture
+from reports.analysis.search import Objective
+from reports.analysis.searched import arms_searched, label_of, scale_of
+from reports.figures import labels, style
+from reports.figures.cost import pareto_front
+from reports.figures.picture import Picture
+from reports.figures.style import INK, QUIET, Look
 
 
 def trials(study: Study, second: str) -> pd.DataFrame:
-    """Completed search trials with ``arm``, ``number``, ``value`` (of the metric) and ``cost`` (of the second objective)."""
+    """Completed search trials: ``arm``, ``number``, ``value`` and ``cost`` (second objective)."""
     rows = pd.concat([search.trials_of(study, arm) for arm in arms_searched(study)])
-    return (
-        rows.assign(cost=rows[second])
-        .dropna(subset=["value", "cost"])[["arm", "number", "value", "cost"]]
-        .reset_index(drop=True)
-    )
+    known = rows.assign(cost=rows[second]).dropna(subset=["value", "cost"])
+    return known[["arm", "number", "value", "cost"]].reset_index(drop=True)
 
 
 def front_of(rows: pd.DataFrame, *, higher: bool, cheaper: bool = True) -> pd.DataFrame:
-    """The rows that no other row beats in both, by rising cost. ``cheaper``: a lower cost is better."""
+    """The rows that no other row beats in both, by rising cost.
+
+    ``cheaper``: a lower cost is better.
+    """
     sign = 1.0 if cheaper else -1.0
-    points = dict(
-        zip(rows.index, zip(sign * rows["cost"], rows["value"], strict=True), strict=True)
-    )
+    pairs = zip(sign * rows["cost"], rows["value"], strict=True)
+    points = dict(zip(rows.index, pairs, strict=True))
     return rows.loc[pareto_front(points, higher)]
 
 
+@dataclass(frozen=True)
+class Front:
+    """``rows`` and ``front`` have ``arm``, ``value`` and ``cost`` in stored units."""
+
+    rows: pd.DataFrame
+    front: pd.DataFrame
+    second: str
+    goal: Objective
+    looks: Mapping[str, Look]
+
+    def draw(self, width: float) -> Figure:
+        figure, axes = style.blank(width, 3.2)
+        label, factor = COSTS[self.second]
+        scale = scale_of(self.goal)
+        for arm, found in self.rows.groupby("arm", sort=False):
+            look = self.looks[str(arm)]
+            axes.plot(found["cost"] * factor, found["value"] * scale, linestyle="none",
+                      marker=look.marker, color=look.colour, markersize=4.5, markeredgewidth=0)  # fmt: skip
+        x, y = self.front["cost"] * factor, self.front["value"] * scale
+        axes.step(x, y, where="post", color=QUIET, linewidth=1, linestyle=(0, (4, 2)), zorder=1)
+        axes.plot(x, y, "o", markersize=8, markerfacecolor="none", markeredgecolor=INK,
+                  linestyle="none")  # fmt: skip
+        axes.set_xlabel(label)
+        axes.set_ylabel(label_of(self.goal))
+        names = list(self.front["arm"].astype(str))
+        looks = [self.looks[arm] for arm in names]
+        colours = [look.colour if look.stands_out else "" for look in looks]
+        labels.at_right(axes, list(zip(x, y, strict=True)), names, colours)
+        return figure
+
+
 def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
+    """None where the study has one objective."""
     second = study.plan.get("second_objective")
     if not second or not arms_searched(study):
         return None
     goal, rows = search.objective(study), trials(study, second["name"])
     front = front_of(rows, higher=goal.higher, cheaper=second["mode"] == "min")
-    figure = Figure(figsize=(style.WIDTH, 3.4), layout="constrained")
-    axes = figure.subplots()
-    label, factor = COSTS[second["name"]]
-    for arm, found in rows.groupby("arm", sort=False):
-        look = looks[str(arm)]
-        axes.plot(
-            found["cost"] * factor, found["value"] * scale_of(goal), linestyle="none", marker=look.marker, color=look.colour,
-            markersize=4.5, markeredgewidth=0, alpha=0.8, label=str(arm),
-        )  # fmt: skip
-    path = (front["cost"] * factor, front["value"] * scale_of(goal))
-    axes.step(*path, where="post", color=QUIET, linewidth=1, linestyle=(0, (4, 2)), zorder=1)
-    axes.plot(
-        *path, "o", markersize=8, markerfacecolor="none", markeredgecolor=INK, linestyle="none"
-    )
-    axes.set_xlabel(label)
-    axes.set_ylabel(label_of(goal))
-    figure.legend(loc="outside right center")
     caption = (
-        f"One mark per completed search trial (n = {len(rows)}), on validation data, one training seed each. Ringed and dashed: the Pareto"
-        f" front over all arms ({len(front)} trials that no other beats in both). Replicates confirm only each arm's best in {goal.name}."
+        f"One mark per completed search trial (n = {len(rows)}), on validation data, one training"
+        " seed each. Blue discs: reference; orange squares: baseline. Ringed, named and dashed: the"
+        f" Pareto front over all arms ({len(front)} trials that no other beats in both). Replicates"
+        f" confirm only each arm's best in {goal.name}."
     )
-    return Picture("front", "Two objectives", caption, figure)
+    draw = Front(rows, front, second["name"], goal, looks).draw
+    return Picture("front", "Two objectives", caption, draw)

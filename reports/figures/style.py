@@ -1,69 +1,50 @@
-"""How figures look: one restrained style, one colour and marker per arm in every figure, SVG that follows the page's theme.
+"""How figures look: a colour for each role, the page's widths, and the axes that every figure shares.
 
-Colours are Okabe and Ito's (safe for the colour-blind) without yellow, the blue a little lighter for dark pages.
-Since they repeat after six arms and vanish in grey print, an arm also keeps its marker and dash in every figure.
+Colour means role: the reference is blue, the baseline orange, every other arm one neutral grey that a label names.
+Both colours are Okabe and Ito's, which the colour-blind can tell apart; marker and dash tell them apart in grey print.
 """
 
 from __future__ import annotations
 
-import errno
-import html
-import io
 import math
-import multiprocessing
-import os
-import re
-import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib
-from cycler import cycler
-
-from reports.figures.font import family
-from reports.files import written
-
-matplotlib.use("Agg")
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 INK, QUIET, LINE, GRID, PAGE = "#1d2329", "#5b6570", "#a4adb7", "#e4e8ec", "#fefefe"
-_THEMED = {
+REFERENCE, BASELINE, NEUTRAL = "#1f78b8", "#c95600", "#737e89"
+BAND = "#dce8f1"
+THEMED = {
     INK: "var(--ink)",
     QUIET: "var(--quiet)",
     LINE: "var(--line)",
     GRID: "var(--grid)",
     PAGE: "var(--page)",
+    REFERENCE: "var(--reference)",
+    BASELINE: "var(--baseline)",
+    NEUTRAL: "var(--neutral)",
+    BAND: "var(--band)",
 }
 
-PALETTE = ("#1f7fc0", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
-DASHES: tuple[Any, ...] = (
-    "-",
-    (0, (5, 1.5)),
-    (0, (1.5, 1.2)),
-    (0, (5, 1.2, 1.2, 1.2)),
-    (0, (8, 2)),
-    (0, (3, 1, 1, 1, 1, 1)),
-)
 SEQUENTIAL = "cividis"  # even in lightness, the same to the colour-blind
 DIVERGING = "PuOr"
 
 WIDTH = 8.6  # inches; the page's column
+PHONE = 3.7  # the column of a page 420 pixels wide
+FONTS = ["DejaVu Sans", "Bitstream Vera Sans", "Verdana", "sans-serif"]  # of one width all
 
 RC: dict[str, Any] = {
     "font.family": "sans-serif",
+    "font.sans-serif": FONTS,
     "font.size": 8.5,
-    "axes.titlesize": 9,
+    "axes.titlesize": 8.5,
     "axes.titlelocation": "left",
     "axes.labelsize": 8.5,
     "axes.labelcolor": QUIET,
@@ -74,7 +55,6 @@ RC: dict[str, Any] = {
     "axes.facecolor": "none",
     "axes.grid": True,
     "axes.axisbelow": True,
-    "axes.prop_cycle": cycler(color=list(PALETTE)),
     "grid.color": GRID,
     "grid.linewidth": 0.7,
     "text.color": INK,
@@ -91,78 +71,86 @@ RC: dict[str, Any] = {
     "lines.linewidth": 1.5,
     "figure.dpi": 100,
     "svg.hashsalt": "report",
-    "svg.fonttype": "path",
-    "pdf.fonttype": 42,
+    "svg.fonttype": "none",  # text stays text: it can be searched, copied and read aloud
+    "pdf.fonttype": 42,  # journals refuse Type 3
 }
 
 
 @dataclass(frozen=True)
 class Look:
-    """How one arm is drawn, everywhere."""
+    """How an arm is drawn in every figure."""
 
     colour: str
     marker: str
     dash: Any
+    width: float
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure, drawn; ``name`` is its file's stem. ``caption`` says n and what the interval is."""
-
-    name: str
-    title: str
-    caption: str
-    figure: Figure
-
-
-@dataclass(frozen=True)
-class Animation:
-    name: str
-    title: str
-    caption: str
-    gif: bytes
+    @property
+    def stands_out(self) -> bool:
+        """Whether the arm has a colour of its own: it is the reference or the baseline."""
+        return self.colour != NEUTRAL
 
 
 def looks(
     arms: Sequence[str], reference: str | None = None, baseline: str | None = None
 ) -> dict[str, Look]:
-    """arm -> look. The reference is the first colour and the baseline the second, whatever the plan's order."""
-    first = list(
-        dict.fromkeys(arm for arm in (reference, baseline) if arm is not None and arm in arms)
-    )
-    order = [*first, *(arm for arm in arms if arm not in first)]
-    return {
-        arm: Look(
-            PALETTE[k % len(PALETTE)],
-            MARKERS[k % len(MARKERS)],
-            DASHES[(k + k // len(PALETTE)) % len(DASHES)],
-        )
-        for k, arm in enumerate(order)
-    }
+    """arm -> look: the reference's, the baseline's, or the one that all others share."""
+    found = {}
+    for arm in arms:
+        if arm == reference:
+            found[arm] = Look(REFERENCE, "o", "-", 1.8)
+        elif arm == baseline:
+            found[arm] = Look(BASELINE, "s", (0, (5, 1.5)), 1.8)
+        else:
+            found[arm] = Look(NEUTRAL, "D", "-", 1.1)
+    return found
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    settings: Any = {**RC, "font.sans-serif": family()}
+    """Draws in this style inside the block; matplotlib's settings and its backend stay as found."""
+    settings: Any = RC  # matplotlib names every key in its types
     with matplotlib.rc_context(settings):
         yield
 
 
+def blank(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure with one axes, laid out so that nothing is cut off."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def columns_in(width: float, least: float) -> int:
+    """How many panels at least ``least`` inches wide fit beside each other."""
+    return max(1, int(width / least))
+
+
 def grid(
-    panels: int, columns: int, height: float, *, sharex: Any = False, sharey: Any = False
+    panels: int,
+    width: float,
+    height: float,
+    *,
+    least: float = 2.0,
+    sharex: Any = False,
+    sharey: Any = False,
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of the page's width with ``panels`` axes in rows of ``columns``, ``height`` inches a row."""
-    columns = min(columns, max(1, panels))
+    """A figure of ``panels`` axes, each at least ``least`` wide, in rows of ``height`` inches."""
+    columns = min(columns_in(width, least), max(1, panels))
     rows = -(-panels // columns)
-    figure = Figure(figsize=(WIDTH, rows * height), layout="constrained")
+    figure = Figure(figsize=(width, rows * height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).ravel()
     for one in axes:
-        one.locator_params(
-            nbins=6 if columns < 3 else 4
-        )  # calm, and ticks are most of a small figure's cost
+        # Few ticks are calm, and ticks are most of what a small figure costs.
+        one.locator_params(nbins=4 if width / columns < 3 else 6)
     for spare in axes[panels:]:
         spare.set_visible(False)
     return figure, list(axes[:panels])
+
+
+def outer(axes: Sequence[Axes], columns: int) -> Iterator[tuple[Axes, bool, bool]]:
+    """(axes, whether it is the first of its row, whether none stands below it)."""
+    for place, one in enumerate(axes):
+        yield one, place % columns == 0, place + columns >= len(axes)
 
 
 def rows_on_y(axes: Axes, names: Sequence[str]) -> None:
@@ -174,7 +162,7 @@ def rows_on_y(axes: Axes, names: Sequence[str]) -> None:
 
 
 def log_axis(axis: Axis, low: float, high: float) -> None:
-    """A logarithmic axis with few plain numbers as ticks: powers of ten, or 1, 2, 5 where the range is short."""
+    """A logarithmic axis with plain numbers as ticks: powers of ten; 1, 2, 5 in a short range."""
     name = axis.axis_name  # type: ignore[attr-defined]  # "x" or "y"
     axis.axes.set(**{f"{name}scale": "log", f"{name}lim": (low, high)})
     digits = (1.0,) if high / low >= 100 else (1.0, 2.0, 5.0)
@@ -183,103 +171,3 @@ def log_axis(axis: Axis, low: float, high: float) -> None:
     axis.set_ticks([tick for tick in ticks if low * 0.999 <= tick <= high * 1.001])
     axis.set_major_formatter(lambda value, _: f"{value:g}")
     axis.set_minor_locator(NullLocator())
-
-
-def settle(figure: Figure, background: str, dpi: float) -> Figure:
-    """Lay the figure out once for all formats, and prepare it for one.
-
-    The formats' own printers are called below instead of ``savefig``, which draws everything twice.
-    """
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.execute(figure)
-        figure.set_layout_engine("none")
-    figure.set_facecolor(background)
-    figure.dpi = dpi
-    return figure
-
-
-def save(pictures: Sequence[Picture], folder: Path, formats: Sequence[str]) -> None:
-    """<folder>/<name>.{png,pdf} of each picture, on white."""
-    for picture in pictures:
-        if "png" in formats:
-            with written(folder / f"{picture.name}.png") as path:
-                FigureCanvasAgg(settle(picture.figure, "white", 140)).print_png(
-                    path, pil_kwargs={"compress_level": 4}
-                )
-        if "pdf" in formats:
-            with written(folder / f"{picture.name}.pdf") as path:
-                FigureCanvasPdf(settle(picture.figure, "white", 72)).print_pdf(
-                    path, metadata={"CreationDate": None}
-                )
-
-
-TOLD = frozenset(errno.errorcode) - {
-    1
-}  # what an exit code can tell; 1 is that of any other exception
-
-
-@contextmanager
-def saved_beside(
-    pictures: Sequence[Picture], folder: Path, formats: Sequence[str]
-) -> Iterator[None]:
-    """`save` in a forked process while the block runs, since drawing is most of a report's time.
-
-    A process with threads (a study's driver) is not forked: it saves first.
-    """
-    if not {"png", "pdf"} & set(formats):
-        yield
-    elif threading.active_count() > 1 or "fork" not in multiprocessing.get_all_start_methods():
-        save(pictures, folder, formats)
-        yield
-    else:
-        child = multiprocessing.get_context("fork").Process(
-            target=_save_or_say, args=(pictures, folder, formats)
-        )
-        child.start()
-        try:
-            yield
-        finally:
-            child.join()
-        if child.exitcode in TOLD:
-            raise OSError(child.exitcode, os.strerror(child.exitcode), str(folder))
-        if child.exitcode:
-            raise RuntimeError(
-                f"writing the figures to {folder} failed (exit code {child.exitcode}); the reason is printed above"
-            )
-
-
-def _save_or_say(pictures: Sequence[Picture], folder: Path, formats: Sequence[str]) -> None:
-    """`save`; the operating system's refusal, such as a full disk, becomes the exit code, and is the parent's to tell."""
-    try:
-        save(pictures, folder, formats)
-    except OSError as error:
-        if error.errno in TOLD:
-            sys.exit(error.errno)
-        raise
-
-
-def svg(picture: Picture) -> str:
-    """The figure as an <svg> element to put into a page: transparent, text and lines in the page's colours."""
-    buffer = io.StringIO()
-    FigureCanvasSVG(settle(picture.figure, "none", 72)).print_svg(
-        buffer, metadata={"Date": None, "Creator": None}
-    )
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
-    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
-    text = re.sub(
-        r'(id="|url\(#|href="#)', rf"\1{picture.name}-", text
-    )  # ids stay apart when a page holds many figures
-    for colour, variable in _THEMED.items():
-        text = text.replace(colour, variable)
-    share = (
-        100 * picture.figure.get_figwidth() / WIDTH
-    )  # narrow figures stay narrow, so that all text has one size
-    return text.replace(
-        "<svg ",
-        f'<svg role="img" aria-label="{html.escape(picture.title)}" style="max-width: {share:.4g}%" ',
-        1,
-    )

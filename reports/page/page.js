@@ -24,3 +24,23 @@ document.getElementById("theme").addEventListener("click", () => {
   root.dataset.theme = dark ? "light" : "dark";
   try { localStorage.setItem("theme", root.dataset.theme); } catch (e) { /* a file: page may have no storage */ }
 });
+/* A printed page shows everything. */
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((details) => {
+  if (details.id !== "trials") { details.dataset.was = details.open; details.open = true; }
+}));
+addEventListener("afterprint", () => document.querySelectorAll("details[data-was]").forEach((details) => {
+  details.open = details.dataset.was === "true";
+  delete details.dataset.was;
+}));
+/* A running study's page is renewed every minute; an old one belongs to a run that was stopped. */
+if ("running" in document.body.dataset) {
+  const minutes = Math.floor((Date.now() / 1000 - Number(document.body.dataset.made)) / 60);
+  if (minutes >= 10) document.getElementById("age").textContent = ` (not renewed for ${minutes} minutes: the run may have been stopped)`;
+}
+/* A link into a closed part opens it. */
+const openTarget = () => {
+  let place = location.hash && document.getElementById(location.hash.slice(1));
+  for (; place; place = place.parentElement) if (place.tagName === "DETAILS") place.open = true;
+};
+addEventListener("hashchange", openTarget);
+openTarget();

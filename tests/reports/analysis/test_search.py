@@ -8,7 +8,7 @@ from synthetic import PARAMETERS, arm, replicate, search, write_study
 from reports.analysis import search as s
 from reports.analysis.collect import read_study
 from reports.analysis.compare import options_for
-from reports.figures import search as search_views
+from reports.figures import pairs
 from reports.page.sections import all_sections
 
 NAN = math.nan
@@ -157,7 +157,7 @@ def test_test_metrics_of_search_trials_change_nothing(tmp_path):
 
 
 def test_cells_of_the_interaction():
-    table, counts = search_views.binned(
+    table, counts = pairs.binned(
         [0.1, 0.1, 0.9],
         [0.1, 0.1, 0.9],
         [1.0, 3.0, 5.0],

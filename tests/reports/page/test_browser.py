@@ -70,7 +70,7 @@ def test_the_page_in_a_browser(browser, page):
     assert anchors
     assert browser.run("document.querySelectorAll('.drawing svg').length") >= 6
     assert browser.run(
-        "[...document.querySelectorAll('.drawing svg')].every(svg => svg.getBoundingClientRect().height > 100)"
+        "[...document.querySelectorAll('.drawing svg')].filter(svg => svg.checkVisibility()).every(svg => svg.getBoundingClientRect().height > 100)"
     )
     assert browser.run(
         "new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size == document.querySelectorAll('[id]').length"
@@ -85,7 +85,7 @@ def test_the_page_in_a_browser(browser, page):
     assert browser.problems == []
 
     browser.open(
-        browser.run("document.querySelector('#figure-accuracy a').href")
+        browser.run("document.querySelector('#figure-forest a').href")
     )  # a link to a figure's file
     assert browser.run("document.contentType") == "image/png"
     assert browser.problems == []
@@ -95,7 +95,7 @@ def test_the_system_decides_between_light_and_dark(browser, page):
     browser.scheme("dark")
     browser.open(page)
     assert browser.run(BACKGROUND) == "rgb(20, 24, 28)"
-    ink = "getComputedStyle(document.querySelector('#figure-accuracy svg text, #figure-accuracy svg [style*=\"--ink\"]')).fill"
+    ink = "getComputedStyle(document.querySelector('#figure-curves svg [style*=\"--ink\"]')).fill"
     assert browser.run(ink) == "rgb(230, 234, 238)"  # figures follow
     browser.scheme("light")
     assert browser.run(BACKGROUND) == "rgb(255, 255, 255)"

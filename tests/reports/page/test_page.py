@@ -40,7 +40,7 @@ def test_every_format_is_written(small):
         "tables/trials.parquet",
     ):
         assert (small / "report" / name).stat().st_size > 100
-    for name in ("main_table", "accuracy", "differences", "curves"):
+    for name in ("forest", "curves"):
         assert (small / f"report/figures/{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (small / f"report/figures/{name}.pdf").read_bytes().startswith(b"%PDF")
     assert not list(small.rglob(".*"))  # no temporary file is left
@@ -68,7 +68,7 @@ def test_the_page_holds_what_it_shows_and_asks_no_one(small):
 def test_links_lead_to_files(small):
     text = (small / "report/index.html").read_text(encoding="utf-8")
     links = {link for link in re.findall(r'href="([^"#]+)"', text) if not link.startswith("data:")}
-    assert {"../trials.csv", "../epochs.csv", "tables/main.csv", "figures/accuracy.pdf"} <= links
+    assert {"../trials.csv", "../epochs.csv", "tables/main.csv", "figures/forest.pdf"} <= links
     assert all((small / "report" / link).exists() for link in links)
 
 
@@ -86,7 +86,8 @@ def test_a_study_of_planned_trials_only(tmp_path):
         for k in range(3)
     ]
     text = page_of(write_study(tmp_path / "planned", rows, [arm("full", "reference")]))
-    assert "Not complete: 3 of 3 trials are still to finish (3 planned)" in text
+    assert "0 of 3 trials; not complete" in text
+    assert "1 of 1 arms has no result; 3 planned." in text
 
 
 def test_a_running_study_shows_what_there_is(tmp_path):
@@ -108,7 +109,8 @@ def test_a_running_study_shows_what_there_is(tmp_path):
     text = page_of(
         write_study(tmp_path / "running", rows, [arm("full", "reference"), arm("bn", "baseline")])
     )
-    assert "Not complete: 2 of 4 trials are still to finish" in text
+    assert "2 of 8 trials; not complete" in text
+    assert "1 of 2 arms has no result" in text
     assert "91.00" in text
     assert "1 of 3" in text
 
@@ -118,7 +120,7 @@ def test_failures_are_named(tmp_path):
         replicate("full", 1, 0.9),
         {**replicate("full", 2, None), "state": "failed", "reason": "RuntimeError: <tag> & more"},
     ]
-    text = page_of(write_study(tmp_path / "failed", rows, [arm("full", "reference")]))
+    text = page_of(write_study(tmp_path / "failed", rows, [arm("full", "reference")], seeds=2))
     assert "Complete, but 1 of 2 trials failed" in text
     assert "RuntimeError: &lt;tag&gt; &amp; more" in text
 

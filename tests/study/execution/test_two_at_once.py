@@ -225,14 +225,14 @@ def test_of_a_diagnostics_file_that_is_being_written_whole_lines_count(tmp_path:
     path.parent.mkdir()
     path.write_text(whole)
     known = set(
-        diagnostics._read(path)[["epoch", "layer", "quantity", "value"]].itertuples(
+        diagnostics.read_file(path)[["epoch", "layer", "quantity", "value"]].itertuples(
             index=False, name=None
         )
     )
     assert len(known) == 3
     for length in range(len(whole)):
         path.write_text(whole[:length])
-        frame = diagnostics._read(path)
+        frame = diagnostics.read_file(path)
         assert (
             set(frame[["epoch", "layer", "quantity", "value"]].itertuples(index=False, name=None))
             <= known

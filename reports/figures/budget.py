@@ -1,0 +1,126 @@
+"""The best value against the number of trials, as the search went and for any order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from reports.analysis import search
+from reports.analysis.collect import Study
+from reports.analysis.search import Array, Objective
+from reports.analysis.searched import FAR, arms_searched, label_of, scale_of
+from reports.figures import labels, style
+from reports.figures.picture import Picture
+from reports.figures.style import Look
+
+
+@dataclass(frozen=True)
+class Reach:
+    """One arm's values after 1, 2, ... n trials, in the axis' unit."""
+
+    arm: str
+    best: Array
+    expected: Array
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """The reach of every arm that searched."""
+
+    reaches: Sequence[Reach]
+    looks: Mapping[str, Look]
+    goal: Objective
+
+    def draw(self, width: float) -> Figure:
+        narrow = width < 5
+        figure, panels = style.grid(1 if narrow else 2, width, 2.9, least=3, sharey=True)
+        right = panels[-1]
+        for reach in self.reaches:
+            look = self.looks[reach.arm]
+            line = {"color": look.colour, "linestyle": look.dash, "linewidth": look.width}
+            if len(reach.best) == 1:
+                line["marker"] = look.marker
+            trials = np.arange(1, reach.best.size + 1)
+            if not narrow:
+                panels[0].step(trials, reach.best, where="post", **line)
+            right.plot(trials, reach.expected, **line)
+        if not narrow:
+            panels[0].set_title("best so far")
+            panels[0].set_xlabel("trial")
+        right.set_title("expected best of k trials")
+        right.set_xlabel("budget k (trials)")
+        panels[0].set_ylabel(label_of(self.goal))
+        for axes in panels:
+            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        self._close_up(panels[0])
+        self._name(right)
+        return figure
+
+    def _name(self, axes: Axes) -> None:
+        low, high = axes.get_ylim()
+        ends = [reach.expected[-1] for reach in self.reaches]
+        points = [(len(r.best), min(max(end, low), high))
+                  for r, end in zip(self.reaches, ends, strict=True)]  # fmt: skip
+        names = []
+        for reach, end in zip(self.reaches, ends, strict=True):
+            names.append(f"{reach.arm} ({end:.1f})" if not low <= end <= high else reach.arm)
+        looks = [self.looks[reach.arm] for reach in self.reaches]
+        colours = [look.colour if look.stands_out else "" for look in looks]
+        labels.at_right(axes, points, names, colours)
+
+    def _close_up(self, axes: Axes) -> None:
+        """Where some arms are far behind, the axis shows the others."""
+        if not self.goal.higher or scale_of(self.goal) != 100:
+            return
+        best = max(reach.expected[-1] for reach in self.reaches)
+        near = [reach for reach in self.reaches if best - reach.expected[-1] < FAR]
+        lowest = min(float(np.nanmin(reach.expected)) for reach in near)
+        bottom = max(lowest, min(reach.expected[-1] for reach in near) - FAR / 2)
+        margin = 0.06 * (best - bottom) + 0.05
+        axes.set_ylim(bottom - margin, best + margin)
+
+
+def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
+    """Left: the best so far. Right: the expected best against the budget."""
+    goal, reaches = search.objective(study), []
+    for arm in arms_searched(study):
+        values = search.trials_of(study, arm)["value"].to_numpy() * scale_of(goal)
+        best = search.best_so_far(values, goal.higher)
+        reaches.append(Reach(arm, best, search.expected_best(values, goal.higher).mean))
+    if not reaches:
+        return None
+    counts = ", ".join(f"{reach.arm} {reach.best.size}" for reach in reaches)
+    caption = (
+        "Left: best value up to each trial. Right: mean best of k of the arm's trials in random"
+        " order, computed exactly; the trials were not proposed in random order, so the curve"
+        " compares budgets and does not predict. Pruned and failed trials use budget and give no"
+        f" value. Finished trials: {counts}."
+    )
+    draw = Budgets(reaches, looks, goal).draw
+    return Picture("search", "Best against budget", caption, draw)
+
+
+def flips_text(study: Study) -> str:
+    """Where a ranking between arms changes with the tuning budget, in words."""
+    goal, curves = search.objective(study), {}
+    for arm in arms_searched(study):
+        values = search.trials_of(study, arm)["value"]
+        curves[arm] = search.expected_best(values, goal.higher).mean
+    found = search.flips(curves, goal.higher)
+    if not found:
+        same = "The order of the arms by expected best does not change with the tuning budget."
+        return same if len(curves) > 1 else ""
+    words = []
+    for flip in found[:6]:
+        trials = f"{flip.trials} trial{'s' if flip.trials > 1 else ''}"
+        words.append(f"{flip.early} is ahead of {flip.late} with up to {trials}")
+    more = f", and {len(found) - 6} further pairs" if len(found) > 6 else ""
+    listed = "; ".join(words)
+    return (
+        f"The order of the arms depends on the tuning budget: {listed}, behind it with more{more}."
+    )

@@ -1,0 +1,318 @@
+"""The answer as one figure: every arm's runs and its effect, with the reference, the baseline and the margin.
+
+The axis is the metric. An arm's interval is that of its paired difference to the reference, drawn
+about the reference's line: where it misses the margin's band, the difference is larger than the
+margin. Runs that failed stand at chance level with their count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports.figures import style
+from reports.figures.picture import Picture
+from reports.figures.style import BAND, INK, LINE, PAGE, QUIET, REFERENCE, Look
+
+ROW = 0.44  # inches; the page's strip has rows of the same height
+TOP, BOTTOM = 0.42, 0.55  # inches above and below the rows
+GAP = 0.5  # a gap of half the range breaks the axis
+SIDE = 0.17  # share of the width of a piece of the axis that does not hold the reference
+MOST_PIECES = 3
+LABELS = 0.26  # share of the width for the arms' names
+
+
+@dataclass(frozen=True)
+class Row:
+    """One arm. Values are in the unit that the axis shows.
+
+    Attributes:
+        values: one per run that trained.
+        failed: the number of runs that did not train; they stand at chance level.
+        middle: the reference's mean plus the arm's paired difference.
+        low, high: the ends of that difference's interval; NaN if there is none.
+    """
+
+    arm: str
+    values: tuple[float, ...]
+    failed: int = 0
+    middle: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+
+@dataclass(frozen=True)
+class Forest:
+    """What the figure shows; ``chance`` is None where it is not known."""
+
+    rows: tuple[Row, ...]
+    looks: dict[str, Look]
+    label: str
+    caption: str
+    reference: str | None = None
+    baseline: str | None = None
+    chance: float | None = None
+    margin: float | None = None
+    ceiling: float | None = None
+
+    @property
+    def has_values(self) -> bool:
+        return any(row.values or row.failed for row in self.rows)
+
+    def picture(self) -> Picture:
+        return Picture("forest", f"{self.label[:1].upper()}{self.label[1:]} per arm",
+                       self.caption, self.draw)  # fmt: skip
+
+    def draw(self, width: float) -> Figure:
+        """With the arms' names at the left."""
+        return _draw(self, width, named=True)
+
+    def draw_beside(self, width: float) -> Figure:
+        """Without names, for a place beside a list of the arms with rows of the same height."""
+        return _draw(self, width, named=False)
+
+    def mean_of(self, arm: str | None) -> float:
+        found = [row.middle for row in self.rows if row.arm == arm]
+        return found[0] if found else math.nan
+
+
+def pieces(points: Sequence[float], most: int = MOST_PIECES) -> list[tuple[float, float]]:
+    """(lowest, highest) of each piece of the axis, split where more than half of it is empty.
+
+    >>> pieces([10, 95, 96, 97])
+    [(10, 10), (95, 97)]
+    >>> pieces([90, 95, 96])
+    [(90, 96)]
+    """
+    found = [sorted(points)]
+    while len(found) < most:
+        # The emptiest piece is split first.
+        candidates = [_emptiest(piece) for piece in found]
+        share, at = max(candidates, key=lambda candidate: candidate[0])
+        if share <= GAP:
+            break
+        place = [candidate[0] for candidate in candidates].index(share)
+        piece = found[place]
+        found[place : place + 1] = [piece[:at], piece[at:]]
+    return [(piece[0], piece[-1]) for piece in found]
+
+
+def _emptiest(piece: Sequence[float]) -> tuple[float, int]:
+    """(the widest gap as a share of the range, the index that it ends at)."""
+    if len(piece) < 3:
+        return 0.0, 0
+    gaps = np.diff(piece)
+    at = int(np.argmax(gaps))
+    # Gaps of less than ten units are no reason to break an axis.
+    share = float(gaps[at] / (piece[-1] - piece[0])) if gaps[at] > 10 else 0.0
+    return share, at + 1
+
+
+def _points(forest: Forest) -> list[float]:
+    """Everything that must be on the axis."""
+    points: list[float] = []
+    for row in forest.rows:
+        points += row.values
+        if not math.isnan(row.middle):
+            points.append(row.middle)
+        if row.failed and forest.chance is not None:
+            points.append(forest.chance)
+    centre = forest.mean_of(forest.reference)
+    if forest.margin and not math.isnan(centre):
+        points += [centre - forest.margin, centre + forest.margin]
+    return points
+
+
+def _ranges(forest: Forest) -> list[tuple[float, float]]:
+    """The limits of each piece of the axis, with room for what an interval adds."""
+    ranges = []
+    for low, high in pieces(_points(forest)):
+        spread = max(high - low, 0.5)
+        reach = [low - 0.35 * spread, high + 0.35 * spread]
+        ends = [row.low for row in forest.rows if low <= row.middle <= high]
+        ends += [row.high for row in forest.rows if low <= row.middle <= high]
+        ends = [end for end in ends if not math.isnan(end)]
+        wide_low, wide_high = min([low, *ends]), max([high, *ends])
+        edge = 0.06 * spread + 0.05
+        ranges.append((max(reach[0], wide_low) - edge, min(reach[1], wide_high) + edge))
+    return ranges
+
+
+def _draw(forest: Forest, width: float, *, named: bool) -> Figure:
+    height = TOP + ROW * len(forest.rows) + BOTTOM
+    figure = Figure(figsize=(width, height))
+    ranges = _ranges(forest)
+    centre = forest.mean_of(forest.reference)
+    main = next((k for k, (low, high) in enumerate(ranges) if low <= centre <= high), -1)
+    main = main % len(ranges)
+    for axes, piece in zip(_axes(figure, ranges, main, named), ranges, strict=True):
+        _lines(axes, forest, piece, label=piece == ranges[main])
+        for place, row in enumerate(forest.rows):
+            _row(axes, place, row, forest, piece)
+        axes.set_xlim(*piece)
+    first, middle = figure.axes[0], figure.axes[main]
+    middle.set_xlabel(forest.label)
+    if named:
+        first.set_yticks(range(len(forest.rows)), [row.arm for row in forest.rows])
+        _shorten(first, width * LABELS)
+    return figure
+
+
+def _axes(figure: Figure, ranges: Sequence[Any], main: int, named: bool) -> list[Axes]:
+    """One axes for each piece, at fixed places, so that rows stand where the page expects them."""
+    width, height = figure.get_size_inches()
+    left = LABELS * width if named else 0.12
+    right = 0.15
+    gap = 0.12
+    room = width - left - right - gap * (len(ranges) - 1)
+    shares = [SIDE] * len(ranges)
+    shares[main] = 1 - SIDE * (len(ranges) - 1)
+    found = []
+    rows = height - TOP - BOTTOM
+    for place, share in enumerate(shares):
+        box = (left / width, BOTTOM / height, share * room / width, rows / height)
+        axes = figure.add_axes(box)
+        axes.set_ylim(round(rows / ROW) - 0.5, -0.5)
+        axes.set_yticks([])
+        axes.grid(False, axis="y")
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0, labelcolor=INK)
+        axes.locator_params(axis="x", nbins=6 if place == main else 1)
+        if place:
+            _break_mark(figure, axes)
+        left += share * room + gap
+        found.append(axes)
+    return found
+
+
+def _break_mark(figure: Figure, axes: Axes) -> None:
+    """Two slanted strokes on the axis, left of this piece."""
+    stroke: dict[str, Any] = {
+        "marker": [(-0.5, -1), (0.5, 1)],
+        "markersize": 7,
+        "linestyle": "none",
+    }
+    across: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False, "color": QUIET}
+    box = axes.get_position()
+    wide = box.width * figure.get_size_inches()[0]
+    axes.plot([-0.09 / wide, -0.03 / wide], [0, 0], **stroke, **across)
+
+
+def _shorten(axes: Axes, room: float) -> None:
+    """Cuts names that are wider than their room; the page and the table have them whole."""
+    most = int(room / 0.076)
+    for label in axes.get_yticklabels():
+        text = label.get_text()
+        if len(text) > most:
+            label.set_text(text[: most - 1] + "…")
+    axes.set_yticks(axes.get_yticks(), [label.get_text() for label in axes.get_yticklabels()])
+
+
+def _lines(axes: Axes, forest: Forest, piece: tuple[float, float], *, label: bool) -> None:
+    """The reference's line with the margin about it, the baseline's, and chance level."""
+    centre = forest.mean_of(forest.reference)
+    if forest.margin and piece[0] <= centre <= piece[1]:
+        ends = (centre - forest.margin, centre + forest.margin)
+        axes.axvspan(*ends, color=BAND, linewidth=0, zorder=0)
+        for end in ends:
+            axes.axvline(end, color=REFERENCE, linewidth=0.7, linestyle=":", zorder=1)
+    heights = iter((1.0, 1.0 + 0.17 / (ROW * len(forest.rows))))
+    for arm in dict.fromkeys((forest.reference, forest.baseline)):
+        x = forest.mean_of(arm)
+        if arm is None or not piece[0] <= x <= piece[1]:
+            continue
+        look = forest.looks[arm]
+        axes.axvline(x, color=look.colour, linewidth=1.1, linestyle=look.dash, zorder=1)
+        near_end = (x - piece[0]) / (piece[1] - piece[0]) > 0.7
+        axes.annotate(
+            arm,
+            (x, next(heights)),
+            xycoords=("data", "axes fraction"),
+            xytext=(-3 if near_end else 3, 3),
+            textcoords="offset points",
+            color=look.colour,
+            fontsize=8,
+            ha="right" if near_end else "left",
+        )
+    if forest.chance is not None and piece[0] <= forest.chance <= piece[1]:
+        axes.axvline(forest.chance, color=LINE, linewidth=0.9, linestyle=":", zorder=0)
+        axes.annotate(
+            "chance",
+            (forest.chance, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            color=QUIET,
+            fontsize=7.5,
+            ha="center",
+        )
+
+
+def _row(axes: Axes, place: int, row: Row, forest: Forest, piece: tuple[float, float]) -> None:
+    look = forest.looks[row.arm]
+    axes.axhline(place + 0.5, color=style.GRID, linewidth=0.7, zorder=0)
+    _runs(axes, place + 0.24, row, look, piece)
+    _failures(axes, place + 0.24, row, forest, piece)
+    _effect(axes, place - 0.06, row, look, piece)
+    if not row.values and not row.failed and axes is axes.get_figure().axes[-1]:  # type: ignore[union-attr]
+        spot = ("axes fraction", "data")
+        axes.annotate("no result yet", (0.5, place), xycoords=spot, color=QUIET, fontsize=8,
+                      va="center", ha="center")  # fmt: skip
+
+
+def _runs(axes: Axes, y: float, row: Row, look: Look, piece: tuple[float, float]) -> None:
+    """A dot for each run that trained; hollow and larger where it is the only one."""
+    shown = [value for value in row.values if piece[0] <= value <= piece[1]]
+    alone = len(row.values) + row.failed == 1
+    axes.scatter(
+        shown,
+        [y] * len(shown),
+        s=34 if alone else 15,
+        facecolors=PAGE if alone else look.colour,
+        edgecolors=look.colour if alone else PAGE,
+        linewidths=1.3 if alone else 0.5,
+        marker=look.marker,
+        zorder=3,
+    )
+
+
+def _failures(axes: Axes, y: float, row: Row, forest: Forest, piece: tuple[float, float]) -> None:
+    """A cross at chance level, with the number of runs that failed."""
+    if not row.failed or forest.chance is None or not piece[0] <= forest.chance <= piece[1]:
+        return
+    colour = forest.looks[row.arm].colour
+    axes.scatter([forest.chance], [y], s=26, marker="x", color=colour, linewidths=1.6, zorder=4)
+    axes.annotate(
+        f"{row.failed} failed",
+        (forest.chance, y),
+        xytext=(6, 0),
+        textcoords="offset points",
+        fontsize=7.5,
+        va="center",
+        color=INK,
+        annotation_clip=False,
+    )
+
+
+def _effect(axes: Axes, y: float, row: Row, look: Look, piece: tuple[float, float]) -> None:
+    """The mean and its interval; an arrow where the interval goes on beyond the axis."""
+    if math.isnan(row.middle) or not piece[0] <= row.middle <= piece[1]:
+        return
+    if math.isnan(row.low):
+        face = PAGE
+    else:
+        face = look.colour
+        low, high = max(row.low, piece[0]), min(row.high, piece[1])
+        axes.plot([low, high], [y, y], color=look.colour, linewidth=2, solid_capstyle="butt",
+                  zorder=2)  # fmt: skip
+        for end, cut, arrow in ((low, row.low < low, "<"), (high, row.high > high, ">")):
+            if cut:
+                axes.plot([end], [y], marker=arrow, color=look.colour, markersize=5, clip_on=False)
+    axes.scatter([row.middle], [y], s=44, marker=look.marker, facecolors=face,
+                 edgecolors=look.colour, linewidths=1.3, zorder=4)  # fmt: skip

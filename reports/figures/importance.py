@@ -1,0 +1,67 @@
+"""Which searched parameters matter, for each arm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from reports.analysis import search
+from reports.analysis.collect import Study
+from reports.analysis.searched import arms_searched, short_names
+from reports.figures import heat, style
+from reports.figures.picture import Picture
+
+
+def importances(study: Study) -> pd.DataFrame:
+    """[arm x parameter]: shares of importance; NaN where an arm does not search the parameter."""
+    found = {arm: search.importance(study, arm) for arm in arms_searched(study)}
+    known = {name for shares in found.values() for name in shares}
+    names = [name for name in study.plan.get("parameters", {}) if name in known]
+    rows = []
+    for shares in found.values():
+        rows.append({name: shares.get(name, np.nan) for name in names})
+    return pd.DataFrame(rows, index=list(found), columns=names).dropna(how="all")
+
+
+def most_important(study: Study, shares: pd.DataFrame, most: int) -> list[str]:
+    """By mean share over the arms; before there is one, in the study file's order."""
+    searched = search.searched_parameters(study, study.trials[study.trials["kind"] == "search"])
+    mean = shares.mean() if not shares.empty else pd.Series(dtype=float)
+    return sorted(searched, key=lambda name: -float(mean.get(name, 0.0)))[:most]
+
+
+@dataclass(frozen=True)
+class Importance:
+    """Rows of shares that sum to 1."""
+
+    shares: pd.DataFrame
+
+    def draw(self, width: float) -> Figure:
+        figure, axes = style.blank(width, 0.75 + 0.3 * len(self.shares))
+        shown = self.shares.rename(columns=short_names(self.shares.columns))
+        texts = shown.map(lambda share: f"{share:.2f}" if share == share else "")
+        heat.draw(axes, shown, texts, cmap="Blues", vmin=0, vmax=1, cbar=False)
+        axes.xaxis.tick_top()
+        narrow = width < 5
+        axes.tick_params(axis="x", labelrotation=30 if narrow else 0)
+        for label in axes.get_xticklabels():
+            label.set_horizontalalignment("left" if narrow else "center")
+        return figure
+
+
+def picture(study: Study, shares: pd.DataFrame) -> Picture | None:
+    """None before an arm has enough completed trials."""
+    if shares.empty:
+        return None
+    counts = []
+    for arm in shares.index:
+        counts.append(f"{arm} {search.trials_of(study, arm)['value'].notna().sum()}")
+    caption = (
+        "Share of each parameter in what separates the best trials of a search from the rest"
+        " (PED-ANOVA, optuna.importance); rows sum to 1. From few trials these are rough; completed"
+        f" trials: {', '.join(counts)}. An empty cell: not searched by that arm."
+    )
+    return Picture("importance", "Parameter importance", caption, Importance(shares).draw)

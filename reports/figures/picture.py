@@ -1,0 +1,39 @@
+"""A figure as a record: its name, what it says, and how to draw it at any width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from reports.figures import style
+
+
+@dataclass(frozen=True)
+class Picture:
+    """``name`` is the file's stem; ``caption`` says n and what an interval is.
+
+    ``draw`` makes the figure for a width in inches: the page's, a phone's, a journal's column.
+    """
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[float], Figure]
+
+    @property
+    def figure(self) -> Figure:
+        """The figure in the page's width, in the report's style."""
+        with style.styled():
+            return self.draw(style.WIDTH)
+
+
+@dataclass(frozen=True)
+class Animation:
+    """A GIF; ``name`` is the file's stem."""
+
+    name: str
+    title: str
+    caption: str
+    gif: bytes

@@ -1,0 +1,104 @@
+"""How far a study is, by its plan: not by what was launched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from reports.analysis.collect import GONE, Study
+from reports.tables.results import states_text
+from study.store import Kind, State
+
+FINAL = [state for state in State if state.is_final]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Trials that the plan asks for and those that have ended; ``empty``: arms with no result."""
+
+    planned: int
+    ended: int
+    failed: int
+    arms: int
+    empty: tuple[str, ...]
+    budget: str | None
+    open_states: dict[str, int]
+
+    @property
+    def is_complete(self) -> bool:
+        return self.ended >= self.planned and not self.open_states
+
+
+@dataclass(frozen=True)
+class Status:
+    """``tone``: open | warn | done."""
+
+    tone: str
+    words: str
+
+
+def planned_trials(study: Study, arm: dict[str, Any], kind: Kind) -> int:
+    """How many trials of ``kind`` the plan asks of the arm.
+
+    Folders of earlier versions lack counts; there, what was launched is all that is known.
+    """
+    rows = study.trials[(study.trials["arm"] == arm["name"]) & (study.trials["kind"] == kind)]
+    known = len(rows)
+    if arm.get("role") == GONE:
+        return known
+    repeats = int(study.plan.get("repeats") or 1)
+    if kind is Kind.REPLICATE:
+        return max(known, repeats * int(study.plan.get("seeds") or 0))
+    return max(known, repeats * int(arm.get("search_trials") or 0))
+
+
+def progress(study: Study) -> Progress:
+    """Counts over all arms of the plan."""
+    rows = study.trials
+    planned = sum(planned_trials(study, arm, kind) for arm in study.arms for kind in Kind)
+    final = rows["state"].isin(FINAL)
+    done = rows[(rows["kind"] == Kind.REPLICATE) & final]
+    empty = [arm for arm in study.arm_names if arm not in set(done["arm"])]
+    open_ = rows.loc[~final, "state"].value_counts()
+    return Progress(
+        planned=planned,
+        ended=int(final.sum()),
+        failed=int(rows["state"].isin((State.FAILED, State.OUT_OF_MEMORY)).sum()),
+        arms=len(study.arms),
+        empty=tuple(empty),
+        budget=next(iter(study.budgets.values()), None),
+        open_states={str(state): int(count) for state, count in open_.items()},
+    )
+
+
+def status(study: Study, *, running: bool = False) -> Status:
+    """Is the study complete, and if not, why?"""
+    found = progress(study)
+    if not found.planned and not found.ended:
+        return Status(
+            "open", "No trial has been planned or run yet: this page will fill as the study runs."
+        )
+    if not found.is_complete:
+        return Status("open", _unfinished(found, running))
+    if found.failed:
+        return Status(
+            "warn", f"Complete, but {found.failed} of {found.planned} trials failed: see Trials."
+        )
+    return Status("done", f"Complete: all {found.ended} trials have ended.")
+
+
+def _unfinished(found: Progress, running: bool) -> str:
+    """'6 of 80 trials; ended by its budget; 9 of 10 arms have no result.'"""
+    parts = [f"{found.ended} of {found.planned} trials"]
+    if running:
+        parts.append("running")
+    elif found.budget:
+        parts.append(f"ended by its budget ({found.budget})")
+    else:
+        parts.append("not complete: the same command goes on with it")
+    if found.empty:
+        verb = "has" if len(found.empty) == 1 else "have"
+        parts.append(f"{len(found.empty)} of {found.arms} arms {verb} no result")
+    if found.open_states:
+        parts.append(states_text(found.open_states))
+    return "; ".join(parts) + "."

@@ -1,0 +1,88 @@
+"""The ablation's records -> tables: the effect of each factor, and of each pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from reports.analysis import ablation
+from reports.analysis.ablation import ADDED, MAIN, SHAPLEY, TAKEN, Cells, Effect
+from reports.analysis.compare import Options
+from reports.analysis.words import interval_words, metric_name, show, with_interval
+from reports.tables.table import Cell, Column, Table
+
+MEANING = {
+    TAKEN: "the whole minus the network without it",
+    ADDED: "the network with it alone minus the one with none of the factors",
+    MAIN: "with minus without, averaged over all combinations of the others",
+    SHAPLEY: "its contribution averaged over all orders of adding the factors; they sum to the"
+    " whole minus the bare network",
+}
+
+
+def effect_table(factors: Sequence[str], effects: Sequence[Effect], options: Options) -> Table:
+    """A row per factor, a column per kind of effect."""
+    kinds = list(dict.fromkeys(record.kind for record in effects))
+    found = {(record.factors, record.kind): record for record in effects}
+    rows, lines = [], []
+    for factor in factors:
+        cells = [Cell(factor, factor)]
+        for kind in kinds:
+            record = found.get(((factor,), kind))
+            cells.append(effect_cell(record, options) if record else Cell())
+        rows.append(tuple(cells))
+    for record in effects:
+        lines.append({**vars(record), "factors": " + ".join(record.factors)})
+    columns = (Column("factor", False), *map(Column, kinds))
+    return Table("ablation", "Effect of each factor", _caption(kinds, options), columns,
+                 tuple(rows), pd.DataFrame(lines))  # fmt: skip
+
+
+def _caption(kinds: Sequence[str], options: Options) -> str:
+    unit = " in points" if options.percent else ""
+    meanings = "; ".join(f"{kind}: {MEANING[kind]}" for kind in kinds)
+    text = (
+        f"Effect of each factor on {metric_name(options)}{unit}, paired by seed, with its"
+        f" {interval_words(options)}, not corrected for their number. {meanings}."
+    )
+    if ADDED in kinds:
+        text += (
+            " A factor that is worth more alone than at the end is redundant with others; the"
+            " reverse is synergy."
+        )
+    return text + " A dash: a network that the effect needs has no value."
+
+
+def effect_cell(record: Effect, options: Options) -> Cell:
+    """The mean with its interval, and n."""
+    if not record.n:
+        return Cell()
+    ends = (show(end, options, True) for end in (record.low, record.high))
+    text = with_interval(show(record.mean, options, True), *ends)
+    return Cell(text, record.mean, note=f"n = {record.n}")
+
+
+def interaction_table(factors: Sequence[str], y: Cells, options: Options) -> Table:
+    """A row for each pair of factors."""
+    rows, lines = [], []
+    for record in ablation.interactions(factors, y, options):
+        name = " × ".join(record.factors)
+        rows.append((Cell(name, name), effect_cell(record, options)))
+        lines.append({**vars(record), "factors": name})
+    unit = " in points" if options.percent else ""
+    caption = (
+        f"Interaction of each pair{unit} with its {interval_words(options)}, not corrected for"
+        " their number."
+    )
+    columns = (Column("factors", False), Column("interaction"))
+    return Table("interactions", "Interactions", caption, columns, tuple(rows),
+                 pd.DataFrame(lines))  # fmt: skip
+
+
+def missing_text(factors: Sequence[str], y: Cells) -> str:
+    """Says which combinations have no value."""
+    missing = ablation.missing_cells(factors, y)
+    if not missing:
+        return ""
+    return f"No value for: {'; '.join(missing)}. Effects that need them are not shown."
