@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.analysis.compare import COSTS, ArmResult, Options
+from reports.analysis.words import metric_header, metric_name
 from reports.figures import labels, style
 from reports.figures.picture import Picture
 from reports.figures.style import PAGE, QUIET, Look
-from reports.analysis.words import metric_header, metric_name
 
 Name = TypeVar("Name", bound=Hashable)
 

@@ -10,12 +10,10 @@ from matplotlib.figure import Figure
 
 from reports.analysis.ablation import ADDED, MAIN, SHAPLEY, TAKEN, Effect
 from reports.analysis.compare import Options
+from reports.analysis.words import interval_words, metric_name, span
 from reports.figures import style
 from reports.figures.picture import Picture
 from reports.figures.style import INK, NEUTRAL, PAGE, QUIET, REFERENCE
-from reports.analysis.words import interval_words
-from reports.analysis.words import metric_name
-from reports.analysis.words import span
 
 # Taking away is the comparison that every ablation has; the others are read against it.
 MARKS = {

@@ -11,10 +11,9 @@ from matplotlib.figure import Figure
 from reports.analysis import ablation
 from reports.analysis.ablation import Cells
 from reports.analysis.compare import Options
+from reports.analysis.words import DASH, metric_name, show, span
 from reports.figures import heat, style
 from reports.figures.picture import Picture
-from reports.analysis.words import metric_name, show
-from reports.analysis.words import DASH, span
 
 
 @dataclass(frozen=True)

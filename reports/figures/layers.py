@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from reports.analysis.words import span
 from reports.figures import style
 from reports.figures.diagnostics import QUANTITIES, present
 from reports.figures.picture import Picture
 from reports.figures.style import INK, QUIET, Look
-from reports.analysis.words import span
 
 TWO_MODES = 5 / 9  # a bimodality coefficient above a uniform distribution's suggests two modes
 

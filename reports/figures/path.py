@@ -11,12 +11,10 @@ from matplotlib.figure import Figure
 from reports.analysis import ablation, statistics
 from reports.analysis.ablation import Cells
 from reports.analysis.compare import Options
+from reports.analysis.words import interval_words, metric_header, span
 from reports.figures import style
 from reports.figures.picture import Picture
 from reports.figures.style import INK, NEUTRAL, REFERENCE
-from reports.analysis.words import interval_words
-from reports.analysis.words import metric_header
-from reports.analysis.words import span
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from reports.analysis import search
 from reports.analysis.collect import Study
 from reports.analysis.search import Objective
 from reports.analysis.searched import FAR, arms_searched, default_trial, label_of, scale_of
+from reports.analysis.words import span
 from reports.figures import style
 from reports.figures.picture import Picture
 from reports.figures.style import INK, LINE, PAGE, Look
-from reports.analysis.words import span
 
 
 @dataclass(frozen=True)

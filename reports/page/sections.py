@@ -31,8 +31,8 @@ from reports.figures import (
 )
 from reports.figures.picture import Animation, Picture
 from reports.figures.style import Look
-from reports.tables import effects as effect_tables
 from reports.tables import claims, planned, tuned
+from reports.tables import effects as effect_tables
 from reports.tables import results as result_tables
 from reports.tables.table import Table
 

@@ -175,10 +175,12 @@ def test_what_a_searched_study_shows(tmp_path):
     section = next(
         section for section in all_sections(study, options_for(study)) if section.key == "search"
     )
-    assert [item.name for item in section.items] == [
+    assert [item.name for item in (*section.items, *section.more)] == [
+        "search_curves",
+        "parallel",
+        "slices",
         "search",
         "importance",
-        "slices",
         "interaction",
         "tuned",
         "overtuning",
