@@ -144,7 +144,7 @@ def _exit_code(options: Options) -> int:
     handlers = _interruptible()
     try:
         from eisnn.config.yaml_file import ConfigError
-        from study.store.folder import StoreError, is_full
+        from study.store import StoreError, is_full
 
         try:
             return _run(options)
@@ -237,7 +237,7 @@ def _report(folder: Path) -> int:
         text = f"the report was interrupted, the trials are kept: python -m reports {folder}"
         return _say(text, INTERRUPTED)
     except Exception as error:
-        from study.store.folder import is_full
+        from study.store import is_full
 
         text = f"the report could not be made: {type(error).__name__}: {error}"
         return _say(

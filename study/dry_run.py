@@ -27,16 +27,15 @@ def dry_run(plan: Plan, folder: Path) -> Iterator[str]:
     yield "\n".join([disk.text(plan, folder, rows, sizes()), "", *shown])
 
 
-def _rows(plan: Plan, folder: Path) -> dict[tuple[str, str, int], dict[str, Any]]:
+def _rows(plan: Plan, folder: Path) -> dict[store.Key, dict[str, Any]]:
     """``trials.csv`` of the arms that the plan has, with None for what is missing."""
     frame = store.trials_frame(folder).astype(object)
     records = frame.where(frame.notna(), None).to_dict("records")
-    rows: dict[tuple[str, str, int], dict[str, Any]] = {}
+    rows: dict[store.Key, dict[str, Any]] = {}
     for row in records:
         if row["arm"] in plan.by_name:
-            rows[row["arm"], row["kind"], int(row["number"])] = {
-                str(key): value for key, value in row.items()
-            }
+            key = store.Key(row["arm"], row["kind"], int(row["repeat"]), int(row["number"]))
+            rows[key] = {str(name): value for name, value in row.items()}
     return rows
 
 
@@ -170,8 +169,8 @@ def _spread(plan: Plan, rows: estimate.Rows) -> list[str]:
     """The difference that the seeds would detect in each arm, by the spread of the differences measured so far."""
     reference, lines = plan.reference.name, []
     accuracy: dict[str, dict[Any, float]] = {arm.name: {} for arm in plan.arms}
-    for (arm, kind, _), row in rows.items():
-        if kind == "replicate" and row.get("test/accuracy") is not None:
+    for (arm, kind, _, _), row in rows.items():
+        if kind == store.Kind.REPLICATE and row.get("test/accuracy") is not None:
             accuracy[arm][row["seed"]] = 100 * float(row["test/accuracy"])
     for name, values in accuracy.items():
         pairs = [

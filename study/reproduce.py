@@ -11,13 +11,13 @@ from typing import Any
 
 from eisnn.config.trial import load_config, resolved
 from eisnn.config.yaml_file import ConfigError
+from eisnn.metrics import METRICS
 from study import store
 from study.execution.portion import Portion
 from study.request import Request
+from study.store.records import Order, Outcome, State
 from study.worker import environment
 from study.worker.trial import run
-
-TIMED = ("seconds", "seconds_per_epoch", "peak_memory_mb")
 
 
 def reproduce(request: Request, identity: str) -> int:
@@ -40,63 +40,61 @@ def reproduce(request: Request, identity: str) -> int:
         resources.cpu, 0.0 if resources.gpu == "auto" else float(resources.gpu), resources.memory_gb
     )
     with tempfile.TemporaryDirectory(prefix="eisnn-reproduce-") as temporary:
-        job = {
-            "id": identity, "folder": str(Path(temporary) / identity), "config": resolved(load_config(folder / "config.yaml")),
-            "test": before["test"], "roles": [], "repeat": False, "alone": False, "diagnose": "off", "environment": "",
-            "folders": plan.folders, **asdict(portion),
-        }  # fmt: skip
+        order = Order(
+            identity,
+            resolved(load_config(folder / "config.yaml")),
+            folder=str(Path(temporary) / identity),
+            test=before.test,
+            folders=plan.folders,
+            **asdict(portion),
+        )
         rows: list[Mapping[str, Any]] = []
-        after = run(job, rows.append)
+        after = run(order, rows.append)
     differences = [*_surroundings(study, before), *_epochs(history, rows), *_metrics(before, after)]
     print(
-        f"{identity}: {before['state']} after {before['epochs']} epochs; again: {after['state']} after {after['epochs']}"
+        f"{identity}: {before.state} after {before.epochs} epochs; "
+        f"again: {after.state} after {after.epochs}"
     )
     different = [line for line in differences if not line.startswith("note")]
     print("\n".join(differences + ([] if different else ["every number is equal"])))
     return 3 if different else 0
 
 
-def _surroundings(study: Path, state: Mapping[str, Any]) -> list[str]:
+def _surroundings(study: Path, trained: Outcome) -> list[str]:
     """What is different about this machine and code, which may explain a difference."""
-    recorded = store.read_json(study / "environment.json") or {}
-    then = (
-        recorded
-        if recorded.get("key") == state.get("environment")
-        else recorded.get("earlier", {}).get(state.get("environment"))
-    )
+    then = environment.recorded(study, trained.environment)
+    if then is None:
+        return []
     now = environment.describe()
     names = ("commit", "uncommitted_changes", "packages", "python", "cpu", "host")
-    return [
-        f"note: {name} differs from when it was trained"
-        for name in names
-        if then and then.get(name) != now[name]
-    ]
+    different = [name for name in names if then.get(name) != now[name]]
+    return [f"note: {name} differs from when it was trained" for name in different]
 
 
 def _epochs(before: list[dict[str, float]], after: list[Mapping[str, Any]]) -> list[str]:
     lines = []
     for old, new in zip(before, after, strict=False):
-        unequal = [
-            name for name in old if name not in TIMED and not _equal(old[name], new.get(name))
-        ]
-        lines += [
-            f"epoch {old['epoch']:g}: {name} was {old[name]!r}, is {new.get(name)!r}"
-            for name in unequal
-        ]
+        for name in _unequal(old, new):
+            lines.append(f"epoch {old['epoch']:g}: {name} was {old[name]!r}, is {new.get(name)!r}")
     return lines
 
 
-def _metrics(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    if before["state"] == "pruned":
+def _metrics(before: Outcome, after: Outcome) -> list[str]:
+    if before.state == State.PRUNED:
         return []  # it was stopped; the epochs that it had are compared
-    lines = (
-        []
-        if before["state"] == after["state"]
-        else [f"state was {before['state']}, is {after['state']}: {after['reason']}"]
-    )
-    old, new = before["metrics"], after["metrics"]
-    names = [name for name in old if name not in TIMED and not _equal(old[name], new.get(name))]
-    return lines + [f"{name} was {old[name]!r}, is {new.get(name)!r}" for name in names]
+    lines = []
+    if before.state != after.state:
+        lines.append(f"state was {before.state}, is {after.state}: {after.reason}")
+    old, new = before.metrics, after.metrics
+    return lines + [
+        f"{name} was {old[name]!r}, is {new.get(name)!r}" for name in _unequal(old, new)
+    ]
+
+
+def _unequal(old: Mapping[str, float], new: Mapping[str, Any]) -> list[str]:
+    """The names of the numbers that differ; times are not compared."""
+    names = [name for name in old if name not in METRICS or not METRICS[name].timed]
+    return [name for name in names if not _equal(old[name], new.get(name))]
 
 
 def _equal(one: float, other: Any) -> bool:

@@ -1,38 +1,36 @@
-"""One run of a study, from its file to its end: the folder is locked, compared with the file, worked on, and left in order."""
+"""One run of a study, from its file to its end.
+
+The folder is locked, compared with the file, worked on, and left in order.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import logging
-import math
 import sys
-import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from eisnn.config.yaml_file import ConfigError
 from study import store
 from study.agenda.agenda import Agenda
-from study.agenda.limits import RayLost, Stopped, full
-from study.agenda.recovery import recover
+from study.agenda.limits import why_too_small
+from study.agenda.recovery import open_agenda
+from study.clock import Clock, DiskWatch
+from study.ending import Ending, ending
+from study.errors import RayLost, Stopped, full
 from study.execution import loggers
 from study.execution.display import Display
 from study.execution.execute import execute
-from study.execution.progress import progress
 from study.forecast import disk
+from study.log import logging_to
 from study.plan import Plan, incomparable, own_code, plan_record
 from study.request import Request, digest_of, intact
-from study.search.arm_search import ArmSearch
-from study.search.storage import close_phantoms, open_storage, quiet
 from study.worker import environment
 
 DONE, OUR_FAULT, TRIALS_FAILED, INTERRUPTED = 0, 1, 3, 130
 RAY_STARTS = 3  # Ray itself may die so often in one run
-
-
-# ---- a run --------------------------------------------------------------------------------------------------------------
 
 
 def run(
@@ -89,18 +87,16 @@ def _locked(
             "give --fresh, which moves the old folder aside, or a new --name"
         )
     (folder / "trials").mkdir(exist_ok=True)
-    handler = _log_to(folder / "log.txt")
     try:
         disk.check(folder, 0)
-        _write_inputs(request, plan, folder, record)
-        agenda = _agenda(plan, folder, first=before is None)
-        print("".join(f"{note}\n" for note in own_code.notes(plan)), end="")
-        return _work(plan, folder, agenda, max_concurrent, address)
+        with logging_to(folder / "log.txt"):
+            _write_inputs(request, plan, folder, record)
+            agenda = _agenda(plan, folder, first=before is None)
+            print("".join(f"{note}\n" for note in own_code.notes(plan)), end="")
+            return _work(request, agenda, max_concurrent, address)
     except Stopped as stop:
         print(f"{stop}", file=sys.stderr)
         return TRIALS_FAILED
-    finally:
-        _stop_logging(handler)
 
 
 def _unreadable(folder: Path) -> list[Path]:
@@ -127,35 +123,37 @@ def _write_inputs(request: Request, plan: Plan, folder: Path, record: dict[str, 
 
 def _agenda(plan: Plan, folder: Path, *, first: bool) -> Agenda:
     """The agenda over what the folder holds; what is damaged or different is said."""
-    storage, aside = open_storage(folder)
-    if aside is not None:
+    opened = open_agenda(folder, plan)
+    if opened.aside is not None:
         print(
-            f"optuna.db could not be read: it is now {aside}, and is rebuilt from the trials' folders"
+            f"optuna.db could not be read: it is now {opened.aside}, "
+            "and is rebuilt from the trials' folders"
         )
-    searches = {arm.name: ArmSearch(storage, plan, arm) for arm in plan.arms if arm.tuned}
-    close_phantoms(storage, {search.optuna.study_name for search in searches.values()})
-    clock = store.read_json(folder / "clock.json") or {}
-    agenda = Agenda(folder, plan, searches, float(clock.get("seconds", 0.0)))
-    diff = recover(agenda)
-    for path in diff.damaged:
+    for path in opened.diff.damaged:
         print(f"damaged: set aside as {path}; its trial is repeated")
     if not first:
-        print(diff)
-    return agenda
+        print(opened.diff)
+    return opened.agenda
 
 
-def _work(
-    plan: Plan, folder: Path, agenda: Agenda, max_concurrent: int | None, address: str | None
-) -> int:
+def _work(request: Request, agenda: Agenda, max_concurrent: int | None, address: str | None) -> int:
+    plan, folder = agenda.plan, agenda.folder
+    problem = why_too_small(plan, agenda.tables, agenda.spent_seconds, agenda.concurrency)
+    if problem is not None:
+        raise ConfigError(f"{request.where}: {problem}")
     if agenda.finished:
         store.clear_temporary()
         agenda.tables.write(now=True)
-        print(f"{plan.spec.name} is complete: nothing to train")
-        return _verdict(agenda)
+        return _verdict(agenda, "nothing to train")
     sizes = disk.weights(plan)
     key = environment.record(folder)
     for attempt in range(RAY_STARTS):
-        clock = _Clock(folder, agenda, sizes)
+        clock, watch = Clock(agenda), DiskWatch(agenda, sizes)
+
+        def tick(clock: Clock = clock, watch: DiskWatch = watch) -> None:
+            clock.tick()
+            watch.tick()
+
         try:
             with Display() as display:
                 execute(
@@ -164,32 +162,33 @@ def _work(
                     environment=key,
                     max_concurrent=max_concurrent,
                     address=address,
-                    on_tick=clock.tick,
+                    on_tick=tick,
                 )
             return _verdict(agenda)
         except RayLost as lost:
-            interrupt(agenda)
+            agenda.interrupt()
             if address or attempt + 1 == RAY_STARTS:  # a cluster is not ours to start again
                 return _stopped(lost, folder)
             print(f"{lost}; starting it again", file=sys.stderr)
         except Stopped as stop:
-            interrupt(agenda)
+            agenda.interrupt()
             return _stopped(stop, folder)
         except ConfigError:
-            raise  # there is no such cluster
+            raise  # what was asked for cannot be had
         except Exception as error:
-            interrupt(agenda)
+            agenda.interrupt()
             if (ended := full(error)) is not None:
                 return _stopped(ended, folder)
             logging.getLogger("study").exception("our fault")
             print(
-                f"our fault: {type(error).__name__}: {error}; the traceback is in {folder / 'log.txt'}",
+                f"our fault: {type(error).__name__}: {error}; "
+                f"the traceback is in {folder / 'log.txt'}",
                 file=sys.stderr,
             )
             return OUR_FAULT
         finally:
             with contextlib.suppress(OSError):
-                clock.tick(now=True)
+                clock.save()
                 agenda.tables.write(now=True)
         agenda = _agenda(plan, folder, first=False)
     raise AssertionError("not reached")
@@ -200,108 +199,14 @@ def _stopped(stop: Stopped, folder: Path) -> int:
     return INTERRUPTED if str(stop) in ("SIGINT", "SIGTERM") else TRIALS_FAILED
 
 
-def interrupt(agenda: Agenda) -> None:
-    """Marks what ran as interrupted, once its workers are gone."""
-    for job in agenda.running.values():
-        folder = store.trial_folder(agenda.folder, job.id)
-        state = store.read_state(folder)
-        if state is None or state["state"] == "running":
-            with contextlib.suppress(store.StoreError, OSError), store.lock_trial(folder, 10.0):
-                if state is not None:
-                    rows = store.read_history(folder) or []
-                    store.write_state(
-                        folder, {**state, "state": "interrupted", "epochs": len(rows)}
-                    )
-            agenda.tables.put(job.key, {"state": "interrupted"})
-
-
-class _Clock:
-    """The study's working time over all its runs, for ``budget.hours``; a look at the disk as often: at the first tick for all that the
-    study will leave there, then for what is at work."""
-
-    def __init__(
-        self, folder: Path, agenda: Agenda, sizes: Callable[[], Mapping[str, int]]
-    ) -> None:
-        self.sizes = sizes
-        self.path, self.agenda, self.before = folder / "clock.json", agenda, agenda.spent_seconds
-        self.start, self.saved = time.monotonic(), -math.inf
-
-    def tick(self, *, now: bool = False) -> None:
-        time_now = time.monotonic()
-        self.agenda.spent_seconds = self.before + time_now - self.start
-        due = time_now - self.saved >= 5.0
-        if due and not now:
-            plan, sizes = self.agenda.plan, self.sizes()
-            keep = (
-                disk.to_keep(plan, sizes, self.agenda.tables.rows) if math.isinf(self.saved) else 0
-            )
-            disk.check(self.path.parent, keep + disk.at_work(plan, sizes, self.agenda.concurrency))
-        if due or now:
-            store.write_json(self.path, {"seconds": round(self.agenda.spent_seconds, 1)})
-            self.saved = time_now
-        limit = self.agenda.plan.spec.budget.hours
-        if (
-            not now
-            and limit is not None
-            and self.agenda.spent_seconds > 3600 * limit
-            and self.agenda.running
-        ):
-            raise Stopped(f"the budget of {limit:g} hours is used up; raise budget.hours")
-
-
-def _verdict(agenda: Agenda) -> int:
+def _verdict(agenda: Agenda, nothing: str = "") -> int:
     """Says what did not go well; the exit code of a study that has ended."""
     agenda.close()
-    records = progress(agenda)
-    rows = agenda.tables.rows.values()
-    bad = [row for row in rows if row["state"] in ("failed", "out_of_memory")]
-    for arm in agenda.plan.arms:
-        if agenda.plan.seeds and agenda.chosen.get(arm.name) is None:
-            print(f"{arm.name}: no search trial completed, so it has no configuration to replicate")
-    note = agenda.budget_note + _unequal(agenda) if agenda.budget_note else None
+    end: Ending = ending(agenda)
     with contextlib.suppress(OSError):
-        store.write_json(agenda.folder / "ending.json", {"budget": note})  # reports say it too
-    if note:
-        print(note)
-    if bad:
-        print(
-            f"{len(bad)} of {sum(record.done for record in records)} trials failed; the first: {bad[0]['id']}: {bad[0]['reason']}"
-        )
-    return TRIALS_FAILED if bad else DONE
-
-
-def _unequal(agenda: Agenda) -> str:
-    """A budget that ends all searches together may do so one trial earlier in some arms: then that is said."""
-    counts = {name: search.count for name, search in agenda.searches.items()}
-    if len(set(counts.values())) < 2:
-        return ""
-    return (
-        "; the searches are not equally long ("
-        + ", ".join(f"{name} {count}" for name, count in counts.items())
-        + " trials)"
-    )
-
-
-class _Log(logging.FileHandler):
-    """``log.txt``; where the disk is full, what is lost is not complained of in the terminal line by line."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handleError(record)
-
-
-def _log_to(path: Path) -> logging.Handler:
-    handler = _Log(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
-    quiet(handler)
-    for name in ("ray", "study"):
-        logging.getLogger(name).addHandler(handler)
-        logging.getLogger(name).propagate = False
-    return handler
-
-
-def _stop_logging(handler: logging.Handler) -> None:
-    for name in ("ray", "study", "optuna", "py.warnings", "alembic"):
-        logging.getLogger(name).removeHandler(handler)
-    with contextlib.suppress(OSError):
-        handler.close()
+        store.write_json(agenda.folder / "ending.json", end.to_json())  # reports say it too
+    if nothing and end.budget is None:
+        print(f"{agenda.plan.spec.name} is complete: {nothing}")
+    for line in end.lines():
+        print(line)
+    return TRIALS_FAILED if end.failed or end.budget is not None else DONE

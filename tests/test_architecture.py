@@ -94,7 +94,7 @@ def test_the_rooms_are_there():
     assert {
         "eisnn.layers.circuit",
         "eisnn.training.fit",
-        "study.store.folder",
+        "study.store.files",
         "reports.page.page",
         "run_study",
     } <= {name_of(path) for path in FILES}

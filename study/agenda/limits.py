@@ -1,92 +1,187 @@
-"""When a study must stop before its plan is done: a budget that is used up, or trials that fail in a way that will not change."""
+"""When a study must stop before its plan is done.
+
+A budget may be used up, or trials may fail in a way that will not change.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import bisect
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from study import store
+from study.errors import RayLost, Stopped, full
 from study.forecast import time as estimate
-from study.plan.plan import Plan
+from study.forecast.time import Work
+from study.plan import Plan
+from study.store.records import Kind, Outcome, State
 from study.store.tables import Tables
+
+__all__ = ["RayLost", "Stopped", "full", "senseless", "used_up", "why_too_small"]
 
 SAME_ERROR = 3  # so many first trials that all fail of one reason stop the study
 ENOUGH = 10  # the share of failed trials is judged from so many on
 
 
-class Stopped(KeyboardInterrupt):
-    """The study has to end before its plan does. Not an Exception, so that nothing in Ray treats it as a trial's fault."""
-
-
-class RayLost(Stopped):
-    """Ray's own processes died; a fresh Ray can go on."""
-
-
-def senseless(ended: Sequence[Mapping[str, Any]], max_failed: float) -> str | None:
+def senseless(ended: Sequence[Outcome], max_failed: float) -> str | None:
     """Why going on makes no sense after the trials that ended in this run; None if it does."""
     last = ended[-1]
-    failed = [state for state in ended if state["state"] == "failed"]
-    first = ended[:SAME_ERROR]
-    if (
-        len(ended) == SAME_ERROR == len(failed)
-        and len({state.get("reason") for state in first}) == 1
-    ):
-        return f"the first {SAME_ERROR} trials all failed with: {last['reason']}\n{last.get('tail', '')}".rstrip()
-    if last.get("cause") == "disk_full":
-        return f"the disk is full: {last['reason']}; make room and repeat the command"
+    failed = [outcome for outcome in ended if outcome.state == State.FAILED]
+    alike = len({outcome.reason for outcome in failed}) == 1
+    if len(ended) == SAME_ERROR == len(failed) and alike:
+        why = f"the first {SAME_ERROR} trials all failed with: {last.reason}\n{last.tail or ''}"
+        return why.rstrip()
+    if last.cause == "disk_full":
+        return f"the disk is full: {last.reason}; make room and repeat the command"
     if len(ended) >= ENOUGH and len(failed) > max_failed * len(ended):
-        share = f"{len(failed)} of {len(ended)}"
-        return f"{share} trials failed, over max_failed: {max_failed:g}; the last: {failed[-1]['reason']}"
+        share = f"{len(failed)} of {len(ended)} trials failed"
+        return f"{share}, over max_failed: {max_failed:g}; the last: {failed[-1].reason}"
     return None
+
+
+# ---- budgets ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a budget may hold of every arm: so many repeats, search trials and seeds of each."""
+
+    repeats: int
+    searches: int
+    seeds: int
+
+
+def targets(plan: Plan) -> list[Target]:
+    """From the smallest comparison to the whole plan.
+
+    First one search trial and one seed of every arm, in ever more repeats; then a seed more and a
+    search trial more in turn.
+    """
+    seeds = len(plan.seeds)
+    searches = max(plan.search_trials(arm) for arm in plan.arms)
+    first = Target(1, min(1, searches), min(1, seeds))
+    steps = [Target(repeats, first.searches, first.seeds) for repeats in range(1, plan.repeats + 1)]
+    while (steps[-1].searches, steps[-1].seeds) != (searches, seeds):
+        last = steps[-1]
+        if last.seeds < seeds:
+            steps.append(Target(plan.repeats, last.searches, last.seeds + 1))
+        if last.searches < searches:
+            steps.append(Target(plan.repeats, last.searches + 1, steps[-1].seeds))
+    return steps
+
+
+class Ledger:
+    """What a study has used of its budget, and what more would cost."""
+
+    def __init__(self, plan: Plan, tables: Tables, spent_seconds: float, at_once: int) -> None:
+        self.plan, self.rows, self.at_once = plan, tables.rows, at_once
+        self.spent_seconds = spent_seconds
+        self.trials = len({row["id"] for row in tables.rows.values()})
+        self.epochs = sum(map(len, tables.lines.values()))
+        self.running = estimate.running(plan, tables.rows)
+        self.pace = estimate.paces(plan, tables.rows)
+        self._begun = Counter(key[:3] for key in tables.rows)
+
+    def searches(self, target: Target) -> list[Work]:
+        """The search trials that nobody has begun, up to a target."""
+        work = []
+        for arm in self.plan.arms:
+            most = min(target.searches, self.plan.search_trials(arm))
+            missing = self._missing(arm.name, Kind.SEARCH, target.repeats, most)
+            work.append(Work(arm.name, missing, self.plan.epochs(arm)))
+        return [item for item in work if item.trials]
+
+    def replicates(self, target: Target) -> list[Work]:
+        """The replicates that nobody has begun, up to a target."""
+        work = []
+        for arm in self.plan.arms:
+            missing = self._missing(arm.name, Kind.REPLICATE, target.repeats, target.seeds)
+            work.append(Work(arm.name, missing, self.plan.epochs(arm)))
+        return [item for item in work if item.trials]
+
+    def _missing(self, arm: str, kind: Kind, repeats: int, most: int) -> int:
+        begun = [self._begun[arm, kind, repeat] for repeat in range(repeats)]
+        return sum(max(0, most - count) for count in begun)
+
+    def crossed(self, work: Sequence[Work]) -> tuple[str, float, float] | None:
+        """The budget that the work would cross: its name, its limit, and what would be used."""
+        budget = self.plan.spec.budget
+        trials = self.trials + sum(item.trials for item in work)
+        all_work = [*self.running, *work]
+        epochs = self.epochs + sum(item.trials * item.epochs for item in all_work)
+        seconds = self.spent_seconds
+        if self.pace is not None:
+            seconds += estimate.seconds(all_work, self.pace, self.at_once)
+        checks = (
+            ("trials", budget.trials, trials),
+            ("epochs", budget.epochs, epochs),
+            ("hours", budget.hours, seconds / 3600),
+        )
+        for name, limit, used in checks:
+            if limit is not None and used > limit:
+                return name, limit, used
+        return None
+
+    def fits(self, target: Target) -> bool:
+        return self.crossed([*self.searches(target), *self.replicates(target)]) is None
+
+    def target(self) -> Target:
+        """The largest target that the budget holds; the smallest one if it holds none."""
+        steps = targets(self.plan)
+        # Targets grow, so those that fit come first.
+        fitting = bisect.bisect_left(steps, True, key=lambda step: not self.fits(step))
+        return steps[max(0, fitting - 1)]
 
 
 def used_up(
     plan: Plan, tables: Tables, spent_seconds: float, at_once: int, *, replicates: bool
 ) -> str | None:
-    """Which budget the next trial would cross; None if one may start. ``replicates``: whether it is one.
+    """Which budget the next trial would cross; None if one may start.
 
-    What runs is counted to its end, and before a search trial also all that the replicates still need. The next trial counts at full
-    length and as one of the arm that needs most, so that no arm is served for being short and all searches end together.
+    ``replicates``: whether it is one. What runs is counted to its end, and before a search trial
+    also the replicates that the budget is meant to hold. The next trial counts at full length and
+    as one of the arm that needs most, so that no arm is served for being short and all searches
+    end together.
     """
-    budget, rows = plan.spec.budget, tables.rows
-    if not any(limit for _, limit in budget):
+    if not any(limit for _, limit in plan.spec.budget):
         return None
-    owed = estimate.replicates(plan, rows)
-    following = owed if replicates else estimate.searches(plan, rows, ())
+    ledger = Ledger(plan, tables, spent_seconds, at_once)
+    owed = []
+    if replicates:
+        following = estimate.replicates(plan, tables.rows)
+    else:
+        following = estimate.searches(plan, tables.rows, ())
+        owed = ledger.replicates(ledger.target())
     if not following:
         return None
     arms = [plan.by_name[work.arm] for work in following]
-    trials = len({row["id"] for row in rows.values()}) + 1
-    epochs = sum(map(len, tables.lines.values())) + max(plan.epochs(arm) for arm in arms)
-    work = estimate.running(plan, rows) + ([] if replicates else owed)
-    pace = estimate.paces(plan, rows)
-    needed = 0.0
-    if pace is not None:
-        slowest = max(arms, key=lambda arm: plan.epochs(arm) * pace[arm.name].seconds)
-        needed = estimate.seconds(
-            [*work, estimate.Work(slowest.name, 1, plan.epochs(slowest))], pace, at_once
-        )
-    checks = (
-        (
-            "trials",
-            budget.trials,
-            trials + (0 if replicates else sum(item.trials for item in owed)),
-        ),
-        ("epochs", budget.epochs, epochs + sum(item.trials * item.epochs for item in work)),
-        ("hours", budget.hours, (spent_seconds + needed) / 3600),
-    )
-    for name, limit, used in checks:
-        if limit is not None and used > limit:
-            return f"the budget of {limit:g} {name} is used up" + (
-                "" if replicates else " but for the replicates"
-            )
+
+    def cost(name: str) -> float:
+        pace = ledger.pace[name].seconds if ledger.pace else 1.0
+        return pace * plan.epochs(plan.by_name[name])
+
+    slowest = max((arm.name for arm in arms), key=cost)
+    longest = max(arms, key=plan.epochs)
+    for name in dict.fromkeys((slowest, longest.name)):
+        following_trial = Work(name, 1, plan.epochs(plan.by_name[name]))
+        if (crossed := ledger.crossed([*owed, following_trial])) is not None:
+            rest = "" if replicates else " but for the replicates"
+            return f"the budget of {crossed[1]:g} {crossed[0]} is used up{rest}"
     return None
 
 
-def full(error: BaseException) -> Stopped | None:
-    """A full disk is not our fault, whoever says it."""
+def why_too_small(plan: Plan, tables: Tables, spent_seconds: float, at_once: int) -> str | None:
+    """Why the budget holds no comparison of the arms at all; None if it does, or none is known."""
+    if not any(limit for _, limit in plan.spec.budget):
+        return None
+    ledger = Ledger(plan, tables, spent_seconds, at_once)
+    first = targets(plan)[0]
+    work = [*ledger.searches(first), *ledger.replicates(first)]
+    if not work or (crossed := ledger.crossed(work)) is None:
+        return None
+    name, limit, used = crossed
+    planned = plan.total_search + plan.total_replicates
     return (
-        Stopped(f"the disk is full ({error}); make room and repeat the command")
-        if store.is_full(error)
-        else None
+        f"budget.{name}: {limit:g} {name} do not hold one search trial and one seed of each of the "
+        f"{len(plan.arms)} arms, which need {used:.3g}; the whole plan has {planned} trials"
     )

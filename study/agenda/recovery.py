@@ -1,16 +1,20 @@
-"""What earlier runs left in a study's folder, taken up: ends are told to Optuna, open trials wait to be gone on with."""
+"""What earlier runs left in a study's folder, taken up again.
+
+Ends are told to Optuna; trials without an end wait to be gone on with.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from study import store
-from study.agenda.agenda import Agenda, Job
-from study.plan import Arm
-from study.search.arm_search import ArmSearch
-from study.worker.trial import PATIENCE
+from study.agenda.agenda import Agenda
+from study.agenda.job import Job
+from study.plan import Plan
+from study.search.arm_search import ArmSearch, Slot
+from study.search.storage import close_phantoms, open_storage
+from study.store.records import Kind, Outcome
 
 
 @dataclass
@@ -26,85 +30,95 @@ class Diff:
         return f"+{self.new} new  ={self.kept} kept  -{self.retired} retired"
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A study's folder, opened: its agenda, and what was found."""
+
+    agenda: Agenda
+    diff: Diff
+    aside: Path | None  # where an unreadable database is now
+
+
+def open_agenda(folder: Path, plan: Plan) -> Opened:
+    """The agenda over what the folder holds. The caller holds the study's lock."""
+    storage, aside = open_storage(folder)
+    searches = {
+        (arm.name, repeat): ArmSearch(storage, plan, arm, repeat)
+        for repeat in range(plan.repeats)
+        for arm in plan.arms
+        if arm.tuned
+    }
+    close_phantoms(storage, {search.optuna.study_name for search in searches.values()})
+    clock = store.read_json(folder / "clock.json") or {}
+    agenda = Agenda(folder, plan, searches, float(clock.get("seconds", 0.0)))
+    return Opened(agenda, recover(agenda), aside)
+
+
 def recover(agenda: Agenda) -> Diff:
-    """Brings the agenda up to what the folder knows, and says how the folder differs from the plan."""
+    """Brings the agenda up to what the folder knows, and says how the folder differs."""
     diff = Diff()
-    for arm in agenda.plan.arms:
-        if arm.name in agenda.searches:
-            _recover_search(agenda, arm, agenda.searches[arm.name], diff)
-    for arm in agenda.plan.arms:
-        agenda.choose(arm)
-    replicates = [job for arm in agenda.plan.arms for job in agenda.replicates(arm)]
+    folders = list((agenda.folder / "trials").glob("*"))
+    for slot, search in agenda.searches.items():
+        _recover_search(agenda, slot, search, diff)
+    agenda.choose()
+    replicates = [job for slot in agenda.slots for job in agenda.choices.replicates(slot)]
     for job in replicates:
-        if (state := agenda.settled(job)) is not None:
-            agenda.record(job, state)
+        if (outcome := agenda.outcomes.settled(job)) is not None:
+            agenda.record(job, outcome)
         else:
-            diff.damaged += store.set_damaged_aside(store.trial_folder(agenda.folder, job.id))
-    asked = {row["id"] for row in agenda.tables.rows.values()} | {
-        job.id for job in [*agenda.waiting, *replicates]
-    }
-    known = {
-        path.name
-        for path in (agenda.folder / "trials").glob("*")
-        if (path / "config.yaml").exists()
-    }
+            diff.damaged += store.set_damaged_aside(agenda.outcomes.place(job))
+    rows = agenda.tables.rows
+    asked = {row["id"] for row in rows.values()}
+    asked |= {job.id for job in [*agenda.queue.waiting, *replicates]}
+    known = {path.name for path in folders if (path / "config.yaml").exists()}
     diff.kept, diff.retired = len(known & asked), len(known - asked)
-    begun = sum(job.id in known and job.key not in agenda.tables.rows for job in replicates)
-    total = sum(agenda.plan.search_trials(arm) for arm in agenda.plan.arms) + len(
-        agenda.plan.arms
-    ) * len(agenda.plan.seeds)
-    diff.new = max(0, total - len(agenda.tables.rows) - len(agenda.waiting) - begun)
+    begun = sum(job.id in known and job.key not in rows for job in replicates)
+    planned = agenda.plan.total_search + agenda.plan.total_replicates
+    diff.new = max(0, planned - len(rows) - len(agenda.queue.waiting) - begun)
     return diff
 
 
-def _recover_search(agenda: Agenda, arm: Arm, search: ArmSearch, diff: Diff) -> None:
+def _recover_search(agenda: Agenda, slot: Slot, search: ArmSearch, diff: Diff) -> None:
     if not search.adopted:
-        _adopt(agenda, arm, search)
+        _adopt(agenda, slot, search)
     for proposal in search.load():
-        agenda.proposals[arm.name][proposal.number] = proposal
-        if proposal.id is None:
-            search.tell(proposal.number, "failed", {}, "these values do not go together")
+        agenda.choices.propose(slot, proposal)
+        job = agenda.search_job(slot, proposal)
+        outcome = agenda.outcomes.settled(job)
+        if outcome is None and proposal.stopped_at is not None and not proposal.told:
+            outcome = _pruned(agenda, job, proposal.stopped_at)
+        if outcome is not None:
+            agenda.record(job, outcome)
             continue
-        job = agenda.search_job(arm, proposal)
-        state = agenda.settled(job)
-        if state is None and proposal.stopped_at is not None and not proposal.told:
-            state = _pruned(agenda, job, proposal.stopped_at)
-        if state is not None:
-            agenda.record(job, state)
-            continue
-        diff.damaged += store.set_damaged_aside(store.trial_folder(agenda.folder, job.id))
-        agenda.waiting.append(job)
+        diff.damaged += store.set_damaged_aside(agenda.outcomes.place(job))
+        agenda.resume(job)
 
 
-def _pruned(agenda: Agenda, job: Job, epoch: int) -> dict[str, Any] | None:
-    """`Agenda.pruned`, once no orphan of a killed run writes in the trial's folder."""
-    folder = store.trial_folder(agenda.folder, job.id)
+def _pruned(agenda: Agenda, job: Job, epoch: int) -> Outcome | None:
+    """`Outcomes.pruned`, once no orphan of a killed run writes in the trial's folder."""
+    folder = agenda.outcomes.place(job)
     if not folder.exists():
         return None
-    with store.lock_trial(folder, PATIENCE):
-        return agenda.pruned(job, epoch)
+    with store.lock_trial(folder, store.PATIENCE):
+        return agenda.outcomes.pruned(job, epoch)
 
 
-def _adopt(agenda: Agenda, arm: Arm, search: ArmSearch) -> None:
-    """A search without a history takes over the finished trials that the folders hold for this arm, in their order."""
-    found = {}
+def _adopt(agenda: Agenda, slot: Slot, search: ArmSearch) -> None:
+    """Gives a search without a history the finished trials that the folders hold for it."""
+    arm = agenda.plan.by_name[slot[0]]
+    found: dict[int, tuple[Outcome, dict[str, object]]] = {}
     for path in (agenda.folder / "trials").glob("*/state.json"):
-        state = store.finished_state(path.parent, tested=False)
-        for role in state["roles"] if state else ():
-            if (
-                role["arm"] == arm.name
-                and role["kind"] == "search"
-                and arm.holds(role["parameters"])
-            ):
-                found[role["number"]] = (path.parent, state, role["parameters"])
+        outcome = store.finished_state(path.parent, tested=False)
+        for role in outcome.roles if outcome else ():
+            here = (role.arm, role.repeat) == slot and role.kind == Kind.SEARCH
+            if outcome and here and arm.holds(role.parameters):
+                found[role.number] = (outcome, dict(role.parameters))
     there = {trial.user_attrs.get("id") for trial in search.optuna.get_trials(deepcopy=False)}
-    for _, (folder, state, parameters) in sorted(found.items()):
-        if search.identity(parameters) == folder.name and folder.name not in there:
-            history = store.read_history(folder) or []
-            values = {
-                int(row["epoch"]): row[agenda.metric_of(row)]
-                for row in history
-                if agenda.metric_of(row) in row
-            }
-            search.adopt(parameters, folder.name, state or {}, values)
+    metric = agenda.metric_of_epochs
+    for _, (outcome, parameters) in sorted(found.items(), key=lambda item: item[0]):
+        if search.identity(parameters) != outcome.id or outcome.id in there:
+            continue
+        rows = store.read_history(store.trial_folder(agenda.folder, outcome.id)) or []
+        values = {int(row["epoch"]): row[metric] for row in rows if metric in row}
+        search.adopt(parameters, outcome, values)
     search.set_adopted()

@@ -13,7 +13,7 @@ from typing import Any
 
 from eisnn.config.yaml_file import ConfigError
 from eisnn.kernels.cpu import build
-from study.agenda.limits import RayLost
+from study.errors import RayLost
 from study.execution.ray_settings import environment, for_session, for_workers
 from study.forecast import machine
 from study.spec.models import Resources

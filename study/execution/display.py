@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from study.agenda.agenda import Agenda, Job
-from study.execution.progress import UNWELL, progress
+from study.agenda.agenda import Agenda
+from study.agenda.job import Job
+from study.execution.progress import progress
 from study.forecast.time import duration, seconds_left
+from study.store.records import Outcome
 
 SECONDS_BETWEEN_DRAWINGS = 0.5
 TAIL_LINES = 3  # of a traceback, below a failed trial
@@ -50,18 +50,18 @@ class Display:
         self.live.update(self._table(agenda), refresh=True)
         self._next = time.monotonic() + SECONDS_BETWEEN_DRAWINGS
 
-    def ended(self, agenda: Agenda, job: Job, state: Mapping[str, Any]) -> None:
+    def ended(self, agenda: Agenda, job: Job, outcome: Outcome) -> None:
         """Prints a line per trial if there is no live table, and in any case what went wrong."""
         if self.live is None:
-            self.note(_line(agenda, job, state))
-        for path in state.get("damaged") or ():
+            self.note(_line(agenda, job, outcome))
+        for path in outcome.damaged:
             self.note(f"  damaged: set aside as {path}; the trial was repeated")
-        if state["state"] not in UNWELL:
+        if not outcome.state.is_unwell:
             return
         trial = f"{job.arm} {job.kind} {job.number} ({job.id})"
-        self.note(f"  {trial} {state['state']}: {state.get('reason')}")
-        if state.get("cause") == "error":
-            for line in str(state.get("tail", "")).strip().splitlines()[-TAIL_LINES:]:
+        self.note(f"  {trial} {outcome.state}: {outcome.reason}")
+        if outcome.cause == "error":
+            for line in (outcome.tail or "").strip().splitlines()[-TAIL_LINES:]:
                 self.note(f"    {line}")
 
     def _table(self, agenda: Agenda) -> Table:
@@ -86,16 +86,16 @@ class Display:
         return table
 
 
-def _line(agenda: Agenda, job: Job, state: Mapping[str, Any]) -> str:
+def _line(agenda: Agenda, job: Job, outcome: Outcome) -> str:
     records = progress(agenda)
     done = sum(record.done for record in records)
     total = sum(record.total for record in records)
     metric = agenda.plan.spec.metric.name
-    text = f"[{done}/{total}] {job.arm} {job.kind} {job.number}: {state['state']}"
-    value = state["metrics"].get(metric)
+    text = f"[{done}/{total}] {job.arm} {job.kind} {job.number}: {outcome.state}"
+    value = outcome.metrics.get(metric)
     if value is not None:
         text += f", {metric} {value:.4f}"
-    text += f" after {state['epochs']} epochs"
+    text += f" after {outcome.epochs} epochs"
     left = _seconds_left(agenda)
     if left is not None and done < total:
         text += f"; {duration(left)} left"

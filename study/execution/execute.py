@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from study import store
 from study.agenda.agenda import Agenda
-from study.agenda.limits import Stopped, full
+from study.errors import Stopped, full
 from study.execution import loggers
 from study.execution.cluster import session
 from study.execution.display import Display
@@ -26,8 +27,7 @@ from study.execution.tune_jobs import TuneJobs
 from study.worker import trial
 from study.worker.environment import code_key
 
-# A job -> its outcome; called in a worker.
-Train = Callable[[dict[str, Any], trial.Report], dict[str, Any]]
+Train = Callable[[store.Order, trial.Report], store.Outcome]  # called in a worker
 
 
 def execute(
@@ -134,7 +134,7 @@ def _trainable(train: Train) -> Callable[[dict[str, Any]], None]:
 
         with contextlib.suppress(OSError):  # another machine may have no such folder
             os.chdir(here)
-        outcome = train(json.loads(config["job"]), tune.report)
-        tune.report({"outcome": json.dumps(outcome)})
+        outcome = train(store.Order.from_json(json.loads(config["job"])), tune.report)
+        tune.report({"outcome": json.dumps(outcome.to_json())})
 
     return trainable

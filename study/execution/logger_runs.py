@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from study.agenda.agenda import Job
+    from study.agenda.job import Job
 
 
 @dataclass(eq=False)

@@ -24,7 +24,7 @@ from study.execution.logger_makers import MAKERS, PATIENCE
 from study.execution.logger_runs import Run, run_of
 
 if TYPE_CHECKING:
-    from study.agenda.agenda import Job
+    from study.agenda.job import Job
 
 # Each one's extra in pyproject.toml has its name.
 PACKAGES = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"}

@@ -17,10 +17,10 @@ from study.execution.fractions import Footprint, trials_per_gpu, why
 from study.execution.shapes import key as key_of
 from study.execution.shapes import shape, to_probe, worst
 from study.plan import Arm
+from study.store.records import Order
 
-# {"config", "diagnose", "folders"} as of a worker's job -> what a Footprint says.
-# Called in a worker with a GPU of its own.
-Meter = Callable[[dict[str, Any]], Mapping[str, float]]
+# Measures what a Footprint says. Called in a worker with a GPU of its own.
+Meter = Callable[[Order], Mapping[str, float]]
 
 
 class Known:

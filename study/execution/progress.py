@@ -6,8 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from study.agenda.agenda import Agenda
-
-UNWELL = ("failed", "out_of_memory", "diverged")
+from study.store.records import State
 
 
 @dataclass(frozen=True)
@@ -37,18 +36,22 @@ def progress(agenda: Agenda) -> list[ArmProgress]:
         states = Counter(row["state"] for row in rows)
         values = []
         for row in rows:
-            if row["state"] == "completed" and row.get(metric.name) is not None:
+            if row["state"] == State.COMPLETED and row.get(metric.name) is not None:
                 values.append(row[metric.name])
-        # An arm without a configuration (chosen, but None) has no replicates.
-        without = arm.name in agenda.chosen and agenda.chosen[arm.name] is None
-        replicates = 0 if without else len(plan.seeds)
+        replicates = 0
+        for repeat in range(plan.repeats):
+            # An arm without a configuration (chosen, but None) has no replicates.
+            if agenda.chosen.get((arm.name, repeat), ...) is not None:
+                replicates += len(plan.seeds)
+        open_trials = sum(count for state, count in states.items() if State(state).is_open)
+        unwell = sum(count for state, count in states.items() if State(state).is_unwell)
         records.append(
             ArmProgress(
                 name=arm.name,
-                total=plan.search_trials(arm) + replicates,
-                done=len(rows) - states["running"] - states["interrupted"],
-                running=states["running"],
-                unwell=sum(states[name] for name in UNWELL),
+                total=plan.repeats * plan.search_trials(arm) + replicates,
+                done=len(rows) - open_trials,
+                running=states[State.RUNNING],
+                unwell=unwell,
                 epochs=sum(row.get("epochs") or 0 for row in rows),
                 best=better(values, default=None),
             )

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from eisnn.config.yaml_file import ConfigError
-from study.agenda.agenda import Job
-from study.agenda.limits import RayLost
+from study.agenda.job import Job
+from study.errors import RayLost
 from study.execution.fractions import Footprint, larger, why_too_small
 from study.execution.portion import ALMOST, Portion
 from study.execution.probes import Known, Meter, measure, shares
 from study.execution.shapes import worst
 from study.plan import Arm, Plan
+from study.store.records import Order
 
 UNKNOWN_GPU = "GPU"  # where Ray does not say which
 REFRESH_SECONDS = 5.0  # between two looks at which machines there are
@@ -119,8 +120,8 @@ class Share:
         task = self.ray.remote(num_cpus=self.resources.cpu, num_gpus=1, max_calls=1, max_retries=0)(
             self.meter
         )
-        job = {"config": config, "diagnose": plan.spec.diagnostics, "folders": plan.folders}
-        found: Mapping[str, float] = self.ray.get(task.remote(job))
+        order = Order("probe", config, diagnose=plan.spec.diagnostics, folders=plan.folders)
+        found: Mapping[str, float] = self.ray.get(task.remote(order))
         return found
 
     def _check_explicit(self, arm: str, footprint: Footprint | None) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from study.agenda.limits import Stopped
+from study.errors import Stopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -12,8 +12,9 @@ from dataclasses import asdict
 from typing import Any
 
 from study import store
-from study.agenda.agenda import Agenda, Job
-from study.agenda.limits import Stopped
+from study.agenda.agenda import Agenda
+from study.agenda.job import Job
+from study.errors import Stopped
 from study.execution.cluster import check_head
 from study.execution.display import Display
 from study.execution.shares import Portion, Share
@@ -49,23 +50,23 @@ class TuneJobs:
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles its searcher and callbacks, for snapshots that nobody reads
 
-    def worker_job(self, job: Job, portion: Portion) -> dict[str, Any]:
+    def order(self, job: Job, portion: Portion) -> store.Order:
         """Everything that a worker needs to train ``job``."""
         spec = self.agenda.plan.spec
-        return {
-            "id": job.id,
-            "folder": str(store.trial_folder(self.agenda.folder, job.id).absolute()),
-            "config": job.config,
-            "test": job.kind == "replicate",
-            "roles": [job.role],
-            "repeat": job.repeat,
-            "alone": job.alone,
-            "diagnose": spec.diagnostics if job.kind == "replicate" else "off",
-            "environment": self.environment,
-            "folders": self.agenda.plan.folders,
-            "code": self.code,
+        return store.Order(
+            job.id,
+            job.config,
+            folder=str(store.trial_folder(self.agenda.folder, job.id).absolute()),
+            role=job.role,
+            test=not job.is_search,
+            anew=job.anew,
+            alone=job.alone,
+            diagnose="off" if job.is_search else spec.diagnostics,
+            environment=self.environment,
+            folders=self.agenda.plan.folders,
+            code=self.code,
             **asdict(portion),
-        }
+        )
 
     def suggest(self, tune_id: str) -> dict[str, Any] | bool | None:
         """Returns a job's config for Tune; None to be asked again later; False when all is done."""
@@ -77,7 +78,7 @@ class TuneJobs:
         portion = self.share.of(job)
         self.jobs[tune_id] = job
         self.portions[tune_id] = portion
-        return {"job": json.dumps(self.worker_job(job, portion)), "bundle": portion.bundle}
+        return {"job": json.dumps(self.order(job, portion).to_json()), "bundle": portion.bundle}
 
     def result(self, tune_id: str, result: dict[str, Any]) -> bool:
         """Takes an epoch, or the outcome that a worker reports last; True stops the trial."""
@@ -92,12 +93,14 @@ class TuneJobs:
         portion = self.portions.pop(tune_id, None)
         if job is None or portion is None:
             return
-        outcome = json.loads(result["outcome"]) if result and "outcome" in result else None
-        known = outcome or store.read_state(store.trial_folder(self.agenda.folder, job.id)) or {}
-        if known.get("state") == "out_of_memory":
+        outcome = None
+        if result and "outcome" in result:
+            outcome = store.Outcome.from_json(json.loads(result["outcome"]))
+        known = outcome or store.read_state(store.trial_folder(self.agenda.folder, job.id))
+        if known is not None and known.state == store.State.OUT_OF_MEMORY:
             self.share.ran_out(job, portion)
-        state = self.agenda.end(job, outcome, self.errors.pop(tune_id, None))
-        self.display.ended(self.agenda, job, state)
+        ended = self.agenda.end(job, outcome, self.errors.pop(tune_id, None))
+        self.display.ended(self.agenda, job, ended)
 
     def tick(self) -> None:
         """Runs after each step of Tune's loop."""

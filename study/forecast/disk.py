@@ -17,10 +17,11 @@ from typing import Any
 
 from eisnn.config.trial import TrialConfig
 from study import store
-from study.agenda.limits import Stopped
-from study.plan.plan import Plan
+from study.errors import Stopped
+from study.plan import Plan
+from study.store.records import Key, Kind
 
-Rows = Mapping[tuple[str, str, int], Mapping[str, Any]]
+Rows = Mapping[Key, Mapping[str, Any]]
 
 MB = 2**20
 RESERVE = 32 * MB  # for the report, the database's journal, and what else the machine writes
@@ -34,7 +35,7 @@ DIAGNOSED = {
     "distributions": 4_000,
 }  # bytes for each layer and epoch of a replicate
 UNKNOWN = 40 * MB  # weights that cannot be counted beforehand: ten million in float32
-COPIES = {"search": 2, "replicate": 3}  # of the weights, in a checkpoint
+COPIES = {Kind.SEARCH: 2, Kind.REPLICATE: 3}  # of the weights, in a checkpoint
 
 
 def weights(plan: Plan) -> Callable[[], dict[str, int]]:
@@ -78,7 +79,7 @@ def _bytes(config: TrialConfig) -> int:
 def at_work(plan: Plan, sizes: Mapping[str, int], at_once: int) -> int:
     """Bytes that so many trials' checkpoints take while they train and replace them."""
     largest = max(
-        sizes[arm.name] * COPIES["replicate" if plan.seeds else "search"] for arm in plan.arms
+        sizes[arm.name] * COPIES[Kind.REPLICATE if plan.seeds else Kind.SEARCH] for arm in plan.arms
     )
     return 2 * at_once * largest
 
@@ -89,15 +90,16 @@ def to_keep(plan: Plan, sizes: Mapping[str, int], rows: Rows) -> int:
     total = 0
     for arm in plan.arms:
         config, epochs = arm.config({}, 0), plan.epochs(arm)
-        searches = max(0, plan.search_trials(arm) - begun[(arm.name, "search")])
-        replicates = max(0, len(plan.seeds) - begun[(arm.name, "replicate")])
+        searches = plan.repeats * plan.search_trials(arm) - begun[arm.name, Kind.SEARCH]
+        replicates = plan.repeats * len(plan.seeds) - begun[arm.name, Kind.REPLICATE]
+        searches, replicates = max(0, searches), max(0, replicates)
         diagnosed = (
             DIAGNOSED.get(plan.spec.diagnostics, DIAGNOSED["scalars"])
             * config.model.layers
             * epochs
         )
         total += (searches + replicates) * (A_TRIAL + AN_EPOCH * epochs)
-        total += replicates * (COPIES["replicate"] * sizes[arm.name] + diagnosed)
+        total += replicates * (COPIES[Kind.REPLICATE] * sizes[arm.name] + diagnosed)
     return total
 
 
@@ -105,7 +107,7 @@ def text(plan: Plan, folder: Path, rows: Rows, sizes: Mapping[str, int]) -> str:
     """A line for the dry run."""
     keep, work = to_keep(plan, sizes, rows), at_work(plan, sizes, 1)
     place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    left = len(plan.arms) * len(plan.seeds) - sum(kind == "replicate" for _, kind, _ in rows)
+    left = plan.total_replicates - sum(key[1] == Kind.REPLICATE for key in rows)
     return (
         f"disk: about {size(keep)} more to keep (checkpoints of {max(0, left)} replicates), {size(work)} for each trial at work, "
         f"{size(RESERVE)} in reserve; {size(store.free_bytes(place))} are free"

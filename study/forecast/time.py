@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.plan import Arm, Plan
+from study.store.records import Key, Kind, State
 
-Rows = Mapping[tuple[str, str, int], Mapping[str, Any]]
+Rows = Mapping[Key, Mapping[str, Any]]
 
 BESIDE = 1.1  # an allowance for a trial's time beside its epochs: reading data, diagnostics, the test set
-OPEN = ("running", "interrupted")
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Pace:
 def paces(plan: Plan, rows: Rows) -> dict[str, Pace] | None:
     """Each arm's mean seconds per epoch over its trials; None before any trial has measured one."""
     known: dict[str, list[float]] = {}
-    for (arm, _, _), row in rows.items():
+    for key, row in rows.items():
         if row.get("seconds_per_epoch"):
-            known.setdefault(arm, []).append(float(row["seconds_per_epoch"]))
+            known.setdefault(key[0], []).append(float(row["seconds_per_epoch"]))
     measured = {arm: Pace(sum(values) / len(values), len(values)) for arm, values in known.items()}
     if not measured:
         return None
@@ -44,7 +44,7 @@ def epochs_of_search(plan: Plan, arm: Arm, rows: Rows) -> float:
     ended = [
         row["epochs"] or 0
         for key, row in rows.items()
-        if key[:2] == (arm.name, "search") and row["state"] not in OPEN
+        if key[:2] == (arm.name, Kind.SEARCH) and not State(row["state"]).is_open
     ]
     return sum(ended) / len(ended) if ended else float(plan.epochs(arm))
 
@@ -60,27 +60,27 @@ class Work:
 
 def running(plan: Plan, rows: Rows) -> list[Work]:
     """What running and interrupted trials still need at most."""
-    return [
-        Work(arm, 1, max(0, plan.epochs(plan.by_name[arm]) - (row.get("epochs") or 0)))
-        for (arm, _, _), row in rows.items()
-        if row["state"] in OPEN
-    ]
+    work = []
+    for key, row in rows.items():
+        if State(row["state"]).is_open:
+            left = plan.epochs(plan.by_name[key[0]]) - (row.get("epochs") or 0)
+            work.append(Work(key[0], 1, max(0, left)))
+    return work
 
 
 def replicates(plan: Plan, rows: Rows, without: Collection[str] = ()) -> list[Work]:
     """The replicates that nobody has begun. ``without``: arms that have no configuration to replicate."""
-    begun = Counter(arm for arm, kind, _ in rows if kind == "replicate")
-    left = [
-        (arm, len(plan.seeds) - begun[arm.name]) for arm in plan.arms if arm.name not in without
-    ]
+    begun = Counter(key[0] for key in rows if key[1] == Kind.REPLICATE)
+    each = plan.repeats * len(plan.seeds)
+    left = [(arm, each - begun[arm.name]) for arm in plan.arms if arm.name not in without]
     return [Work(arm.name, trials, plan.epochs(arm)) for arm, trials in left if trials > 0]
 
 
 def searches(plan: Plan, rows: Rows, ended: Collection[str]) -> list[Work]:
     """The search trials that nobody has begun, of arms whose search has not ended."""
-    begun = Counter(arm for arm, kind, _ in rows if kind == "search")
+    begun = Counter(key[0] for key in rows if key[1] == Kind.SEARCH)
     left = [
-        (arm, plan.search_trials(arm) - begun[arm.name])
+        (arm, plan.repeats * plan.search_trials(arm) - begun[arm.name])
         for arm in plan.arms
         if arm.name not in ended
     ]
@@ -100,13 +100,24 @@ def seconds(work: Iterable[Work], pace: Mapping[str, Pace], at_once: int) -> flo
     )
 
 
-def seconds_left(plan: Plan, rows: Rows, chosen: Mapping[str, Any], at_once: int) -> float | None:
-    """For the whole study; None before there is a measurement. ``chosen``: arms whose search has ended -> their configuration."""
+def seconds_left(
+    plan: Plan, rows: Rows, chosen: Mapping[tuple[str, int], Any], at_once: int
+) -> float | None:
+    """For the whole study; None before there is a measurement.
+
+    ``chosen``: the configuration of every slot (arm, repeat) whose search has ended.
+    """
     pace = paces(plan, rows)
     if pace is None:
         return None
-    without = [arm for arm, proposal in chosen.items() if proposal is None]
-    work = [*running(plan, rows), *replicates(plan, rows, without), *searches(plan, rows, chosen)]
+    ended, without = [], []
+    for arm in plan.arms:
+        slots = [(arm.name, repeat) for repeat in range(plan.repeats)]
+        if all(slot in chosen for slot in slots):
+            ended.append(arm.name)
+            if all(chosen[slot] is None for slot in slots):
+                without.append(arm.name)
+    work = [*running(plan, rows), *replicates(plan, rows, without), *searches(plan, rows, ended)]
     return seconds(work, pace, at_once)
 
 

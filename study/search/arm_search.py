@@ -24,7 +24,7 @@ from study.search.samplers import Draw, make_sampler
 from study.search.storage import name_search
 from study.spec.distributions import distribution, from_optuna, to_optuna
 from study.spec.models import METRICS
-from study.store import State
+from study.store import Outcome, State
 
 TOLD: dict[str, TrialState] = {
     State.COMPLETED: TrialState.COMPLETE,
@@ -162,21 +162,15 @@ class ArmSearch:
             for path, value in values.items()
         }
 
-    def adopt(
-        self,
-        parameters: dict[str, Any],
-        identity: str,
-        state: Mapping[str, Any],
-        values: Mapping[int, float],
-    ) -> None:
+    def adopt(self, parameters: dict[str, Any], end: Outcome, values: Mapping[int, float]) -> None:
         """Enters a finished trial that is known from its folder alone.
 
         The database was lost, or the search has changed its kind.
         """
-        outcome, measured = self._truth(state["state"], state["metrics"])
-        attributes = {"id": identity, "state": state["state"], "reason": state.get("reason") or ""}
-        if state["state"] == State.PRUNED:
-            attributes["stopped_at"] = state["epochs"]
+        outcome, measured = self._truth(end.state, end.metrics)
+        attributes: dict[str, Any] = {"id": end.id, "state": end.state, "reason": end.reason or ""}
+        if end.state == State.PRUNED:
+            attributes["stopped_at"] = end.epochs
         trial = optuna.create_trial(
             state=outcome,
             values=measured,
@@ -349,7 +343,7 @@ class ArmSearch:
     ) -> tuple[TrialState, list[float] | None]:
         """What Optuna is told of an end, and the values that go with COMPLETE."""
         outcome, values = TOLD.get(state, TrialState.FAIL), self.values(metrics)
-        if state == "diverged" and self.search.diverged == "worst":
+        if state == State.DIVERGED and self.search.diverged == "worst":
             outcome, values = TrialState.COMPLETE, self._worst()
         if outcome != TrialState.COMPLETE:
             return outcome, None

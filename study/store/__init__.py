@@ -1,4 +1,93 @@
-"""What a study leaves behind in results/<study>/: files, locks, states, tables."""
+"""What a study leaves behind in results/<study>/: records, files, locks, tables."""
 
-from study.store.folder import *  # noqa: F403
-from study.store.records import Key, Kind, Order, Outcome, Role, State  # noqa: F401
+from study.store.columns import (
+    EPOCH_COLUMNS,
+    EPOCH_METRICS,
+    HISTORY_COLUMNS,
+    TRIAL_COLUMNS,
+    TRIAL_METRICS,
+    table_text,
+)
+from study.store.files import (
+    StoreError,
+    free_bytes,
+    is_full,
+    move_aside,
+    now,
+    read_json,
+    remove_leftovers,
+    set_aside,
+    set_unreadable_aside,
+    write_json,
+    write_text,
+)
+from study.store.frames import epochs_frame, load_plan, trials_frame
+from study.store.locks import (
+    PATIENCE,
+    SETTLED,
+    TEMPORARY,
+    clear_temporary,
+    lock_study,
+    lock_trial,
+    temporary_folder,
+)
+from study.store.records import Key, Kind, Order, Outcome, Role, State
+from study.store.trials import (
+    finished_state,
+    last_metrics,
+    read_history,
+    read_state,
+    set_damaged_aside,
+    trial_folder,
+    write_history,
+    write_state,
+)
+
+STATES = tuple(State)
+FINAL_STATES = tuple(state for state in State if state.is_final)
+
+__all__ = [
+    "EPOCH_COLUMNS",
+    "EPOCH_METRICS",
+    "FINAL_STATES",
+    "HISTORY_COLUMNS",
+    "PATIENCE",
+    "SETTLED",
+    "STATES",
+    "TEMPORARY",
+    "TRIAL_COLUMNS",
+    "TRIAL_METRICS",
+    "Key",
+    "Kind",
+    "Order",
+    "Outcome",
+    "Role",
+    "State",
+    "StoreError",
+    "clear_temporary",
+    "epochs_frame",
+    "finished_state",
+    "free_bytes",
+    "is_full",
+    "last_metrics",
+    "load_plan",
+    "lock_study",
+    "lock_trial",
+    "move_aside",
+    "now",
+    "read_history",
+    "read_json",
+    "read_state",
+    "remove_leftovers",
+    "set_aside",
+    "set_damaged_aside",
+    "set_unreadable_aside",
+    "table_text",
+    "temporary_folder",
+    "trial_folder",
+    "trials_frame",
+    "write_history",
+    "write_json",
+    "write_state",
+    "write_text",
+]

@@ -1,4 +1,4 @@
-"""The driver's two tidy tables, trials.csv and epochs.csv, kept in memory and written whole, about once a second."""
+"""The driver's two tidy tables, trials.csv and epochs.csv, kept in memory and written whole."""
 
 from __future__ import annotations
 
@@ -6,23 +6,34 @@ import csv
 import io
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from study import store
+from study.store.columns import (
+    EPOCH_COLUMNS,
+    EPOCH_METRICS,
+    TRIAL_COLUMNS,
+    TRIAL_METRICS,
+    table_text,
+)
+from study.store.files import write_text
+from study.store.records import Key, Kind, Outcome, Role, State
 
-Key = tuple[str, str, int]  # arm, kind, number
+Row = dict[str, Any]  # of trials.csv, by column
 
 
 class Tables:
-    """One row per arm and trial, one line per trial and epoch. Writing takes at most a twentieth of the time."""
+    """One row per arm and trial, one line per trial and epoch.
+
+    They are written about once a second; writing takes at most a twentieth of the time.
+    """
 
     def __init__(self, folder: Path, arms: Sequence[str], parameters: Sequence[str]) -> None:
         self.folder = folder
-        self.columns = (*store.TRIAL_COLUMNS, *parameters)
+        self.columns = (*TRIAL_COLUMNS, *parameters)
         self.order = {arm: index for index, arm in enumerate(arms)}
-        self.rows: dict[Key, dict[str, Any]] = {}
+        self.rows: dict[Key, Row] = {}
         self.lines: dict[str, list[str]] = {}
         self._changed = True
         self._next = 0.0
@@ -31,6 +42,12 @@ class Tables:
         self.rows[key] = {**self.rows.get(key, {}), **row}
         self._changed = True
 
+    def of(self, arm: str, kind: Kind, repeat: int) -> Iterator[Row]:
+        """The rows of an arm's search trials, or replicates, of one repeat."""
+        for key, row in self.rows.items():
+            if key[:3] == (arm, kind, repeat):
+                yield row
+
     def epochs(self, identity: str) -> int:
         return len(self.lines.get(identity, ()))
 
@@ -38,7 +55,7 @@ class Tables:
         """Adds an epoch's line; False if it is there already."""
         lines = self.lines.setdefault(identity, [])
         epoch = int(row["epoch"])
-        line = _line([identity, epoch, *(row.get(name, "") for name in store.EPOCH_METRICS)])
+        line = _epoch_line(identity, row)
         if lines[epoch - 1 : epoch] == [line]:
             return False
         new = epoch > len(lines)
@@ -47,35 +64,32 @@ class Tables:
         return new
 
     def set_epochs(self, identity: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        self.lines[identity] = [
-            _line(
-                [identity, int(row["epoch"]), *(row.get(name, "") for name in store.EPOCH_METRICS)]
-            )
-            for row in rows
-        ]
+        self.lines[identity] = [_epoch_line(identity, row) for row in rows]
         self._changed = True
 
     def write(self, *, now: bool = False) -> None:
-        """Writes both tables if something changed and, unless ``now``, the last writing is long enough ago."""
+        """Writes both tables if something changed and the last writing is long enough ago.
+
+        ``now``: however short ago that is.
+        """
         start = time.monotonic()
         if not self._changed or not (now or start >= self._next):
             return
-        rows = [
-            self.rows[key]
-            for key in sorted(
-                self.rows, key=lambda key: (self.order[key[0]], key[1] != "search", key[2])
-            )
-        ]
-        store.write_text(
-            self.folder / "trials.csv", store.table_text(self.columns, rows), durable=now
-        )
-        shown = dict.fromkeys(row["id"] for row in rows)
-        lines = [line for identity in shown for line in self.lines.get(identity, ())]
-        store.write_text(
-            self.folder / "epochs.csv", _line(store.EPOCH_COLUMNS) + "".join(lines), durable=now
-        )
+        rows = [self.rows[key] for key in sorted(self.rows, key=self._place)]
+        write_text(self.folder / "trials.csv", table_text(self.columns, rows), durable=now)
+        lines = [_line(EPOCH_COLUMNS)]
+        for identity in dict.fromkeys(row["id"] for row in rows):
+            lines += self.lines.get(identity, ())
+        write_text(self.folder / "epochs.csv", "".join(lines), durable=now)
         self._changed = False
         self._next = time.monotonic() + max(1.0, 20 * (time.monotonic() - start))
+
+    def _place(self, key: Key) -> tuple[int, bool, int, int]:
+        return (self.order[key.arm], key.kind != Kind.SEARCH, key.repeat, key.number)
+
+
+def _epoch_line(identity: str, row: Mapping[str, Any]) -> str:
+    return _line([identity, int(row["epoch"]), *(row.get(name, "") for name in EPOCH_METRICS)])
 
 
 def _line(cells: Sequence[Any]) -> str:
@@ -84,24 +98,21 @@ def _line(cells: Sequence[Any]) -> str:
     return buffer.getvalue()
 
 
-def row_of(key: Key, state: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The table's row of a trial's state. Test metrics belong to replicates only, and a missing metric to nobody."""
-    metrics = state.get("metrics", {})
-    if key[1] != "replicate":
-        metrics = {name: value for name, value in metrics.items() if not name.startswith("test/")}
-    return {
-        **dict.fromkeys(store.TRIAL_METRICS),
-        **{name: value for name, value in metrics.items() if name in store.TRIAL_METRICS},
-        "id": state["id"],
-        "arm": key[0],
-        "kind": key[1],
-        "number": key[2],
-        **{
-            name: state.get(name)
-            for name in ("seed", "state", "reason", "epochs", "started", "finished", "retries")
-        },
-        **{
-            path: json.dumps(value) if isinstance(value, list) else value
-            for path, value in parameters.items()
-        },
-    }
+def row_of(role: Role, outcome: Outcome) -> Row:
+    """The table's row of a trial. Only replicates show test metrics."""
+    row: Row = {**role.key._asdict(), **dict.fromkeys(TRIAL_METRICS)}
+    for name, value in outcome.metrics.items():
+        hidden = role.kind == Kind.SEARCH and name.startswith("test/")
+        if name in TRIAL_METRICS and not hidden:
+            row[name] = value
+    for name in ("id", "seed", "state", "reason", "epochs", "started", "finished", "retries"):
+        row[name] = getattr(outcome, name)
+    for path, value in role.parameters.items():
+        row[path] = json.dumps(value) if isinstance(value, list) else value
+    return row
+
+
+def running_row(role: Role, identity: str, seed: int, before: Outcome | None) -> Row:
+    """The row of a trial that begins, or goes on."""
+    started = before.started if before else None
+    return row_of(role, Outcome(identity, State.RUNNING, seed, started=started))

@@ -73,6 +73,15 @@ def record(folder: Path) -> str:
     return str(present["key"])
 
 
+def recorded(folder: Path, key: str | None) -> Mapping[str, Any] | None:
+    """The surroundings that a study recorded under a key."""
+    record = store.read_json(folder / "environment.json") or {}
+    if record.get("key") == key:
+        return record
+    found: Mapping[str, Any] | None = record.get("earlier", {}).get(key)
+    return found
+
+
 @functools.cache
 def code_key() -> str:
     """Names the code that trains: eight digits over the sources of `eisnn` and `study`, wherever they lie. Read once per process, as

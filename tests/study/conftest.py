@@ -20,13 +20,12 @@ import pytest
 from eisnn.config.trial import trial_id
 from eisnn.errors import CheckpointError
 from study import store
-from study.agenda.agenda import Agenda, Job
-from study.agenda.limits import Stopped
-from study.agenda.recovery import recover
+from study.agenda.agenda import Agenda
+from study.agenda.job import Job
+from study.agenda.recovery import open_agenda
+from study.errors import Stopped
 from study.plan.plan import Plan, make_plan
 from study.request import Request, from_file
-from study.search.arm_search import ArmSearch
-from study.search.storage import close_phantoms, open_storage
 from study.session import run
 from study.spec.reading import make_spec
 from study.worker import trial
@@ -134,14 +133,9 @@ class World:
 
     def open(self) -> Agenda:
         self.folder.joinpath("trials").mkdir(parents=True, exist_ok=True)
-        storage, self.aside = open_storage(self.folder)
-        searches = {
-            arm.name: ArmSearch(storage, self.plan, arm) for arm in self.plan.arms if arm.tuned
-        }
-        close_phantoms(storage, {search.optuna.study_name for search in searches.values()})
-        agenda = Agenda(self.folder, self.plan, searches)
-        self.diff = recover(agenda)
-        return agenda
+        opened = open_agenda(self.folder, self.plan)
+        self.aside, self.diff = opened.aside, opened.diff
+        return opened.agenda
 
     def play(self, *, events: int | None = None, fit: Fit = stand_in) -> Agenda:
         agenda = self.open()
@@ -174,7 +168,7 @@ class World:
 
     def _train(
         self, agenda: Agenda, job: Job, fit: Fit, event: Callable[[], None]
-    ) -> dict[str, Any]:
+    ) -> store.Outcome:
         def report(row: dict[str, Any]) -> None:
             event()
             if agenda.epoch(agenda.running[job.id], row):
@@ -196,18 +190,22 @@ class World:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("eisnn.fit", counting, raising=False)
             try:
-                outcome = trial.run(self._worker_job(job), report)
+                outcome = trial.run(self.order(job), report)
             except SystemExit:
                 outcome = None
         event()
         return agenda.end(job, outcome)
 
-    def _worker_job(self, job: Job) -> dict[str, Any]:
-        return {
-            "id": job.id, "folder": str(store.trial_folder(self.folder, job.id)), "config": job.config, "roles": [job.role],
-            "test": job.kind == "replicate", "repeat": job.repeat, "alone": job.alone, "diagnose": "off", "environment": "",
-            "cpu": 1.0, "gpu": 0.0, "memory_gb": None,
-        }  # fmt: skip
+    def order(self, job: Job) -> store.Order:
+        return store.Order(
+            job.id,
+            job.config,
+            folder=str(store.trial_folder(self.folder, job.id)),
+            role=job.role,
+            test=not job.is_search,
+            anew=job.anew,
+            alone=job.alone,
+        )
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "zeros": lambda content: bytes(len(content)),
 }
 TRIALS = {
-    "finished search": ("full", "search", 1),
-    "finished replicate": ("full", "replicate", 0),
-    "running": ("bn", "replicate", 0),
+    "finished search": ("full", "search", 0, 1),
+    "finished replicate": ("full", "replicate", 0, 0),
+    "running": ("bn", "replicate", 0, 0),
 }
 OF_TRIALS = [
     (f"{what}: {name}", what, name)
@@ -120,7 +120,7 @@ def test_the_damage_matrix(
     study, expected = interrupted
     folder = study.request.results / "tiny"
     ids = {
-        what: next(row[3] for row in expected if row[:3] == (*key[:2], str(key[2])))
+        what: next(row[3] for row in expected if row[:3] == (key[0], key[1], str(key[3])))
         for what, key in TRIALS.items()
     }
     assert (store.trial_folder(folder, ids["running"]) / "checkpoint.pt").exists()
@@ -184,28 +184,25 @@ class Code:
         return (os.system, (f"touch {self.path}",))
 
 
-def job_of(folder: Path, **changes: Any) -> dict[str, Any]:
+def job_of(folder: Path, **changes: Any) -> store.Order:
     config = make_config({**CONFIG, **changes})
-    identity = trial_id(config)
-    return {
-        "id": identity, "folder": str(folder / identity), "config": resolved(config), "roles": [], "test": False, "repeat": False,
-        "alone": False, "diagnose": "off", "environment": "", "cpu": 1.0, "gpu": 0.0, "memory_gb": None,
-    }  # fmt: skip
+    folder.mkdir(exist_ok=True)
+    return store.Order(trial_id(config), resolved(config), folder=str(folder / trial_id(config)))
 
 
-def stopped_after_one(job: dict[str, Any]) -> Path:
+def stopped_after_one(job: store.Order) -> Path:
     def stop(row: dict[str, Any]) -> None:
         raise SystemExit
 
     with pytest.raises(SystemExit):
         trial.run(job, stop)
-    return Path(job["folder"]) / "checkpoint.pt"
+    return Path(job.folder) / "checkpoint.pt"
 
 
-def numbers(state: dict[str, Any]) -> dict[str, float]:
+def numbers(state: store.Outcome) -> dict[str, float]:
     return {
         name: value
-        for name, value in state["metrics"].items()
+        for name, value in state.metrics.items()
         if name not in ("seconds", "seconds_per_epoch", "peak_memory_mb")
     }
 
@@ -220,7 +217,7 @@ def test_a_damaged_checkpoint_is_met_by_the_worker(tmp_path: Path) -> None:
     )  # an undamaged one is gone on with
     other = stopped_after_one(job_of(tmp_path, seed=7)).read_bytes()
     torch.save(
-        {"format": "eisnn-checkpoint-1", "config": job["config"], "model": {}}, tmp_path / "half.pt"
+        {"format": "eisnn-checkpoint-1", "config": job.config, "model": {}}, tmp_path / "half.pt"
     )
     flipped = (
         good[: len(good) // 2] + bytes([good[len(good) // 2] ^ 1]) + good[len(good) // 2 + 1 :]
@@ -229,11 +226,11 @@ def test_a_damaged_checkpoint_is_met_by_the_worker(tmp_path: Path) -> None:
     cases = {**{name: damage(good) for name, damage in DAMAGES.items()}, "one bit": flipped, "of another trial": other,
              "without weights": (tmp_path / "half.pt").read_bytes(), "code": evil}  # fmt: skip
     for number, (name, content) in enumerate(cases.items(), start=1):
-        store.set_aside(Path(job["folder"]) / "state.json")
+        store.set_aside(Path(job.folder) / "state.json")
         checkpoint.write_bytes(content)
         state = trial.run(job, lambda row: None)
         aside = checkpoint.with_name(f"checkpoint.pt.damaged-{number}")
-        assert (state["state"], numbers(state)) == ("completed", undisturbed), name
-        assert state["damaged"] == [str(aside)], name
+        assert (state.state, numbers(state)) == ("completed", undisturbed), name
+        assert state.damaged == (str(aside),), name
         assert aside.read_bytes() == content, name
     assert not (tmp_path / "executed").exists()

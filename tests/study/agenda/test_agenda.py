@@ -18,7 +18,7 @@ from reports.analysis.collect import read_study
 from reports.analysis.compare import options_for
 from reports.page import sections
 from study import store
-from study.session import interrupt
+from study.worker.trial import ToldToStop
 
 Tree = dict[str, Any]
 ASHA = {"type": "asha", "grace_epochs": 1, "reduction_factor": 2}
@@ -147,13 +147,13 @@ def test_an_equal_trial_that_runs_is_waited_for(world: Any, study_tree: Tree) ->
     jobs = [agenda.next() for _ in range(4)]
     assert agenda.next() is None
     assert len({job.id for job in jobs}) == 4
-    assert sum(map(len, agenda.followers.values())) == 2
+    assert sum(map(len, agenda.queue.followers.values())) == 2
 
 
 def test_tune_reference_hands_the_chosen_values_to_every_arm(world: Any, study_tree: Tree) -> None:
     study_tree["tune"] = "reference"
     agenda = world(study_tree).play()
-    values = {arm: proposal.parameters for arm, proposal in agenda.chosen.items()}
+    values = {arm: proposal.parameters for (arm, _), proposal in agenda.chosen.items()}
     assert values["no_straight_through"] == values["full"]
     assert values["bn"] == {"train.learning_rate": values["full"]["train.learning_rate"]}
     assert Counter(key[:2] for key in agenda.tables.rows)[("full", "search")] == 2
@@ -163,9 +163,9 @@ def test_points_come_first(world: Any, study_tree: Tree) -> None:
     point = {"circuit.init.gain": 1.0, "train.learning_rate": 0.01}
     study_tree["search"]["points"] = [point]
     rows = world(study_tree).play().tables.rows
-    assert {name: rows[("full", "search", 0)][name] for name in point} == point
-    assert rows[("bn", "search", 0)]["train.learning_rate"] == 0.01
-    assert rows[("bn", "search", 1)]["train.learning_rate"] != 0.01
+    assert {name: rows[("full", "search", 0, 0)][name] for name in point} == point
+    assert rows[("bn", "search", 0, 0)]["train.learning_rate"] == 0.01
+    assert rows[("bn", "search", 0, 1)]["train.learning_rate"] != 0.01
 
 
 # ---- ends other than well -----------------------------------------------------------------------------------------------
@@ -200,9 +200,9 @@ def test_every_end_is_told_truthfully(
     ]
     assert optuna_states(played) == {"COMPLETE": 4, "FAIL": 2}
     if state == "diverged":  # does it diverge from other seeds too? The first of equals is asked
-        assert agenda.chosen["bn"].number == 0
+        assert agenda.chosen["bn", 0].number == 0
     else:
-        assert agenda.chosen["bn"] is None
+        assert agenda.chosen["bn", 0] is None
     assert (
         (store.trial_folder(played.folder, rows[0]["id"]) / "error.txt")
         .read_text()
@@ -232,7 +232,7 @@ def test_diverged_may_be_told_as_the_worst_value(world: Any, study_tree: Tree, f
 
 
 def dead_worker() -> None:
-    raise SystemExit
+    raise ToldToStop(SystemExit())  # nothing is recorded, as if the process were gone
 
 
 def in_turn(fit: Any, ends: dict[int, Any]) -> Any:
@@ -289,15 +289,15 @@ def test_what_optuna_is_told_of_every_state(
     }
     with pytest.raises(killed):
         played.work(agenda, fit=in_turn(fit, ends))
-    interrupt(agenda)
+    agenda.interrupt()
     agenda.close()
-    in_table = {key[2]: row["state"] for key, row in agenda.tables.rows.items()}
+    in_table = {key.number: row["state"] for key, row in agenda.tables.rows.items()}
     first = ["completed", "diverged", "out_of_memory", "failed", "failed", "pruned", "interrupted"]
     assert in_table == dict(enumerate(first))
     assert optuna_states(played)["RUNNING"] == 1  # the interrupted one, which is gone on with
 
     agenda = played.play(fit=in_turn(fit, {}))
-    rows = {key[2]: row for key, row in agenda.tables.rows.items() if key[1] == "search"}
+    rows = {key.number: row for key, row in agenda.tables.rows.items() if key[1] == "search"}
     assert [rows[number]["state"] for number in range(7)] == [
         *first[:4],
         "completed",
@@ -368,11 +368,11 @@ def test_a_dead_worker_is_replaced_and_then_given_up(world: Any, study_tree: Tre
     for death in range(3):
         job = agenda.next()
         assert (job.arm, job.number) == ("full", 0)
-        assert agenda.end(job, None, "the worker died")["state"] == (
+        assert agenda.end(job, None, "the worker died").state == (
             "interrupted" if death < 2 else "failed"
         )
     assert agenda.next().arm == "no_straight_through"
-    assert agenda.tables.rows[("full", "search", 0)]["reason"] == "the worker died"
+    assert agenda.tables.rows[("full", "search", 0, 0)]["reason"] == "the worker died"
 
 
 def test_a_bug_is_not_tried_again(world: Any, study_tree: Tree, fit: Any) -> None:
@@ -418,13 +418,14 @@ def test_only_the_damaged_trial_is_repeated(
     played = world(study_tree)
     agenda = played.play()
     expected, played.trained = rows_of(agenda), []
-    for key in (("full", "search", 1), ("bn", "replicate", 0)):
+    for key in (("full", "search", 0, 1), ("bn", "replicate", 0, 0)):
         (store.trial_folder(played.folder, agenda.tables.rows[key]["id"]) / name).write_bytes(
             b"\0" * 50
         )
     assert rows_of(played.play()) == expected
     assert {identity for identity, _ in played.trained} <= {
-        agenda.tables.rows[key]["id"] for key in (("full", "search", 1), ("bn", "replicate", 0))
+        agenda.tables.rows[key]["id"]
+        for key in (("full", "search", 0, 1), ("bn", "replicate", 0, 0))
     }
 
 
@@ -485,7 +486,7 @@ def test_a_wider_range_keeps_its_trials_and_a_narrower_one_retires_some(
     study_tree["baselines"], study_tree["ablation"] = {}, {}
     first = world(study_tree).play()
     gains = [
-        first.tables.rows[("full", "search", number)]["circuit.init.gain"] for number in (0, 1)
+        first.tables.rows[("full", "search", 0, number)]["circuit.init.gain"] for number in (0, 1)
     ]
     wider = copy.deepcopy(study_tree)
     wider["parameters"]["circuit.init.gain"]["high"] = 8.0
@@ -547,7 +548,7 @@ def test_searches_that_a_budget_leaves_unequal_are_named(
 ) -> None:
     study_tree["search"]["trials"], study_tree["budget"] = 5, {"trials": 10}
     code, folder = without_ray(study_tree).run()
-    assert code == 0
+    assert code == 3  # a study that its budget ended is not done
     expected = "the searches are not equally long (full 2, no_straight_through 1, bn 1 trials)"
     assert expected in capsys.readouterr().out
     study = read_study(folder)

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -157,15 +158,15 @@ def test_a_worker_with_other_code_refuses_and_is_asked_again(
     monkeypatch.setattr("eisnn.fit", fit)
     played = world(study_tree)
     agenda = played.open()
-    order = played._worker_job(agenda.next())
-    state = trial.run({**order, "code": "00000000"}, lambda row: None)
-    assert (state["state"], state["cause"], state["again"]) == ("failed", "system", True)
+    order = played.order(agenda.next())
+    state = trial.run(replace(order, code="00000000"), lambda row: None)
+    assert (state.state, state.cause, state.again) == ("failed", "system", True)
     assert (
         f"holds other code ({environment.code_key()}) than the machine of the command (00000000)"
-        in state["reason"]
+        in state.reason
     )
     assert (
-        trial.run({**order, "code": environment.code_key()}, lambda row: None)["state"]
+        trial.run(replace(order, code=environment.code_key()), lambda row: None).state
         == "completed"
     )
 
@@ -220,7 +221,7 @@ def test_nodes_die_and_join_and_the_head_is_replaced(nodes: Nodes, tmp_path: Pat
     crash.kill_tree(second)
     say(f"it trains {victim}; killed with {len(seen[0][victim])} of its epochs on disk")
     until(lambda: len(crash.histories(results).get(victim, ())) == 12, process, output)
-    say(f"{victim} is complete: {store.read_state(results / 'trials' / victim)['retries']} retry")
+    say(f"{victim} is complete: {store.read_state(results / 'trials' / victim).retries} retry")
     third = nodes.join()
     say("a third node joins")
     until(lambda: half_done(third), process, output)

@@ -21,7 +21,7 @@ from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
 from eisnn.config.yaml_file import ConfigError
 from study import store
-from study.agenda.limits import Stopped
+from study.errors import Stopped
 from study.execution import logger_runs, loggers
 from study.execution.logger_runs import Run
 from study.execution.loggers import Feed

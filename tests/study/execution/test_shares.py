@@ -19,9 +19,9 @@ from rich.console import Console
 
 import eisnn
 from eisnn.config.yaml_file import ConfigError
-from study.agenda.agenda import Agenda, Job
-from study.agenda.limits import RayLost
-from study.agenda.recovery import recover
+from study.agenda.job import Job
+from study.agenda.recovery import open_agenda
+from study.errors import RayLost
 from study.execution import ray_settings
 from study.execution.display import Display
 from study.execution.execute import execute
@@ -32,6 +32,7 @@ from study.execution.shares import Share
 from study.forecast import machine
 from study.plan.plan import make_plan
 from study.spec.reading import load_spec
+from study.store.records import Kind, Order, Outcome, Role
 from study.worker import trial
 
 Tree = dict[str, Any]
@@ -39,9 +40,9 @@ TOTAL = 24_000.0
 PEAKS = {"ei": 4000.0, "bn": 9000.0}  # 1/4 each as 4 CPUs serve no more, and 1/2
 
 
-def metered(job: Tree) -> dict[str, float]:
+def metered(job: Order) -> dict[str, float]:
     return {
-        "peak_mb": PEAKS[job["config"]["model"]["norm"]],
+        "peak_mb": PEAKS[job.config["model"]["norm"]],
         "context_mb": 600.0,
         "total_mb": TOTAL,
     }
@@ -65,7 +66,7 @@ def train_on(log: Path, company: int) -> Callable[..., Tree]:
     others of that company end only when the driver has learned of it.
     """
 
-    def train(job: Tree, report: Any) -> Tree:
+    def train(job: Order, report: Any) -> Outcome:
         import random
         import time
         import unittest.mock
@@ -79,9 +80,7 @@ def train_on(log: Path, company: int) -> Callable[..., Tree]:
         def note(event: str, **facts: Any) -> None:
             with open(log, "a") as file:
                 file.write(
-                    json.dumps(
-                        {"event": event, "arm": arm, "id": job["id"], "gpu": job["gpu"], **facts}
-                    )
+                    json.dumps({"event": event, "arm": arm, "id": job.id, "gpu": job.gpu, **facts})
                     + "\n"
                 )
 
@@ -96,18 +95,19 @@ def train_on(log: Path, company: int) -> Callable[..., Tree]:
             first = log.read_text().splitlines()[:company]
             wait(lambda: log.read_text().count('"start"') >= company)
             try:
-                if arm == "no_scaling" and job["gpu"] < 0.5:
+                if arm == "no_scaling" and job.gpu < 0.5:
                     raise MemoryError("CUDA out of memory")
-                if any(job["id"] in line for line in first):
-                    shares = Path(job["folder"]).parents[1] / "shares.json"
+                if any(job.id in line for line in first):
+                    shares = Path(job.folder).parents[1] / "shares.json"
                     wait(lambda: "no_scaling" in json.loads(shares.read_text())["raised"])
             finally:
                 note("end")
-            value = random.Random(job["id"]).random()
+            value = random.Random(job.id).random()
             options["report"]({"epoch": 1, "val/accuracy": value, "val/loss": 1.0, "seconds": 0.1})
             return {"epoch": 1, "val/accuracy": value, "test/accuracy": value}
 
-        arm, asked = job["roles"][0]["arm"], list[float]()
+        assert job.role is not None
+        arm, asked = job.role.arm, list[float]()
         memory = SimpleNamespace(
             empty_cache=lambda: None,
             mem_get_info=lambda: (0, TOTAL * 2**20),
@@ -119,7 +119,7 @@ def train_on(log: Path, company: int) -> Callable[..., Tree]:
             call = getattr(call, "__wrapped__", call)  # an earlier trial was here
 
             @functools.wraps(call)
-            def called(job: Tree) -> Any:
+            def called(job: Order) -> Any:
                 with unittest.mock.patch.dict(sys.modules, torch=torch):
                     return call(job)
 
@@ -141,9 +141,8 @@ def drive(space: str, folder: Path, log: Path, output: Path) -> None:
     os.environ.setdefault("RAY_AUTH_TOKEN", "0" * 64)
     import ray
 
-    agenda = Agenda(folder, make_plan(load_spec(space), space), {})
     (folder / "trials").mkdir(parents=True)
-    recover(agenda)
+    agenda = open_agenda(folder, make_plan(load_spec(space), space)).agenda
     with (
         output.open("w") as stream,
         unittest.mock.patch.object(machine, "cpus", return_value=4),
@@ -252,7 +251,7 @@ def share_of(
 
 
 def job_of(arm: str, **fields: Any) -> Job:
-    return Job("", arm, "replicate", 0, 0, {}, {}, **fields)
+    return Job("", Role(arm, Kind.REPLICATE, 0), 0, {}, **fields)
 
 
 @pytest.mark.parametrize(
@@ -402,8 +401,8 @@ def test_memory_over_the_limit_is_an_out_of_memory(tmp_path: Path) -> None:
     import subprocess
 
     code = (
-        "import json, sys\nfrom study.worker import trial\n"
-        "trial._take_share({'cpu': 1, 'gpu': 0.0, 'memory_gb': 1.0, 'context_mb': 0.0})\n"
+        "import json, sys\nfrom study.store.records import Order\nfrom study.worker import trial\n"
+        "trial._take_share(Order('x', {}, memory_gb=1.0))\n"
         "import torch\n"
         "try:\n    torch.ones(2**29)\nexcept Exception as error:\n    print(trial.cause_of(error)[0], torch.get_num_threads())\n"
     )

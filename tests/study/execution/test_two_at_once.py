@@ -28,6 +28,7 @@ CONFIG = {
 # A worker that says each epoch and, where asked, then waits for the word to go on, with the trial's folder in its hands.
 WORKER = """
 import json, sys, time
+from study.store.records import Order
 from study.worker import trial
 def say(word, **more):
     print(json.dumps({"word": word, "at": time.monotonic(), **more}), flush=True)
@@ -36,16 +37,16 @@ def report(row):
     if row["epoch"] == int(sys.argv[2]):
         sys.stdin.readline()
 say("asks")
-state = trial.run(json.loads(sys.argv[1]), report)
-say("ends", state=state)
+state = trial.run(Order.from_json(json.loads(sys.argv[1])), report)
+say("ends", state=state.to_json())
 """
 
 
 class Worker:
     """`study.worker.trial.run` in a process of its own, which stops after the epoch ``hold`` until it is told to go on."""
 
-    def __init__(self, job: dict[str, Any], hold: int = 0) -> None:
-        command = [sys.executable, "-c", WORKER, json.dumps(job), str(hold)]
+    def __init__(self, job: store.Order, hold: int = 0) -> None:
+        command = [sys.executable, "-c", WORKER, json.dumps(job.to_json()), str(hold)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -77,12 +78,12 @@ def worker() -> Iterator[Any]:
         one.process.communicate()
 
 
-def job_of(folder: Path) -> dict[str, Any]:
+def job_of(folder: Path) -> store.Order:
     config = make_config(CONFIG)
-    return {
-        "id": trial_id(config), "folder": str(folder / trial_id(config)), "config": resolved(config), "roles": [], "test": True,
-        "repeat": False, "alone": False, "diagnose": "off", "environment": "", "cpu": 1.0, "gpu": 0.0, "memory_gb": None,
-    }  # fmt: skip
+    folder.mkdir(exist_ok=True)
+    return store.Order(
+        trial_id(config), resolved(config), folder=str(folder / trial_id(config)), test=True
+    )
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -101,12 +102,12 @@ def test_an_orphan_keeps_its_trial_until_it_ends(
 ) -> None:
     """While it holds the folder a resumed worker writes nothing there: it waits, or gives up; what the orphan ends is not trained again."""
     job = job_of(tmp_path)
-    folder = Path(job["folder"])
+    folder = Path(job.folder)
     orphan = worker(job, 1)
     assert [orphan.hear()["word"] for _ in range(2)] == ["asks", "epoch"]
 
     before = contents(folder)
-    monkeypatch.setattr(trial, "PATIENCE", 0.3)
+    monkeypatch.setattr(store, "PATIENCE", 0.3)
     with pytest.raises(
         store.StoreError, match=r"another process still trains this trial after 0 s of waiting"
     ):
@@ -132,18 +133,18 @@ def test_a_killed_orphan_leaves_its_trial_to_the_next(worker: Any, tmp_path: Pat
     undisturbed = job_of(tmp_path / "undisturbed")
     trial.run(undisturbed, lambda row: None)
     job = job_of(tmp_path / "disturbed")
-    folder = Path(job["folder"])
+    folder = Path(job.folder)
     orphan = worker(job, 2)
     assert [orphan.hear()["word"] for _ in range(3)] == ["asks", "epoch", "epoch"]
     resumed = worker(job)
     resumed.hear()
     orphan.process.send_signal(signal.SIGKILL)
     state = [resumed.hear() for _ in range(4)][-1]["state"]
-    assert state == store.read_state(folder)
+    assert store.Outcome.from_json(state) == store.read_state(folder)
     assert (state["state"], state["retries"]) == ("completed", 1)
-    assert epochs(folder) == epochs(Path(undisturbed["folder"]))
+    assert epochs(folder) == epochs(Path(undisturbed.folder))
     assert sorted(path.name for path in folder.iterdir()) == sorted(
-        path.name for path in Path(undisturbed["folder"]).iterdir()
+        path.name for path in Path(undisturbed.folder).iterdir()
     )
 
 
@@ -166,15 +167,17 @@ while True:
     tables = Tables(folder, ["full", "bn"], ["circuit.init.gain"])
     row = {"epoch": 1, **dict.fromkeys(store.EPOCH_METRICS, value)}
     for number in range(300):
-        state = {"id": f"{number:012x}", "state": "completed", "seed": k, "epochs": 1, "metrics": {"val/accuracy": value}}
-        key = ("full" if number % 2 else "bn", "search", number)
-        tables.put(key, row_of(key, state, {"circuit.init.gain": value}))
-        tables.add_epoch(state["id"], row)
+        metrics = {"val/accuracy": value}
+        end = store.Outcome(f"{number:012x}", "completed", seed=k, epochs=1, metrics=metrics)
+        arm = "full" if number % 2 else "bn"
+        role = store.Role(arm, store.Kind.SEARCH, number, 0, {"circuit.init.gain": value})
+        tables.put(role.key, row_of(role, end))
+        tables.add_epoch(end.id, row)
     store.write_json(folder / "plan.json", {"study": "s", "arms": arms, "version": [k] * 500})
     tables.write(now=True)
     store.write_history(trial, [{**row, "epoch": epoch} for epoch in range(1, 200)])
-    store.write_state(trial, {"id": identity, "state": "running", "reason": None, "started": None, "retries": 0, "epochs": 1, "roles": [],
-                              "metrics": {f"m{i}": value for i in range(300)}})
+    metrics = {f"m{i}": value for i in range(300)}
+    store.write_state(trial, store.Outcome(identity, "running", epochs=1, metrics=metrics))
     if k == 1:
         print("written", flush=True)
 """
@@ -208,9 +211,7 @@ def test_a_report_never_reads_half_a_file(tmp_path: Path) -> None:
             assert rows is not None
             assert state is not None
             assert len(rows) == 199
-            assert (
-                len({row["val/loss"] for row in rows}) == len(set(state["metrics"].values())) == 1
-            )
+            assert len({row["val/loss"] for row in rows}) == len(set(state.metrics.values())) == 1
             seen.add(float(study.trials["seed"].iloc[0]))
             assert writer.poll() is None
     finally:

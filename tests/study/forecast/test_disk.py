@@ -15,9 +15,10 @@ import optuna
 import pytest
 
 from eisnn.config.trial import resolved, trial_id
-from study import session, store
-from study.agenda.limits import Stopped, full
+from study import store
+from study.errors import Stopped, full
 from study.forecast import disk
+from study.log import logging_to
 from study.plan.plan import Plan
 from study.request import from_file
 from study.search.storage import open_storage
@@ -28,14 +29,17 @@ Tree = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def real_job(plan: Plan, folder: Path, seed: int = 1000) -> dict[str, Any]:
+def real_job(plan: Plan, folder: Path, seed: int = 1000) -> store.Order:
     config = plan.reference.config({"circuit.init.gain": 1.0, "train.learning_rate": 0.01}, seed)
     identity = trial_id(config)
-    return {
-        "id": identity, "folder": str(folder / identity), "config": resolved(config), "test": True, "repeat": False, "alone": False,
-        "diagnose": "distributions", "environment": "", "cpu": 1.0, "gpu": 0.0, "memory_gb": None,
-        "roles": [{"arm": "full", "kind": "replicate", "number": 0, "parameters": {}}],
-    }  # fmt: skip
+    return store.Order(
+        identity,
+        resolved(config),
+        folder=str(folder / identity),
+        role=store.Role("full", store.Kind.REPLICATE, 0),
+        test=True,
+        diagnose="distributions",
+    )
 
 
 def test_the_estimate_is_what_a_replicate_leaves(
@@ -44,12 +48,12 @@ def test_the_estimate_is_what_a_replicate_leaves(
     study_tree["diagnostics"], study_tree["overrides"] = "distributions", {"model.width": 1.0}
     plan = plan_of(study_tree)
     job = real_job(plan, tmp_path)
-    assert trial.run(job, lambda row: None)["state"] == "completed"
-    left = sum(path.stat().st_size for path in Path(job["folder"]).iterdir())
+    assert trial.run(job, lambda row: None).state == "completed"
+    left = sum(path.stat().st_size for path in Path(job.folder).iterdir())
     sizes = disk.weights(plan)()
-    searches = {(arm.name, "search", number): {} for arm in plan.arms for number in range(2)}
-    others = {(arm.name, "replicate", number): {} for arm in plan.arms for number in range(2)}
-    del others[("full", "replicate", 0)]
+    searches = {(arm.name, "search", 0, number): {} for arm in plan.arms for number in range(2)}
+    others = {(arm.name, "replicate", 0, number): {} for arm in plan.arms for number in range(2)}
+    del others[("full", "replicate", 0, 0)]
     estimated = disk.to_keep(plan, sizes, {**searches, **others})
     assert 0.8 * left < estimated < 1.5 * left, (estimated, left)
     assert disk.at_work(plan, sizes, 3) == 2 * 3 * 3 * max(sizes.values())
@@ -88,7 +92,7 @@ def test_a_disk_that_fills_up(
 ) -> None:
     """The trial fails with that reason, the driver hears of it although nothing can be written, and it goes on once there is room."""
     plan = plan_of(study_tree)
-    undisturbed = trial.run(real_job(plan, tmp_path), lambda row: None)["metrics"]
+    undisturbed = trial.run(real_job(plan, tmp_path), lambda row: None).metrics
     job, seen = real_job(plan, small), []
 
     def report(row: dict[str, Any]) -> None:
@@ -99,14 +103,14 @@ def test_a_disk_that_fills_up(
     if moment != "later checkpoint":
         fill(small, leave)
     state = trial.run(job, report)
-    assert (state["state"], state["cause"], state["again"]) == ("failed", "disk_full", True), state
-    assert "No space left on device" in state["reason"]
+    assert (state.state, state.cause, state.again) == ("failed", "disk_full", True), state
+    assert "No space left on device" in state.reason
     assert [path for path in small.rglob("*.tmp") if path.stat().st_size] == []
     os.remove(small / "ballast")
     again = trial.run(job, lambda row: None)
-    assert again["state"] == "completed"
+    assert again.state == "completed"
     clocks = ("seconds", "seconds_per_epoch", "peak_memory_mb")
-    assert {k: v for k, v in again["metrics"].items() if k not in clocks} == {
+    assert {k: v for k, v in again.metrics.items() if k not in clocks} == {
         k: v for k, v in undisturbed.items() if k not in clocks
     }
 
@@ -126,11 +130,10 @@ def test_a_full_disk_is_known_in_optunas_words(small: Path) -> None:
 def test_a_log_that_cannot_be_written_is_not_complained_of(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    handler = session._log_to(small / "log.txt")
-    fill(small, 0)
-    for _ in range(2000):
-        logging.getLogger("study").error("what a full disk has no room for")
-    session._stop_logging(handler)
+    with logging_to(small / "log.txt"):
+        fill(small, 0)
+        for _ in range(2000):
+            logging.getLogger("study").error("what a full disk has no room for")
     assert store.free_bytes(small) == 0
     assert capsys.readouterr().err == ""
 

@@ -32,9 +32,9 @@ def row(
 
 
 MEASURED = {
-    ("full", "search", 0): row("a", seconds=1.0),
-    ("full", "search", 1): row("b", "pruned", 1, 3.0),
-    ("bn", "search", 0): row("c", seconds=10.0),
+    ("full", "search", 0, 0): row("a", seconds=1.0),
+    ("full", "search", 0, 1): row("b", "pruned", 1, 3.0),
+    ("bn", "search", 0, 0): row("c", seconds=10.0),
 }
 
 
@@ -52,7 +52,7 @@ def test_paces_are_per_arm_and_the_slowest_stands_in(plan: Plan) -> None:
 
 
 def test_what_is_left_is_counted_per_arm(plan: Plan) -> None:
-    rows = {**MEASURED, ("bn", "search", 1): row("d", "running", 1)}
+    rows = {**MEASURED, ("bn", "search", 0, 1): row("d", "running", 1)}
     assert estimate.running(plan, rows) == [estimate.Work("bn", 1, 1)]
     assert estimate.searches(plan, rows, ()) == [
         estimate.Work("full", 1, 1.5),
@@ -70,7 +70,7 @@ def test_what_is_left_is_counted_per_arm(plan: Plan) -> None:
     assert estimate.seconds_left(plan, rows, {}, 100) == pytest.approx(
         estimate.BESIDE * 20
     )  # its longest trial: 2 epochs of bn
-    assert estimate.seconds_left(plan, rows, {"full": None}, 1) == pytest.approx(
+    assert estimate.seconds_left(plan, rows, {("full", 0): None}, 1) == pytest.approx(
         estimate.BESIDE * 70
     )  # nothing to replicate
     assert estimate.seconds_left(plan, {}, {}, 1) is None
@@ -131,14 +131,15 @@ def test_a_dry_run_without_a_measurement_says_so(plan: Plan, tmp_path: Path) -> 
 
 def test_a_dry_run_tells_pace_time_and_spread_from_the_folder(plan: Plan, tmp_path: Path) -> None:
     rows = [
-        {**value, "arm": arm, "kind": kind, "number": number}
-        for (arm, kind, number), value in MEASURED.items()
+        {**value, "arm": arm, "kind": kind, "repeat": 0, "number": number}
+        for (arm, kind, _, number), value in MEASURED.items()
     ]
     for arm, accuracies in (("full", (0.90, 0.92)), ("bn", (0.91, 0.95))):
         for number, accuracy in enumerate(accuracies):
             extra = {
                 "arm": arm,
                 "kind": "replicate",
+                "repeat": 0,
                 "number": number,
                 "seed": 1000 + number,
                 "test/accuracy": accuracy,

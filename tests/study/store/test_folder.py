@@ -27,7 +27,11 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def state(**changes: Any) -> dict[str, Any]:
+def state(**changes: Any) -> store.Outcome:
+    return store.Outcome.from_json(record(**changes))
+
+
+def record(**changes: Any) -> dict[str, Any]:
     base = {
         "id": "0123456789ab",
         "state": "completed",
@@ -77,8 +81,8 @@ def test_history_keeps_every_digit(folder: Path) -> None:
         ("state.json", b""),
         ("state.json", b"\0" * 100),
         ("state.json", b'{"id": "0123456789ab", "state": "comp'),
-        ("state.json", json.dumps(state(id="ba9876543210")).encode()),
-        ("state.json", json.dumps(state(metrics={"val/accuracy": "high"})).encode()),
+        ("state.json", json.dumps(record(id="ba9876543210")).encode()),
+        ("state.json", json.dumps(record(metrics={"val/accuracy": "high"})).encode()),
         ("state.json", b"[" * 100_000),
         ("history.csv", b""),
         ("history.csv", b"\0" * 100),
@@ -143,14 +147,11 @@ def test_old_folders_are_moved_not_deleted(tmp_path: Path) -> None:
 
 def test_tables_are_tidy(tmp_path: Path) -> None:
     tables = Tables(tmp_path, ["full", "bn"], ["circuit.init.gain"])
-    tables.put(
-        ("bn", "search", 0),
-        row_of(("bn", "search", 0), state(metrics={"val/accuracy": 0.5, "test/accuracy": 0.5}), {}),
-    )
-    tables.put(
-        ("full", "search", 0),
-        row_of(("full", "search", 0), state(id="a" * 12), {"circuit.init.gain": 0.1}),
-    )
+    bn = store.Role("bn", store.Kind.SEARCH, 0)
+    full = store.Role("full", store.Kind.SEARCH, 0, parameters={"circuit.init.gain": 0.1})
+    metrics = {"val/accuracy": 0.5, "test/accuracy": 0.5}
+    tables.put(bn.key, row_of(bn, state(metrics=metrics)))
+    tables.put(full.key, row_of(full, state(id="a" * 12)))
     assert tables.add_epoch("a" * 12, ROW) is True
     assert tables.add_epoch("a" * 12, ROW) is False
     tables.write(now=True)

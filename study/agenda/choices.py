@@ -1,0 +1,102 @@
+"""Which configuration an arm's replicates train, for each repeat of its search."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+from eisnn.config.trial import TrialConfig, resolved, trial_id
+from eisnn.config.yaml_file import ConfigError
+from study.agenda.job import Job
+from study.plan import Arm, Plan
+from study.search.arm_search import Proposal, Slot
+from study.store.records import Kind, Role, State
+from study.store.tables import Row, Tables
+
+
+class Choices:
+    """Configurations by slot (arm, repeat), each fixed once its search has ended."""
+
+    def __init__(self, plan: Plan, tables: Tables) -> None:
+        self.plan, self.tables = plan, tables
+        self.made: dict[Slot, Proposal | None] = {}  # None: the search found nothing to replicate
+        self.problem: str | None = None  # why an arm can have no configuration
+        self._proposals: dict[Slot, dict[int, Proposal]] = {}
+        self._configs: dict[Slot, TrialConfig] = {}
+
+    def propose(self, slot: Slot, proposal: Proposal) -> None:
+        """Takes note of a search trial, whose values may be chosen later."""
+        self._proposals.setdefault(slot, {})[proposal.number] = proposal
+
+    def update(self, is_open: Callable[[Slot], bool]) -> None:
+        """Fixes every configuration that can be fixed. ``is_open``: whether a search goes on."""
+        for repeat in range(self.plan.repeats):
+            for arm in self.plan.arms:
+                if (arm.name, repeat) not in self.made:
+                    self._fix(arm, repeat, is_open)
+
+    def _fix(self, arm: Arm, repeat: int, is_open: Callable[[Slot], bool]) -> None:
+        slot = (arm.name, repeat)
+        reference = (self.plan.reference.name, repeat)
+        if arm.tuned:
+            if not is_open(slot):
+                self.made[slot] = self.best(slot)
+        elif self.plan.spec.tune == "reference" and self.plan.reference.tuned:
+            if reference in self.made:
+                self.made[slot] = self._borrowed(arm, self.made[reference])
+        else:
+            self.made[slot] = Proposal(-1, {}, None)
+
+    def best(self, slot: Slot) -> Proposal | None:
+        """The completed search trial with the best metric; ties go to the lowest number.
+
+        Where none completed, it is the one that came furthest in the metric before it was stopped
+        or diverged, so that its replicates show whether the failure holds over seeds.
+        """
+        metric = self.plan.spec.metric
+        sign = 1 if metric.mode == "max" else -1
+        rows = list(self.tables.of(slot[0], Kind.SEARCH, slot[1]))
+        candidates = [
+            row
+            for row in rows
+            if row["state"] == State.COMPLETED and row.get(metric.name) is not None
+        ]
+        if not candidates:
+            candidates = [row for row in rows if row["state"] in (State.PRUNED, State.DIVERGED)]
+        if not candidates:
+            return None
+
+        def rank(row: Row) -> tuple[float, int]:
+            value = row.get(metric.name)
+            return (math.inf if value is None else -sign * value, row["number"])
+
+        return self._proposals[slot][min(candidates, key=rank)["number"]]
+
+    def _borrowed(self, arm: Arm, reference: Proposal | None) -> Proposal | None:
+        """``tune: reference``: the reference's values where this arm has them."""
+        if reference is None:
+            return None
+        values = {path: value for path, value in reference.parameters.items() if path in arm.space}
+        try:
+            arm.config(values, 0)
+        except ConfigError as error:
+            self.problem = f"{error}"
+            return None
+        return Proposal(-1, values, None)
+
+    def replicates(self, slot: Slot) -> Iterator[Job]:
+        """The slot's replicates, once its configuration is fixed."""
+        if self.made.get(slot) is not None:
+            for number in range(len(self.plan.seeds)):
+                yield self.replicate(slot, number)
+
+    def replicate(self, slot: Slot, number: int) -> Job:
+        proposal = self.made[slot]
+        assert proposal is not None
+        arm, repeat = slot
+        if slot not in self._configs:  # checked once, not for every seed
+            self._configs[slot] = self.plan.by_name[arm].config(proposal.parameters, 0)
+        seed = self.plan.seeds_of(repeat)[number]
+        config = self._configs[slot].model_copy(update={"seed": seed})
+        role = Role(arm, Kind.REPLICATE, number, repeat, proposal.parameters)
+        return Job(trial_id(config), role, seed, resolved(config))

@@ -1,0 +1,87 @@
+"""How a study's run ended, counted by its plan; kept in ``ending.json`` for reports."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from study.agenda.agenda import Agenda
+from study.store.records import Kind, State
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a run left undone. ``budget``: how a budget ended it before its plan was done."""
+
+    planned: int  # trials
+    ended: int  # trials that have their end
+    arms: int
+    without_result: tuple[str, ...]  # arms of which no replicate completed
+    without_configuration: tuple[str, ...]  # arms whose search found nothing to replicate
+    failed: int
+    first_failure: str | None
+    budget: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "without_result": list(self.without_result)}
+
+    def lines(self) -> list[str]:
+        """What is printed at the end."""
+        lines = []
+        for arm in self.without_configuration:
+            lines.append(
+                f"{arm}: no search trial completed, so it has no configuration to replicate"
+            )
+        if self.budget is not None:
+            lines += [self.budget, self.missing()]
+        if self.failed:
+            lines.append(
+                f"{self.failed} of {self.ended} trials failed; the first: {self.first_failure}"
+            )
+        return lines
+
+    def missing(self) -> str:
+        text = f"{self.ended} of {self.planned} trials; ended by its budget"
+        if self.without_result:
+            text += f"; {len(self.without_result)} of {self.arms} arms have no result"
+        return text
+
+
+def ending(agenda: Agenda) -> Ending:
+    """What the agenda knows of its end."""
+    plan, rows = agenda.plan, agenda.tables.rows
+    completed = {
+        key.arm
+        for key, row in rows.items()
+        if key.kind == Kind.REPLICATE and row["state"] == State.COMPLETED
+    }
+    bad = [row for row in rows.values() if row["state"] in (State.FAILED, State.OUT_OF_MEMORY)]
+    without = _without_configuration(agenda)
+    ended = sum(State(row["state"]).is_final for row in rows.values())
+    return Ending(
+        planned=plan.total_search + plan.total_replicates,
+        ended=ended,
+        arms=len(plan.arms),
+        without_result=tuple(arm.name for arm in plan.arms if arm.name not in completed),
+        without_configuration=without,
+        failed=len(bad),
+        first_failure=f"{bad[0]['id']}: {bad[0]['reason']}" if bad else None,
+        budget=agenda.budget_note + _unequal(agenda) if agenda.budget_note else None,
+    )
+
+
+def _without_configuration(agenda: Agenda) -> tuple[str, ...]:
+    """Arms whose search ended, in some repeat, without a configuration."""
+    if not agenda.plan.seeds:
+        return ()
+    found = [arm for (arm, _), proposal in agenda.chosen.items() if proposal is None]
+    return tuple(dict.fromkeys(found))
+
+
+def _unequal(agenda: Agenda) -> str:
+    """Says so where a budget ended some searches a trial earlier than others."""
+    counts = {arm: search.count for (arm, repeat), search in agenda.searches.items() if not repeat}
+    if len(set(counts.values())) < 2:
+        return ""
+    each = ", ".join(f"{name} {count}" for name, count in counts.items())
+    return f"; the searches are not equally long ({each} trials)"

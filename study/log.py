@@ -1,0 +1,42 @@
+"""``log.txt`` of a study: what Ray, Optuna and we have to say that is not for the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from study.search.storage import quiet
+
+OURS = ("ray", "study")
+LOGGERS = (*OURS, "optuna", "py.warnings", "alembic")
+
+
+class _Log(logging.FileHandler):
+    """Loses lines where the disk is full, instead of a traceback in the terminal for each."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
+@contextlib.contextmanager
+def logging_to(path: Path) -> Iterator[None]:
+    """Sends messages to ``path`` while the block runs. A link is replaced, not followed."""
+    if path.is_symlink():
+        path.unlink()
+    handler = _Log(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    quiet(handler)
+    for name in OURS:
+        logging.getLogger(name).addHandler(handler)
+        logging.getLogger(name).propagate = False
+    try:
+        yield
+    finally:
+        for name in LOGGERS:
+            logging.getLogger(name).removeHandler(handler)
+        with contextlib.suppress(OSError):
+            handler.close()

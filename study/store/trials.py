@@ -1,0 +1,109 @@
+"""One trial's folder: its outcome in ``state.json``, its epochs in ``history.csv``."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from study.store.columns import HISTORY_COLUMNS, table_text
+from study.store.files import read_json, set_aside, write_json, write_text
+from study.store.records import Outcome, State
+
+
+def trial_folder(study: Path, identity: str) -> Path:
+    return study / "trials" / identity
+
+
+def write_state(folder: Path, outcome: Outcome) -> None:
+    """Replaces the trial's ``state.json``.
+
+    Raises:
+        ValueError: a search trial has a test metric. The test set is not for choosing.
+    """
+    tested = [name for name in outcome.metrics if name.startswith("test/")]
+    if tested and not outcome.test:
+        raise ValueError(f"{folder.name} is a search trial: it must not carry {', '.join(tested)}")
+    write_json(folder / "state.json", outcome.to_json())
+
+
+def read_state(folder: Path) -> Outcome | None:
+    """The trial's outcome so far; None if the file is missing, damaged, or of another trial."""
+    try:
+        outcome = Outcome.from_json(read_json(folder / "state.json"))
+    except ValueError:
+        return None
+    return outcome if outcome.id == folder.name else None
+
+
+def write_history(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Replaces ``history.csv``, one line per epoch.
+
+    It need not be durable: the checkpoint holds the same.
+    """
+    write_text(folder / "history.csv", table_text(HISTORY_COLUMNS, rows), durable=False)
+
+
+def read_history(folder: Path) -> list[dict[str, float]] | None:
+    """The rows of ``history.csv``: epochs 1, 2, ... without a gap; None if missing or damaged."""
+    try:
+        text = (folder / "history.csv").read_text(encoding="utf-8")
+        lines = list(csv.reader(io.StringIO(text, newline="")))
+        if tuple(lines[0]) != HISTORY_COLUMNS or not text.endswith("\n"):
+            return None
+        rows = [_history_row(line) for line in lines[1:]]
+    except (OSError, ValueError, IndexError, csv.Error):
+        return None
+    return rows if [row["epoch"] for row in rows] == list(range(1, len(rows) + 1)) else None
+
+
+def _history_row(line: list[str]) -> dict[str, float]:
+    if len(line) != len(HISTORY_COLUMNS):
+        raise ValueError("a line of the history is short")
+    cells = zip(HISTORY_COLUMNS[1:], line[1:], strict=True)
+    return {"epoch": int(line[0]), **{name: float(cell) for name, cell in cells if cell != ""}}
+
+
+def finished_state(folder: Path, *, tested: bool) -> Outcome | None:
+    """The trial's outcome if it has ended for good; None if it is to be trained or gone on with.
+
+    ``tested`` asks for a completed trial's test metrics too. A failure of the surroundings (no
+    data, a full disk, a dead worker) does not count as an end: the next run tries it again.
+    """
+    outcome = read_state(folder)
+    if outcome is None or not outcome.state.is_final or outcome.again:
+        return None
+    measured = any(name.startswith("test/") for name in outcome.metrics)
+    if outcome.state == State.COMPLETED and tested and not measured:
+        return None
+    history = read_history(folder)
+    if outcome.epochs > 0 and (history is None or len(history) != outcome.epochs):
+        return None
+    return outcome
+
+
+def set_damaged_aside(folder: Path) -> list[Path]:
+    """Renames what cannot be read in a trial's folder, and returns the new names.
+
+    The trial is then repeated. A checkpoint is judged by the worker that loads it.
+    """
+    moved = []
+    for name, good in (("state.json", read_state(folder)), ("history.csv", read_history(folder))):
+        if good is None and (folder / name).exists():
+            moved.append(set_aside(folder / name))
+    return moved
+
+
+def last_metrics(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """What a trial that did not complete measured: its last epoch, and its best one so far."""
+    if not rows:
+        return {}
+    apart = ("epoch", "seconds", "learning_rate")
+    metrics = {name: value for name, value in rows[-1].items() if name not in apart}
+    best = max(rows, key=lambda row: row.get("val/accuracy", -1.0))
+    if "val/accuracy" in best:
+        metrics.update({"val/accuracy_best": best["val/accuracy"], "best_epoch": best["epoch"]})
+    seconds = [row["seconds"] for row in rows if "seconds" in row]
+    return {**metrics, "seconds_per_epoch": sum(seconds) / len(seconds)} if seconds else metrics

@@ -1,0 +1,52 @@
+"""What an exception of a trial means: a state, a cause in one word, and a reason in one line."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+from eisnn.errors import DataError, Diverged
+from study import store
+from study.store.records import State
+
+# Causes outside of our code, which may be gone when the next run tries the trial again.
+OF_THE_SURROUNDINGS = ("data", "disk_full", "system")
+
+
+def cause_of(error: BaseException) -> tuple[State, str]:
+    """The state and the cause that an exception of a trial means."""
+    if isinstance(error, Diverged):
+        return State.DIVERGED, "diverged"
+    if _is_out_of_memory(error):
+        return State.OUT_OF_MEMORY, "out_of_memory"
+    if isinstance(error, DataError):
+        return State.FAILED, "data"
+    if store.is_full(error):
+        return State.FAILED, "disk_full"
+    outside = isinstance(error, OSError | store.StoreError)
+    return State.FAILED, "system" if outside else "error"
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    torchs = (
+        type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error).lower()
+    )
+    return isinstance(error, MemoryError) or torchs
+
+
+def reason_of(error: BaseException) -> str:
+    """One line: what a person needs to know first."""
+    first = (str(error).strip().splitlines() or [""])[0]
+    if isinstance(error, Diverged | DataError) and first:
+        return first
+    if isinstance(error, SystemExit):
+        return f"the code called sys.exit({error.code!r}){_place(error)}"
+    return f"{type(error).__name__}: {first}"
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return ""
+    return f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}"
