@@ -22,7 +22,7 @@ ALLOWED = {
     "eisnn": ("eisnn",),
     "study": ("study", "eisnn"),
     "study.spec.models": ("study", *CONFIG),
-    "study.store": ("study", "eisnn.metrics"),
+    "study.store": ("study.store", "eisnn.metrics", "eisnn.files"),
     "reports": ("reports", "study.store", "eisnn.metrics", "eisnn.output"),
     "run_study": (
         "study",
