@@ -1,8 +1,10 @@
 """Users' own code: a network, a layer, a dataset or a diagnostic, named in a config or study file as ``package.module:attribute``.
 
-Naming code runs it. A module is found as Python finds modules: installed, or in the current folder or the folder of the study or
-config file (`look_in`), which travel to the workers. Its source is part of what a trial is: `digests` go into the config, so that
-edited code makes new trials, and `verify` refuses to train with code that was edited after the plan was made.
+Naming code runs it, and nothing else that lies beside it. A module is found where Python finds
+modules, else in the current folder or the folder of the study or config file (`look_in`), which
+travel to the workers. Its source is part of what a trial is: `digests` go into the config, so that
+edited code makes new trials, and `verify` refuses to train with code that was edited after the plan
+was made.
 
 This module does not import torch.
 """
@@ -13,7 +15,10 @@ import ast
 import contextlib
 import hashlib
 import importlib
+import importlib.abc
+import importlib.machinery
 import importlib.util
+import os
 import re
 import sys
 import traceback
@@ -53,11 +58,53 @@ def references(tree: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+class _Beside(importlib.abc.MetaPathFinder):
+    """Finds modules of the user's beside their study or config file, and no others that lie there.
+
+    A folder on the search path would also serve a file that is called like an optional library to
+    any library that asks for one. Found here is only what a config names, and what those modules
+    import themselves. The finder stands last, so that no file takes the place of a library.
+    """
+
+    def __init__(self) -> None:
+        self.folders: list[str] = []
+        self.named: set[str] = set()  # top-level modules that a config or study file names
+        self.found: set[str] = set()  # and those that were found here
+
+    def find_spec(
+        self, name: str, path: Any = None, target: Any = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if path is not None or not (name in self.named or _importer() in self.found):
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, self.folders)
+        if spec is not None:
+            self.found.add(name)
+        return spec
+
+
+_beside = _Beside()
+
+
+def _importer() -> str:
+    """The top-level name of the module whose code asks for an import."""
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__", ""))
+        if name.partition(".")[0] not in ("importlib", "_frozen_importlib", "eisnn"):
+            return name.partition(".")[0]
+        frame = frame.f_back
+    return ""
+
+
 def look_in(folders: Iterable[str | Path]) -> None:
-    """Adds folders to where modules are looked for, after all that is installed: no file there can stand in for a library."""
-    for folder in (str(Path(folder).absolute()) for folder in folders):
-        if folder not in sys.path and Path(folder).is_dir():
-            sys.path.append(folder)
+    """Says where modules that a config names may lie, besides where Python finds modules.
+
+    Folders given later are looked in first.
+    """
+    given = [str(Path(folder).absolute()) for folder in folders if Path(folder).is_dir()]
+    _beside.folders = list(dict.fromkeys([*given, *_beside.folders]))
+    if _beside not in sys.meta_path:
+        sys.meta_path.append(_beside)
     importlib.invalidate_caches()
 
 
@@ -69,7 +116,7 @@ def find(reference: str, key: str) -> Callable[..., Any]:
     """
     module, _, attribute = reference.partition(":")
     file = source(module, f"{key}: {reference}")
-    with blame(f"{key}: {reference}: importing {file}"):
+    with blame(f"{key}: {reference}: importing {file}"), _as_a_module(file):
         found = importlib.import_module(module)
     value = getattr(found, attribute, None)
     if not callable(value):
@@ -86,6 +133,7 @@ def find(reference: str, key: str) -> Callable[..., Any]:
 
 def source(module: str, where: str) -> Path:
     """The file of a module."""
+    _beside.named.add(module.partition(".")[0])
     try:
         with blame(f"{where}: importing {module.rpartition('.')[0]}"):
             spec = importlib.util.find_spec(module)
@@ -97,36 +145,77 @@ def source(module: str, where: str) -> Path:
         spec = None
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
         raise UserCodeError(
-            f"{where}: there is no module {module!r}: it must be installed, or lie in the current folder ({Path().absolute()}) or beside "
-            "the study or config file"
+            f"{where}: there is no module {module!r}: it must be installed, or lie in"
+            f" the current folder ({_current_folder()}) or beside the study or config file"
         )
     return Path(spec.origin)
 
 
 @contextlib.contextmanager
+def _as_a_module(file: Path) -> Iterator[None]:
+    """Hides our command line: a script of the user's that parses its own must not read ours."""
+    arguments, sys.argv = sys.argv, [str(file)]
+    try:
+        yield
+    finally:
+        sys.argv = arguments
+
+
+@contextlib.contextmanager
 def blame(what: str) -> Iterator[None]:
-    """An exception that users' code raises within becomes a `UserCodeError` that says ``what``, and where it was raised."""
+    """Runs users' code, which may do anything.
+
+    Whatever it raises becomes a `UserCodeError` that says ``what``, and where it was raised; so does
+    sys.exit. Its change of folder is undone, and a process that it forked ends here: it must not go
+    on as ours.
+    """
+    process, folder = os.getpid(), _current_folder()
     try:
         yield
     except (ConfigError, Diverged, MemoryError):
         raise
+    except SystemExit as error:
+        raise UserCodeError(
+            f"{what} called sys.exit({_exit_code(error)}){_place(error)}"
+        ) from error
     except Exception as error:
         if type(error).__name__ == "OutOfMemoryError":
             raise
         raise UserCodeError(f"{what} raised {_described(error)}") from error
+    finally:
+        if os.getpid() != process:
+            os._exit(0)
+        if folder is not None and _current_folder() != folder:
+            os.chdir(folder)
+
+
+def _current_folder() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:
+        return None  # it was removed
+
+
+def _exit_code(error: SystemExit) -> str:
+    return "" if error.code is None else repr(error.code)[:80]
 
 
 def _described(error: Exception) -> str:
     """Kind, first line, and the deepest place in the user's own files, if there is one."""
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} ({error.filename}, line {error.lineno})"
-    frames = traceback.extract_tb(error.__traceback__)
-    foreign = ("site-packages", "dist-packages", "<frozen", str(Path(__file__).parents[1]))
-    theirs = [
-        frame for frame in frames if not any(part in frame.filename for part in foreign)
-    ] or frames
     first = (str(error).strip().splitlines() or [""])[0]
-    return f"{type(error).__name__}: {first} ({theirs[-1].filename}, line {theirs[-1].lineno})"
+    return f"{type(error).__name__}: {first}{_place(error)}"
+
+
+def _place(error: BaseException) -> str:
+    """`` (file, line 3)``: the deepest place in the user's own files, else the deepest of all."""
+    frames = traceback.extract_tb(error.__traceback__)
+    library = os.path.dirname(os.__file__)  # Python's own modules, argparse among them
+    foreign = ("site-packages", "dist-packages", "<frozen", library, str(Path(__file__).parents[1]))
+    own = [frame for frame in frames if not any(part in frame.filename for part in foreign)]
+    chosen = (own or list(frames))[-1]
+    return f" ({chosen.filename}, line {chosen.lineno})"
 
 
 # ---- what a trial remembers of the code ---------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import Tensor
 
 from eisnn.config.trial import TrialConfig, resolved
-from eisnn.config.user_code import verify
+from eisnn.config.user_code import blame, references, verify
 from eisnn.config.yaml_file import ConfigError
 from eisnn.data.files import data_root
 from eisnn.data.loading import Split, batch_count, batches, load_once, shuffled, to_device
@@ -100,7 +100,7 @@ def fit(
                 for metrics_of_epoch in run.history:
                     report(metrics_of_epoch)
         else:
-            with one_image_explained(config):
+            with explained(config):
                 initialize(
                     run.model, first_batch(run, train), seed=derive(config.seed, "initialize")
                 )
@@ -115,9 +115,11 @@ def fit(
             observe(0)
         while run.epoch < config.train.epochs:
             start = time.perf_counter()
-            with one_image_explained(config):
+            with explained(config):
                 loss, accuracy = train_epoch(run, train)
-            measured = evaluate(run.model, validation, dtype=run.dtype, loss=run.loss, metrics=own)
+                measured = evaluate(
+                    run.model, validation, dtype=run.dtype, loss=run.loss, metrics=own
+                )
             check_alive(run.epoch + 1, loss, measured)
             check_chance(run.epoch + 1, measured.accuracy)
             run.record(
@@ -172,14 +174,17 @@ def remarks(config: TrialConfig, images: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def one_image_explained(config: TrialConfig) -> Iterator[None]:
-    """Names the batch size as the cause where a batch of one image has no variance.
+def explained(config: TrialConfig) -> Iterator[None]:
+    """Names the cause where users' code fails within training, or a batch of one image does.
 
     Raises:
+        UserCodeError: an error, or sys.exit, of a run with users' code.
         ConfigError: E-I Init or batch normalisation met a batch of one image.
     """
+    named = ", ".join(f"{key}: {word}" for key, word in references(resolved(config)).items())
     try:
-        yield
+        with blame(f"{named}: training") if named else contextlib.nullcontext():
+            yield
     except (Diverged, ValueError) as error:
         if config.train.batch_size > 1 or isinstance(error, ConfigError):
             raise

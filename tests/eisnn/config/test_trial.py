@@ -75,7 +75,7 @@ CASES = [
     (tree(model__tau=3), "c.yaml: model.tau: unknown key; did you mean neuron.tau?"),
     (
         tree(neuron__zzz=3),
-        "c.yaml: neuron.zzz: unknown key; known: alpha, detach_reset, learnable_tau, reset, surrogate, tau, threshold",
+        "c.yaml: neuron.zzz: unknown key; known: alpha, dampening, detach_reset, input_decay, learnable_tau, reset, reset_value,",
     ),
     # choices
     (
