@@ -7,6 +7,7 @@ under ``$XDG_CACHE_HOME`` (``~/.cache``). Deleting it is safe.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -69,8 +70,10 @@ def _fingerprint(files: Iterable[Path]) -> str:
 
 def _writable(home: Path | None) -> Path | None:
     """Beside the data, else in the user's cache, else nowhere."""
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eisnn"
-    for folder in ([home / ".eisnn"] if home else []) + [user]:
+    places = [home / ".eisnn"] if home else []
+    with contextlib.suppress(RuntimeError):  # no HOME and no entry in passwd
+        places.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eisnn")
+    for folder in places:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:

@@ -14,7 +14,12 @@ from typing import Any
 from eisnn.config.yaml_file import ConfigError
 from eisnn.kernels.cpu import build
 from study.errors import RayLost
-from study.execution.ray_settings import environment, for_session, for_workers
+from study.execution.ray_settings import (
+    environment,
+    for_session,
+    for_workers,
+    missing_identity,
+)
 from study.forecast import machine
 from study.spec.models import Resources
 from study.store import temporary
@@ -42,6 +47,7 @@ def session(resources: Resources, address: str | None) -> Iterator[Path]:
 
         check_process()
         folder, lock = temporary.create()
+        os.environ.update(missing_identity(folder))
         try:
             if address:
                 _join(address)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import getpass
 import os
 import secrets
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -74,6 +76,16 @@ def for_workers() -> dict[str, str]:
         for name, value in os.environ.items()
         if name in WORKER_SETTINGS or name.startswith("EISNN_")
     }
+
+
+def missing_identity(home: Path) -> dict[str, str]:
+    """Returns a name and a home for a user who has neither, as in containers: Ray asks for both."""
+    try:
+        Path.home()
+        getpass.getuser()
+    except (RuntimeError, KeyError, OSError):
+        return {"HOME": str(home), "LOGNAME": f"user-{os.getuid()}"}
+    return {}
 
 
 @contextlib.contextmanager

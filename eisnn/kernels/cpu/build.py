@@ -16,6 +16,7 @@ import logging
 import os
 import platform
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -66,11 +67,24 @@ def library() -> Path:
 
 
 def cache() -> Path:
-    """This user's folder for what is compiled once."""
-    return Path(
-        os.environ.get("EISNN_CACHE")
-        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eisnn"
-    )
+    """Returns this user's folder for what is compiled once."""
+    given = os.environ.get("EISNN_CACHE")
+    if given:
+        return Path(given)
+    above = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return Path(above or Path.home() / ".cache") / "eisnn"
+    except RuntimeError:  # no HOME and no entry in passwd, as in containers
+        return _private_folder(Path(tempfile.gettempdir()) / f"eisnn-{os.getuid()}")
+
+
+def _private_folder(path: Path) -> Path:
+    """Returns ``path`` as a folder of this user alone, or a new one if somebody else has it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = path.lstat()
+    if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077:
+        return path
+    return Path(tempfile.mkdtemp(prefix="eisnn-"))
 
 
 def share_compiled() -> None:
