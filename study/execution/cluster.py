@@ -143,14 +143,16 @@ def _no_cluster(address: str, why: str) -> ConfigError:
     )
 
 
-def check_head() -> None:
-    """Raises RayLost if the process that holds Ray's cluster together is gone.
-
-    Any further call would wait for it for a minute, and Ray would then end this process.
-    """
+def head_address() -> str:
+    """Returns the address of the process that holds Ray's cluster together."""
     import ray
 
-    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    return str(ray.get_runtime_context().gcs_address)
+
+
+def check_head(address: str) -> None:
+    """Raises RayLost if nothing listens at the head's address."""
+    host, _, port = address.rpartition(":")
     try:
         _knock(host, port, 30.0)
     except OSError as error:

@@ -19,10 +19,11 @@ from study.errors import Stopped, full
 from study.execution import loggers
 from study.execution.cluster import session
 from study.execution.display import Display
+from study.execution.head_watch import head_watch
 from study.execution.kernels import built
 from study.execution.probes import Meter
 from study.execution.shares import Share
-from study.execution.signals import listen, signals
+from study.execution.signals import interruption
 from study.execution.tune_jobs import TuneJobs
 from study.worker import trial
 from study.worker.environment import code_key
@@ -51,11 +52,11 @@ def execute(
         return
     spec = agenda.plan.spec
     with (
-        signals() as received,
+        interruption() as interrupted,
         built(display.note) as kernels,
         session(spec.resources, address) as temporary,
     ):
-        listen(received)  # Ray has put a handler of its own for SIGTERM
+        interrupted.listen()  # again, for Ray has put a handler of its own for SIGTERM
         share = Share(agenda.plan, agenda.folder, max_concurrent, meter, display.note)
         jobs = TuneJobs(
             agenda,
@@ -70,7 +71,10 @@ def execute(
         display.note(f"{share.text()}, {layers}" if share.on_cpu else share.text())
         on_tick()  # before anything trains
         try:
-            with loggers.feeds(spec.loggers, spec.name, agenda.folder, display.note) as feeds:
+            with (
+                head_watch(interrupted),
+                loggers.feeds(spec.loggers, spec.name, agenda.folder, display.note) as feeds,
+            ):
                 callbacks = [loggers.callback(feeds, jobs.jobs.get)] if feeds else []
                 _tune(jobs, train, temporary, callbacks)
         except Stopped:

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM end a study in order."""
+"""SIGINT and SIGTERM end a study in order; so does another thread that finds it cannot go on."""
 
 from __future__ import annotations
 
@@ -13,40 +13,53 @@ from study.errors import Stopped
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-@contextlib.contextmanager
-def signals() -> Iterator[list[str]]:
-    """Turns a signal into Stopped; a second one, while the study ends, is ignored.
+class Interruption:
+    """Turns signals into Stopped, raised in the main thread, also out of a call that waits.
 
     Python allows handlers in the main thread only: in another one, signals stay their caller's.
     """
-    received: list[str] = []
-    before = {name: signal.getsignal(name) for name in SIGNALS}
-    listen(received)
+
+    def __init__(self) -> None:
+        self.cause: Stopped | None = None
+
+    def listen(self) -> None:
+        """Puts our handlers in place; after the first signal, the next ones are ignored."""
+        if _in_main_thread():
+            for number in SIGNALS:
+                signal.signal(number, self._stop)
+
+    def interrupt(self, cause: Stopped) -> None:
+        """Raises ``cause`` in the main thread; called by another one."""
+        if self.cause is None:
+            self.cause = cause
+            ident = threading.main_thread().ident
+            assert ident is not None
+            signal.pthread_kill(ident, signal.SIGINT)
+
+    def _stop(self, number: int, frame: Any) -> None:
+        for name in SIGNALS:
+            signal.signal(name, signal.SIG_IGN)
+        if self.cause is None:
+            self.cause = Stopped(signal.Signals(number).name)
+        raise self.cause
+
+
+@contextlib.contextmanager
+def interruption() -> Iterator[Interruption]:
+    """Listens for signals until the end of the block, and puts the caller's handlers back."""
+    found = Interruption()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    found.listen()
     try:
-        yield received
+        yield found
     except Stopped:
         raise
     except KeyboardInterrupt:  # Ray's own, in place of ours: its native code saw the signal
-        raise Stopped(received[0] if received else "SIGINT") from None
+        raise found.cause or Stopped("SIGINT") from None
     finally:
         if _in_main_thread():
-            for name, handler in before.items():
-                signal.signal(name, handler)
-
-
-def listen(received: list[str]) -> None:
-    """Puts handlers that note the signal's name in ``received`` and raise Stopped."""
-    if not _in_main_thread():
-        return
-
-    def stop(number: int, frame: Any) -> None:
-        received.append(signal.Signals(number).name)
-        for name in SIGNALS:
-            signal.signal(name, signal.SIG_IGN)
-        raise Stopped(received[0])
-
-    for name in SIGNALS:
-        signal.signal(name, stop)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _in_main_thread() -> bool:

@@ -6,7 +6,6 @@ Knows nothing of Tune's classes: `searcher`, `scheduler` and `callback` call the
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -15,11 +14,8 @@ from study import store
 from study.agenda.agenda import Agenda
 from study.agenda.job import Job
 from study.errors import Stopped
-from study.execution.cluster import check_head
 from study.execution.display import Display
 from study.execution.shares import Portion, Share
-
-HEAD_CHECK_SECONDS = 2.0  # between two looks at the process that holds Ray together
 
 
 class TuneJobs:
@@ -45,7 +41,7 @@ class TuneJobs:
         self.portions: dict[str, Portion] = {}
         self.errors: dict[str, str] = {}
         self.problem: BaseException | None = None
-        self._next_head_check = 0.0
+        self._machines = len(share.nodes)
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles its searcher and callbacks, for snapshots that nobody reads
@@ -104,15 +100,20 @@ class TuneJobs:
 
     def tick(self) -> None:
         """Runs after each step of Tune's loop."""
-        if time.monotonic() >= self._next_head_check:
-            self._next_head_check = time.monotonic() + HEAD_CHECK_SECONDS
-            check_head()
+        self._note_machines()
         self.agenda.concurrency = self.share.concurrency()
         self.agenda.tables.write()
         self.display.update(self.agenda)
         self.on_tick()
         if self.agenda.fatal:
             raise Stopped(self.agenda.fatal)
+
+    def _note_machines(self) -> None:
+        """Says how many trials run at once when machines have come or gone."""
+        if len(self.share.nodes) != self._machines:
+            self._machines = len(self.share.nodes)
+            machines = f"{self._machines} machine{'s' if self._machines != 1 else ''}"
+            self.display.note(f"now {machines}: {self.share.text()}")
 
     def guard(self, call: Callable[[], Any]) -> Any:
         """Keeps our exceptions from Tune, which would take them for a trial's."""
