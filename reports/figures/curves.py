@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -40,7 +40,7 @@ class Curves:
             if behind is not None and arm != self.reference:
                 axes.plot(behind.columns, behind.mean(), color=REFERENCE, linewidth=0.9, zorder=1)
             (_bundle if self.searching else _band)(axes, curves, self.looks[arm])
-            axes.set_title(f"{arm}  (n = {len(curves)})", fontsize=8)
+            style.panel_title(axes, arm, f"n = {len(curves)}")
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             axes.tick_params(labelbottom=lowest)
             if first:
@@ -59,18 +59,23 @@ def picture(study: Study, options: Options, looks: Mapping[str, Look]) -> Pictur
     if not shown:
         return None
     curves = Curves(shown, looks, options.reference, searching)
-    return Picture("curves", "Learning curves", _caption(curves), curves.draw)
+    missing = [arm for arm in study.arm_names if arm not in found]
+    return Picture("curves", "Learning curves", _caption(curves, missing), curves.draw)
 
 
-def _caption(curves: Curves) -> str:
+def _caption(curves: Curves, missing: Sequence[str]) -> str:
     text = "Validation accuracy after each epoch: "
     if curves.searching:
-        return text + "every search trial so far (n trials)."
-    text += (
-        "mean over n replicates, band from the lowest to the highest seed; one replicate alone is"
-        " dotted. Replicates that diverged are shown up to their end."
-    )
-    if curves.reference in curves.by_arm and len(curves.by_arm) > 1:
+        text += "every search trial so far (n trials)."
+    else:
+        text += (
+            "mean over n replicates, band from the lowest to the highest seed; one replicate alone"
+            " is dotted. Replicates that diverged are shown up to their end."
+        )
+    if missing:
+        text += f" No epoch yet: {', '.join(missing)}."
+    behind = curves.reference in curves.by_arm and not curves.searching
+    if behind and len(curves.by_arm) > 1:
         text += f" Thin blue line: mean of {curves.reference}."
     return text
 

@@ -22,7 +22,7 @@ from reports.figures.style import BAND, INK, LINE, PAGE, QUIET, REFERENCE, Look
 
 ROW = 0.44  # inches; the page's strip has rows of the same height
 TOP, BOTTOM = 0.42, 0.55  # inches above and below the rows
-GAP = 0.5  # a gap of half the range breaks the axis
+GAP = 0.4  # a gap of this share of the range breaks the axis
 SIDE = 0.17  # share of the width of a piece of the axis that does not hold the reference
 MOST_PIECES = 3
 LABELS = 0.26  # share of the width for the arms' names
@@ -183,7 +183,10 @@ def _axes(figure: Figure, ranges: Sequence[Any], main: int, named: bool) -> list
         axes.grid(False, axis="y")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0, labelcolor=INK)
-        axes.locator_params(axis="x", nbins=6 if place == main else 1)
+        if place == main:
+            axes.locator_params(axis="x", nbins=6)
+        else:
+            axes.set_xticks([float(f"{sum(ranges[place]) / 2:.2g}")])
         if place:
             _break_mark(figure, axes)
         left += share * room + gap

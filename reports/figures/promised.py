@@ -40,14 +40,13 @@ class Promises:
     """A row for each arm."""
 
     arms: tuple[Promise, ...]
-    away: frozenset[str]
     looks: Mapping[str, Look]
     goal: Objective
 
     def draw(self, width: float) -> Figure:
         figure, axes = style.blank(width, 0.95 + 0.27 * len(self.arms))
         style.rows_on_y(axes, [promise.arm for promise in self.arms])
-        shown = [p for promise in self.arms if promise.arm not in self.away for p in promise.points]
+        shown = [point for promise in self.arms for point in promise.points]
         margin = 0.06 * (max(shown) - min(shown)) + 0.05
         low, high = min(shown) - margin, max(shown) + margin
         for row, promise in enumerate(self.arms):
@@ -87,7 +86,8 @@ def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
     if len(promises) < 2:
         return None
     best = max(promise.test for promise in promises)
-    away = frozenset(p.arm for p in promises if goal.higher and best - p.test >= FAR)
+    away = [p.arm for p in promises if goal.higher and best - p.test >= FAR]
+    near = tuple(promise for promise in promises if promise.arm not in away)
     caption = (
         "Hollow diamond: the search's best trial, on validation data. Circle: the same values with"
         " fresh seeds, on validation data. Disc: on test data. Means over"
@@ -96,6 +96,6 @@ def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
     if any(not math.isnan(promise.default) for promise in promises):
         caption += " Stroke: the default values in the search; from it to the diamond is the gain."
     if away:
-        caption += f" Outside the axis: {', '.join(sorted(away))}."
-    draw = Promises(tuple(promises), away, looks, goal).draw
+        caption += f" Too far behind for this axis: {', '.join(away)}."
+    draw = Promises(near, looks, goal).draw
     return Picture("overtuning", "What was promised and what held", caption, draw)

@@ -59,7 +59,7 @@ class Panels:
             self.arms, style.outer(panels, columns), strict=True
         ):
             found.draw_on(axes)
-            axes.set_title(f"{found.arm}  ({len(found.curves)} trials)", fontsize=8)
+            style.panel_title(axes, found.arm, f"{len(found.curves)} trials")
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             axes.tick_params(labelbottom=lowest)
             if first:

@@ -153,6 +153,18 @@ def outer(axes: Sequence[Axes], columns: int) -> Iterator[tuple[Axes, bool, bool
         yield one, place % columns == 0, place + columns >= len(axes)
 
 
+def panel_title(axes: Axes, name: str, note: str) -> None:
+    """A name above a small panel, cut to its width, and a note in its lower right corner."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    box = axes.get_subplotspec()
+    assert box is not None
+    columns = box.get_gridspec().ncols
+    most = int(figure.get_size_inches()[0] / columns / 0.068)
+    axes.set_title(name if len(name) <= most else name[: most - 1] + "…", fontsize=7.5)
+    axes.annotate(note, (0.98, 0.04), xycoords="axes fraction", ha="right", fontsize=7, color=QUIET)
+
+
 def rows_on_y(axes: Axes, names: Sequence[str]) -> None:
     """Names as rows, the first on top."""
     axes.set_yticks(range(len(names)), names)

@@ -10,8 +10,8 @@ from reports.analysis.answer import lines, scope
 from reports.analysis.collect import Study
 from reports.analysis.compare import ArmResult
 from reports.analysis.options import Options
-from reports.analysis.verdicts import Line
-from reports.analysis.words import metric_header, metric_name, reading, show
+from reports.analysis.verdicts import Line, Verdict, plural
+from reports.analysis.words import metric_header, metric_name, reading, show, with_bounds
 from reports.figures.forest import Forest, Row
 from reports.figures.style import Look
 
@@ -101,18 +101,30 @@ def _entry(result: ArmResult, line: Line | None, options: Options) -> Entry:
     trained = f"{result.trained.trained} of {result.planned}"
     whole = result.trained.trained == result.planned
     if line is not None:
-        # The sentence begins with the subject, which the line shows in bold already.
-        _, _, said = line.sentence.partition(": ")
-        claim, _, numbers = said.partition("; ")
-        text = numbers or ("" if claim == "no result yet." else claim)
+        text = _numbers(line, options)
         tone = line.verdict.tone
-        return Entry(result.arm, line.verdict, tone, text, trained, whole)
+        mark = line.verdict.removesuffix(" yet")
+        return Entry(result.arm, mark, tone, text, trained, whole)
     if math.isnan(result.mean):
-        return Entry(result.arm, "no result yet", "quiet", "", trained, whole)
+        return Entry(result.arm, "no result", "quiet", "", trained, whole)
     unit = " %" if options.percent else ""
     text = f"mean {metric_name(options)} {show(result.mean, options)}{unit}"
     mark = "reference" if result.arm == options.reference else result.role
     return Entry(result.arm, mark, mark, text, trained, whole)
+
+
+def _numbers(line: Line, options: Options) -> str:
+    """The difference with its interval, and what an open verdict lacks."""
+    if not line.n:
+        return ""
+    text = with_bounds(line.mean, line.low, line.high, options)
+    if line.verdict is not Verdict.UNDECIDED:
+        return text
+    if line.n < 2:
+        return f"{text}; one {line.unit} has no spread"
+    if line.more is None:
+        return f"{text}; more {line.unit}s would hardly decide"
+    return f"{text}; about {plural(line.more, f'more {line.unit}')} would decide"
 
 
 def _caption(results: Sequence[ArmResult], options: Options) -> str:

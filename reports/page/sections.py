@@ -82,7 +82,7 @@ def all_sections(study: Study, options: Options) -> Iterator[Section]:
         yield from section("cost", "Cost", "", [plane], [result_tables.cost_table(results)])
     if len(study.trials):
         states = result_tables.state_table(study, results)
-        yield from section("states", "Trials", "", [states])
+        yield from section("states", "Trials", "", [], [states])
 
 
 def _outcome(study: Study, results: Sequence[ArmResult], options: Options) -> Iterator[Section]:
@@ -98,12 +98,17 @@ def _outcome(study: Study, results: Sequence[ArmResult], options: Options) -> It
 
 
 def _ablation(study: Study, options: Options) -> Iterator[Section]:
-    """What the answer does not show: more than one kind of effect a factor, and interactions."""
+    """What the answer does not show: more than one kind of effect a factor, and interactions.
+
+    With one kind, an effect is the arm's difference to the reference, which stands on top.
+    """
     factors, y = ablation.cells(study, options)
     found = ablation.all_effects(factors, y, options)
-    picture = effects.picture(factors, found, options)
-    if not any(record.n for record in found):
+    text = effect_tables.missing_text(factors, y)
+    kinds = {record.kind for record in found if record.n}
+    if not kinds or (len(kinds) < 2 and not text):
         return
+    picture = effects.picture(factors, found, options)
     factorial = ablation.is_factorial(factors, y)
     more: list[Item | None] = [effect_tables.effect_table(factors, found, options)]
     shown: list[Item | None] = [picture]
@@ -111,7 +116,6 @@ def _ablation(study: Study, options: Options) -> Iterator[Section]:
         shown.append(interactions.picture(factors, y, options))
         more.append(effect_tables.interaction_table(factors, y, options))
     shown.append(path.picture(factors, y, options))
-    text = effect_tables.missing_text(factors, y)
     yield from section("ablation", "Factors", text, shown, more)
 
 

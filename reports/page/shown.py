@@ -15,7 +15,7 @@ from reports.page.sections import Item
 from reports.tables.table import Table, write_table
 
 REM = 6  # an inch of a figure in the page's rem: 96 of 16 pixels
-BESIDE = 5.4  # inches; the forest's width beside the strip
+BESIDE = 5.1  # inches; the forest's width beside the strip
 
 
 @dataclass(frozen=True)

@@ -106,10 +106,5 @@ def test_one_factor_has_one_effect(tmp_path):
 def test_what_a_factorial_study_shows(tmp_path):
     study = read_study(factorial_study(tmp_path / "f", noise=0.005))
     section = next(s for s in all_sections(study, options_for(study)) if s.key == "ablation")
-    assert [item.name for item in section.items] == [
-        "ablation",
-        "ablation",
-        "interactions",
-        "interactions",
-        "ablation_path",
-    ]
+    assert [item.name for item in section.items] == ["ablation", "interactions", "ablation_path"]
+    assert [item.name for item in section.more] == ["ablation", "interactions"]
