@@ -101,5 +101,10 @@ def smaller(plan: Plan, tree: dict[str, Any]) -> dict[str, Any]:
     tree = {**tree, "name": f"{spec.name}_smoke", "overrides": overrides}
     tree["replicate"] = {**spec.replicate.model_dump(), "seeds": min(2, spec.replicate.seeds)}
     if spec.search is not None:
-        tree["search"] = {**(tree.get("search") or {}), "trials": min(2, spec.search.trials)}
+        pruner = spec.search.pruner.model_copy(update={"grace_epochs": 1, "startup_trials": 1})
+        tree["search"] = {
+            **(tree.get("search") or {}),
+            "trials": min(2, spec.search.trials),
+            "pruner": {**pruner.model_dump(), "reduction_factor": 2},
+        }
     return tree

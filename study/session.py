@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from eisnn.config.yaml_file import ConfigError
-from study import store
+from study import preflight, store
 from study.agenda.agenda import Agenda
 from study.agenda.limits import why_too_small
 from study.agenda.recovery import open_agenda
 from study.clock import Clock, DiskWatch
 from study.ending import Ending, ending
 from study.errors import RayLost, Stopped, full
-from study.execution import loggers
 from study.execution.display import Display
 from study.execution.execute import execute
 from study.forecast import disk
@@ -46,7 +45,7 @@ def run(
         ConfigError, StoreError: the input, or the folder, does not allow it; nothing was started.
     """
     plan = request.plan()
-    loggers.check(plan.spec.loggers, request.where)
+    preflight.check(plan, request.where, here=address is None)
     folder = request.folder or request.results / plan.spec.name
     if fresh and (folder / "plan.json").exists():
         lock = store.lock_study(folder)

@@ -6,18 +6,14 @@ trial's lasts while it trains. A file that is replaced is there twice for a mome
 
 from __future__ import annotations
 
-import signal
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from eisnn.config.trial import TrialConfig
 from study import store
 from study.errors import Stopped
+from study.forecast import building
 from study.plan import Plan
 from study.store.records import Key, Kind
 
@@ -34,46 +30,16 @@ DIAGNOSED = {
     "scalars": 300,
     "distributions": 4_000,
 }  # bytes for each layer and epoch of a replicate
-UNKNOWN = 40 * MB  # weights that cannot be counted beforehand: ten million in float32
 COPIES = {Kind.SEARCH: 2, Kind.REPLICATE: 3}  # of the weights, in a checkpoint
 
 
-def weights(plan: Plan) -> Callable[[], dict[str, int]]:
-    """Begins to count the bytes of one copy of each arm's weights, at the base config's sizes; what is returned waits for them.
+def weights(plan: Plan, *, download: bool = True) -> Callable[[], dict[str, int]]:
+    """Begins to count the bytes of one copy of each arm's weights; what is returned waits for them.
 
-    Counting needs torch, some 500 MB that the driver would hold for the whole study: where it is not loaded already, a process that
-    ends does it, beside what else a study's start takes.
+    Raises (when waited for):
+        ConfigError: a network cannot be built, or the data cannot be read.
     """
-    configs = {arm.name: arm.config({}, 0) for arm in plan.arms}
-    if "torch" in sys.modules:
-        return lambda: _count(configs)
-    process = ProcessPoolExecutor(
-        1, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
-    )
-    counted = process.submit(_count, configs)
-    process.shutdown(wait=False)
-    return counted.result
-
-
-def _count(configs: Mapping[str, TrialConfig]) -> dict[str, int]:
-    return {name: _bytes(config) for name, config in configs.items()}
-
-
-def _bytes(config: TrialConfig) -> int:
-    import torch
-
-    from eisnn.data.loading import shape_of
-    from eisnn.networks import build_model, with_shapes
-
-    try:
-        _, shape, classes = shape_of(config.data, T=config.model.T)
-        with torch.device("meta"):
-            state = build_model(with_shapes(config, shape, classes)).state_dict()
-    except Exception:  # a network or dataset of the user's may not bear this; the trial itself will say what is wrong with it
-        return UNKNOWN
-    return sum(value.numel() for value in state.values()) * (
-        8 if config.train.precision == "float64" else 4
-    )
+    return building.begin(plan, download=download)
 
 
 def at_work(plan: Plan, sizes: Mapping[str, int], at_once: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,14 @@ from typing import Any
 from eisnn.config.trial import TrialConfig, make_config, trial_id
 from eisnn.config.yaml_file import ConfigError, set_path
 from study.spec.parameter import Parameter, same
+
+
+@dataclass(frozen=True)
+class Corner:
+    """Values at the ends of one or two parameters, and all the values that these need."""
+
+    given: dict[str, Any]
+    values: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,36 @@ class Arm:
             if len(found) == limit:
                 break
         return list(found.values())
+
+    def corners(self, *, pairs: bool, among: str | tuple[str, ...] = "") -> Iterator[Corner]:
+        """The ends and choices of every parameter alone, and of every two ``pairs`` of them.
+
+        ``among`` are the beginnings of the paths that matter.
+        """
+        singles = [
+            (path, value)
+            for path, parameter in self.space.items()
+            if path.startswith(among)
+            for value in parameter.ends()
+        ]
+        groups: list[tuple[tuple[str, Any], ...]] = [(single,) for single in singles]
+        groups += itertools.combinations(singles, 2) if pairs else ()
+        for group in groups:
+            given = dict(group)
+            values = dict(given)
+            for path in given:
+                values.update(self._requirements(path))
+            agree = all(same(values[path], value) for path, value in group)
+            if agree and len(given) == len(group):
+                yield Corner(given, values)
+
+    def _requirements(self, path: str) -> dict[str, Any]:
+        """The values of other parameters under which ``path`` is searched."""
+        needed: dict[str, Any] = {}
+        for other, wanted in self.space[path].when.items():
+            needed.update(self._requirements(other))
+            needed[other] = wanted
+        return needed
 
     def _points(self, paths: list[str], point: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """``point`` with every combination of values of the paths that follow."""

@@ -1,13 +1,17 @@
-"""What must hold of a study's values in the networks that they configure: needs the arms, trains nothing."""
+"""What must hold of a study's values in the networks that they configure.
+
+Needs the arms, trains nothing.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from eisnn.config.yaml_file import ConfigError, suggestion
 from study.plan.arm import Arm
+from study.plan.designs import levels
 from study.spec.models import StudySpec
 
 
@@ -18,6 +22,7 @@ def problems(spec: StudySpec, arms: list[Arm]) -> Iterator[str]:
     if spec.report.baseline is not None and spec.report.baseline not in names:
         yield f"report.baseline: must name an arm ({', '.join(names)}), given {spec.report.baseline}"
     yield from _pairs(spec, names)
+    yield from _claims(spec, names)
     for name in spec.resources.arms:
         if name not in names:
             yield f"resources.arms.{name}: must name an arm{suggestion(name, names)}"
@@ -44,10 +49,30 @@ def _pairs(spec: StudySpec, names: list[str]) -> Iterator[str]:
         seen.append(set(pair))
 
 
+def _claims(spec: StudySpec, names: list[str]) -> Iterator[str]:
+    for index, claim in enumerate(spec.report.claims):
+        key = f"report.claims.{index}"
+        for name in (claim.arm, claim.against):
+            if name not in names:
+                yield f"{key}: must name arms, given {name}{suggestion(name, names)}"
+        if claim.arm == claim.against:
+            yield f"{key}: must name two different arms, given {claim.arm} twice"
+        needs_margin = claim.is_ in ("not_better", "not_worse", "equivalent")
+        if needs_margin and claim.margin is None and spec.report.margin is None:
+            yield f"{key}: {claim.is_} needs a margin; give one here, or report.margin"
+
+
 def _clashes(spec: StudySpec) -> Iterator[str]:
-    for (one, first), (other, second) in itertools.combinations(spec.ablation.factors.items(), 2):
-        for path in first.keys() & second.keys():
-            yield f"ablation.factors.{other}.{path}: factor {one} overrides it too, so they cannot be taken away together"
+    paths = {
+        name: {path for overrides in levels(factor).values() for path in overrides}
+        for name, factor in spec.ablation.factors.items()
+    }
+    for one, other in itertools.combinations(paths, 2):
+        for path in sorted(paths[one] & paths[other]):
+            yield (
+                f"ablation.factors.{other}.{path}: factor {one} overrides it too, so they cannot "
+                "be taken away together"
+            )
 
 
 def _same_data(arms: list[Arm]) -> Iterator[str]:
@@ -66,37 +91,19 @@ def _same_data(arms: list[Arm]) -> Iterator[str]:
 
 
 def _impossible_values(arm: Arm) -> Iterator[str]:
-    """Ends and choices of every parameter, alone and (not for ablations, of which there may be many) in pairs."""
-    singles = [(path, value) for path, parameter in arm.space.items() for value in parameter.ends()]
-    pairs = itertools.combinations(singles, 2) if arm.role != "ablation" else ()
-    for points in [*((single,) for single in singles), *pairs]:
-        values = dict(points)
-        for path in list(values):
-            values.update(_requirements(arm, path, values))
-        if any(values[path] != value for path, value in points) or len(
-            {path for path, _ in points}
-        ) < len(points):
-            continue
+    """Ends and choices of every parameter, alone and (not for ablations, of which there may be
+    many) in pairs."""
+    for corner in arm.corners(pairs=arm.role != "ablation"):
         try:
-            arm.config(values, 0)
+            arm.config(corner.values, 0)
         except ConfigError as error:
-            path, value = points[-1]
-            problem = (
-                str(error)
-                .splitlines()[0]
-                .removeprefix(f"arm {arm.name}: ")
-                .removeprefix(f"{path}: ")
+            *others, (path, value) = corner.given.items()
+            problem = str(error).splitlines()[0]
+            problem = problem.removeprefix(f"arm {arm.name}: ").removeprefix(f"{path}: ")
+            together = f" (with {others[0][0]}: {others[0][1]})" if others else ""
+            yield (
+                f"parameters.{path}: the value {value}{together} is impossible in arm {arm.name}: "
+                f"{problem}"
             )
-            together = f" (with {points[0][0]}: {points[0][1]})" if len(points) == 2 else ""
-            yield f"parameters.{path}: the value {value}{together} is impossible in arm {arm.name}: {problem}"
-            if not together:
+            if not others:
                 return
-
-
-def _requirements(arm: Arm, path: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of other parameters under which ``path`` is searched."""
-    needed: dict[str, Any] = {}
-    for other, wanted in arm.space[path].when.items():
-        needed.update(_requirements(arm, other, values))
-        needed[other] = wanted
-    return needed

@@ -28,6 +28,7 @@ class Plan:
     arms: tuple[Arm, ...]
     bases: dict[str, str]  # each base config's text, by the path given for it
     folders: tuple[str, ...] = ()  # where users' own code is looked for
+    where: str = "study"  # the study file, for messages
 
     @cached_property
     def by_name(self) -> dict[str, Arm]:
@@ -150,7 +151,7 @@ def make_plan(spec: StudySpec, where: str, bases: Mapping[str, str] | None = Non
     lines += [f"{where}: {line}" for line in problems(spec, arms)] if not lines else []
     if lines:
         raise ConfigError("\n".join(dict.fromkeys(lines)))
-    return Plan(spec, tuple(arms), texts)
+    return Plan(spec, tuple(arms), texts, where=where)
 
 
 def _texts(spec: StudySpec, where: str, kept: Mapping[str, str]) -> dict[str, str]:

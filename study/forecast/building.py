@@ -1,0 +1,137 @@
+"""Whether the networks of a study can be built and its data read, and how large the weights are.
+
+It needs torch, some 500 MB that the driver would hold for the whole study: where torch is not
+loaded already, a process that ends does it, beside what else a study's start takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+from eisnn.config.trial import TrialConfig
+from eisnn.config.yaml_file import ConfigError
+from study.plan import Arm, Plan
+
+UNKNOWN = 40 * 2**20  # bytes of weights that cannot be counted beforehand: ten million in float32
+SHAPING = ("model.", "circuit.ei_ratio")  # parameters that change what is built
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network that some arm may train: at the config's own values, or with some of its space."""
+
+    arm: str
+    config: TrialConfig
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found: the bytes of one copy of each arm's weights, and why something cannot be."""
+
+    sizes: dict[str, int]
+    problems: list[str]
+
+
+def begin(plan: Plan, *, download: bool = True) -> Callable[[], dict[str, int]]:
+    """Begins to try the networks and the data; what is returned waits, and gives the sizes.
+
+    ``download``: whether a dataset that is missing may be fetched.
+
+    Raises (when waited for):
+        ConfigError: what cannot be built or read, one line per cause.
+    """
+    candidates = [candidate for arm in plan.arms for candidate in _candidates(arm)]
+    if "torch" in sys.modules:
+        return lambda: _sizes(_try(candidates, download), plan.where)
+    process = ProcessPoolExecutor(
+        1, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
+    )
+    report = process.submit(_try, candidates, download)
+    process.shutdown(wait=False)
+    return lambda: _sizes(report.result(), plan.where)
+
+
+def _sizes(report: Report, where: str) -> dict[str, int]:
+    if report.problems:
+        raise ConfigError("\n".join(f"{where}: {line}" for line in report.problems))
+    return report.sizes
+
+
+def _candidates(arm: Arm) -> Iterator[Candidate]:
+    """The arm's network, and those at the corners of its space."""
+    yield Candidate(arm.name, arm.config({}, 0), {})
+    for corner in arm.corners(pairs=True, among=SHAPING):
+        # Values that do not go together are the business of `study.plan`.
+        with contextlib.suppress(ConfigError):
+            yield Candidate(arm.name, arm.config(corner.values, 0), corner.given)
+
+
+def _try(candidates: list[Candidate], download: bool) -> Report:
+    """Builds each network that differs once. Users' own code is tried by `study.plan.own_code`."""
+    sizes: dict[str, int] = {}
+    causes: dict[str, list[Candidate]] = {}
+    seen: dict[str, int | str] = {}
+    for candidate in candidates:
+        key = repr((candidate.config.model, candidate.config.circuit, candidate.config.train))
+        if key not in seen:
+            seen[key] = _bytes_or_problem(candidate.config)
+        found = seen[key]
+        if isinstance(found, str):
+            causes.setdefault(found, []).append(candidate)
+        elif not candidate.values:
+            sizes[candidate.arm] = found
+    problems = [_line(cause, them) for cause, them in causes.items()]
+    return Report(sizes, problems + _data_problems(candidates[0].config, download))
+
+
+def _line(cause: str, candidates: list[Candidate]) -> str:
+    """One line for one cause, whatever number of arms and values meet it."""
+    first = candidates[0]
+    arms = list(dict.fromkeys(candidate.arm for candidate in candidates))
+    named = ", ".join(arms[:3]) + (f" and {len(arms) - 3} more" if len(arms) > 3 else "")
+    key = "base"
+    if first.values:
+        path, value = next(iter(first.values.items()))
+        key = f"parameters.{path}: the value {value}"
+    return f"{key}: cannot be built in {named}: {cause}"
+
+
+def _bytes_or_problem(config: TrialConfig) -> int | str:
+    """The bytes of one copy of the network's weights, or why it cannot be built."""
+    import torch
+
+    from eisnn.data.loading import shape_of
+    from eisnn.networks import build_model, with_shapes
+
+    try:
+        _, shape, classes = shape_of(config.data, T=config.model.T)
+        with torch.device("meta"):
+            state = build_model(with_shapes(config, shape, classes)).state_dict()
+    except Exception as error:
+        # What users' own code does on "meta" is its own affair; the trial will say what is wrong.
+        return UNKNOWN if config.code else " ".join(str(error).split())
+    size = 8 if config.train.precision == "float64" else 4
+    return size * sum(value.numel() for value in state.values())
+
+
+def _data_problems(config: TrialConfig, download: bool) -> list[str]:
+    """Why the data cannot be read as the config asks; all arms have the same."""
+    from eisnn.data.loading import load
+    from eisnn.errors import DataError
+
+    if not download:
+        os.environ["EISNN_DOWNLOAD"] = "off"
+    try:
+        load(config.data, T=config.model.T)
+    except DataError as error:
+        return [f"data: {error}"]
+    return []

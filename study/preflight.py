@@ -1,0 +1,139 @@
+"""What can be known to go wrong before anything is trained, without loading torch.
+
+What needs torch (whether the networks can be built, whether the data are there) is tried by
+`study.forecast.building`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from eisnn.config.datasets import DATASETS
+from eisnn.config.trial import resolved
+from eisnn.config.yaml_file import ConfigError
+from study.execution import loggers
+from study.forecast import machine
+from study.plan import Arm, Plan
+
+
+def check(plan: Plan, where: str, *, here: bool = True) -> None:
+    """Refuses a study that cannot give what it asks for.
+
+    ``here``: trials run on this machine, and not on a cluster with resources of its own.
+
+    Raises:
+        ConfigError: one line per problem, each with its key.
+    """
+    loggers.check(plan.spec.loggers, where)
+    found = [*_equal_arms(plan), *_pruner(plan), *_data(plan)]
+    if here:
+        found += _resources(plan)
+    if found:
+        raise ConfigError("\n".join(f"{where}: {line}" for line in found))
+
+
+# ---- arms
+
+
+def _equal_arms(plan: Plan) -> Iterator[str]:
+    """Arms that would train the same trials: a difference between them is none by construction."""
+    seen: dict[str, Arm] = {}
+    for arm in plan.arms:
+        first = seen.setdefault(_content(plan, arm), arm)
+        if first is arm:
+            continue
+        if arm.role == "ablation" and first.role == "reference":
+            factors = "+".join(arm.factors)
+            changes = ", ".join(f"{path}: {value}" for path, value in arm.overrides.items())
+            yield (
+                f"ablation.factors.{factors}: changes nothing: {changes} is what {first.name} "
+                "has already; give the override that takes the factor away"
+            )
+        else:
+            key = _key(arm)
+            yield f"{key}: is the same network as {first.name}; take one of the two out"
+
+
+def _content(plan: Plan, arm: Arm) -> str:
+    """What an arm trains. Without a search, its parameters keep the values that the config has."""
+    is_searched = arm.tuned or plan.spec.tune == "reference"
+    return plan.contents[arm.name] if is_searched else repr(resolved(arm.config({}, 0)))
+
+
+def _key(arm: Arm) -> str:
+    if arm.role == "ablation":
+        return "ablation.factors." + "+".join(arm.factors)
+    return f"baselines.{arm.name}"
+
+
+# ---- the search
+
+
+def _pruner(plan: Plan) -> Iterator[str]:
+    """A pruner acts after its grace epochs and before the last one, or never."""
+    search = plan.spec.search
+    if search is None or not plan.spec.tuned or search.pruner.type == "none":
+        return
+    pruner = search.pruner
+    epochs = max(plan.epochs(arm) for arm in plan.arms if arm.tuned)
+    if pruner.grace_epochs >= epochs:
+        yield (
+            f"search.pruner.grace_epochs: must be below the {epochs} epochs of a trial, or nothing "
+            f"is ever stopped, given {pruner.grace_epochs}"
+        )
+    if pruner.type == "median" and pruner.startup_trials >= search.trials:
+        yield (
+            f"search.pruner.startup_trials: must be below search.trials ({search.trials}), or "
+            f"nothing is ever stopped, given {pruner.startup_trials}"
+        )
+    if pruner.type == "asha" and search.trials < pruner.reduction_factor:
+        yield (
+            f"search.pruner.reduction_factor: must be at most search.trials ({search.trials}), or "
+            f"nothing is ever stopped, given {pruner.reduction_factor}"
+        )
+
+
+# ---- data and machine
+
+
+def _data(plan: Plan) -> Iterator[str]:
+    """More images than the dataset has, as far as its published sizes tell."""
+    data = plan.reference.config({}, 0).data
+    known = DATASETS.get(data.name)
+    if known is None:
+        return
+    for name, given, there in (
+        ("train_size", data.train_size, known.train_images),
+        ("test_size", data.test_size, known.test_images),
+    ):
+        if given is not None and given > there:
+            yield f"data.{name}: {data.name} has {there:,} such images, given {given:,}"
+
+
+def _resources(plan: Plan) -> Iterator[str]:
+    resources = plan.spec.resources
+    cpus, gpus = machine.cpus(), _gpus()
+    if resources.cpu > cpus:
+        yield (
+            f"resources.cpu: one trial needs {resources.cpu:g} CPUs and this machine gives {cpus}; "
+            "ask for fewer, or give --address of a cluster"
+        )
+    asked: dict[str, Any] = {"resources.gpu": resources.gpu}
+    asked |= {f"resources.arms.{name}.gpu": arm.gpu for name, arm in resources.arms.items()}
+    for key, share in asked.items():
+        if share != "auto" and share > gpus:
+            yield (
+                f"{key}: one trial needs {share:g} GPUs and this machine has {gpus}; "
+                "give auto or 0, or --address of a cluster"
+            )
+
+
+def _gpus() -> int:
+    """How many NVIDIA GPUs this process may use."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))
