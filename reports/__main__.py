@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,7 @@ def _report(
     wanted = [word for word in formats.replace(" ", "").split(",") if word]
     if quick:
         wanted = ["html"]
+        give_way()
     options["method"] = interval
     try:
         page = write_report(list(folders), formats=wanted, out=out, running=quick, **options)
@@ -109,6 +112,14 @@ def _report(
     click.echo(text)
     click.echo(page if "html" in wanted else page.parent)
     return 0
+
+
+def give_way() -> None:
+    """Leaves the processors to whatever else wants them."""
+    os.nice(19)
+    if hasattr(os, "SCHED_IDLE"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from study.execution.cluster import session
 from study.execution.display import Display
 from study.execution.head_watch import head_watch
 from study.execution.kernels import built
+from study.execution.live_page import live_page
 from study.execution.probes import Meter
 from study.execution.shares import Share
 from study.execution.signals import interruption
@@ -55,7 +56,13 @@ def execute(
         interruption() as interrupted,
         built(display.note) as kernels,
         session(spec.resources, address) as temporary,
+        live_page(agenda.folder) as renew_page,
     ):
+
+        def ticked() -> None:
+            on_tick()
+            renew_page()
+
         interrupted.listen()  # again, for Ray has put a handler of its own for SIGTERM
         share = Share(agenda.plan, agenda.folder, max_concurrent, meter, display.note)
         jobs = TuneJobs(
@@ -64,7 +71,7 @@ def execute(
             share,
             environment=environment,
             code=code_key() if address else None,
-            on_tick=on_tick,
+            on_tick=ticked,
         )
         agenda.concurrency = share.concurrency()
         layers = kernels()
