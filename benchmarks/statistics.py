@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.analysis import statistics
+from reports.analysis import importance, statistics
 from reports.analysis.power import Pilot, detectable
 from reports.analysis.sequential import looks
 
@@ -267,7 +267,42 @@ def powers(_: int) -> Iterator[str]:
         yield f"| {name} | {' | '.join(cells)} |"
 
 
+def stands_out(trials: int, times: int, matters: bool) -> tuple[float, float]:
+    """(first is right, something stands out) of searches over four parameters, one of which may matter."""
+    names = ["learning rate", "gain", "ratio", "exponent"]
+    right = out = 0
+    for seed in range(times):
+        rng = np.random.default_rng(seed)
+        x = np.column_stack(
+            [
+                rng.uniform(-3, -1, trials),
+                rng.uniform(-1, 1, trials),
+                rng.integers(0, 3, trials),
+                rng.uniform(0, 1.5, trials),
+            ]
+        )
+        y = rng.normal(0, 0.005, trials)
+        if matters:
+            y = y - 0.1 * (x[:, 0] + 2) ** 2
+        first = importance.records(names, x, y)[0]
+        right += first.parameter == names[0]
+        out += first.stands_out
+    return right / times, out / times
+
+
+def importances(studies: int) -> Iterator[str]:
+    times = max(10, studies // 100)
+    yield f"Importance over {times} simulated searches of four parameters"
+    yield "| completed trials | right first, one matters | it stands out | something stands out, none matters |"
+    yield "|---:|---:|---:|---:|"
+    for trials in (20, 40):
+        right, out = stands_out(trials, times, True)
+        _, wrong = stands_out(trials, times, False)
+        yield f"| {trials} | {right:.2f} | {out:.2f} | {wrong:.2f} |"
+
+
 TABLES = {
+    "importance": importances,
     "errors": errors,
     "searches": searches,
     "deaths": deaths,

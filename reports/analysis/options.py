@@ -34,6 +34,20 @@ COSTS = {name: (METRICS[name].axis, METRICS[name].factor) for name in _COSTS}
 Is = Literal["worse", "better", "not_worse", "not_better", "equivalent"]
 
 
+def chance_of(metric: str, classes: int | None) -> float | None:
+    """What a network that guesses gets: 1 / classes for accuracy, log(classes) for loss."""
+    if classes is None:
+        return None
+    if metric.endswith("/accuracy"):
+        return 1 / classes
+    return math.log(classes) if metric.endswith("/loss") else None
+
+
+def classes_of(plan: Mapping[str, Any]) -> int | None:
+    known = plan.get("classes") or CLASSES.get(plan.get("data", {}).get("name", ""))
+    return int(known) if known else None
+
+
 @dataclass(frozen=True)
 class Claim:
     """A planned comparison with a direction: ``arm`` is so beside ``against``, by more than ``margin``."""
@@ -114,11 +128,7 @@ class Options:
     @property
     def chance(self) -> float | None:
         """The value of a replicate that failed; None if failures have none."""
-        if self.failures != "chance" or self.classes is None:
-            return None
-        if self.metric.endswith("/accuracy"):
-            return 1 / self.classes
-        return math.log(self.classes) if self.metric.endswith("/loss") else None
+        return chance_of(self.metric, self.classes) if self.failures == "chance" else None
 
     @property
     def against(self) -> tuple[str, ...]:
@@ -178,7 +188,7 @@ def options_for(
         own=_own_metrics(plan.get("metrics") or ()),
         margin=plan.get("margin"),
         failures=plan.get("failures") or "chance",
-        classes=_classes(plan),
+        classes=classes_of(plan),
         test_images=plan.get("test_images"),
         repeats=int(plan.get("repeats") or 1),
         looks=_looks(plan),
@@ -209,11 +219,6 @@ def with_resolution(study: Study, options: Options) -> Options:
 def _planned_arms(study: Study) -> tuple[str, ...]:
     planned = tuple(arm["name"] for arm in study.arms if arm["role"] != GONE)
     return planned or tuple(study.arm_names)
-
-
-def _classes(plan: Mapping[str, Any]) -> int | None:
-    known = plan.get("classes") or CLASSES.get(plan.get("data", {}).get("name", ""))
-    return int(known) if known else None
 
 
 def _looks(plan: Mapping[str, Any]) -> int:

@@ -8,6 +8,7 @@ from synthetic import PARAMETERS, arm, replicate, search, write_study
 from reports.analysis import search as s
 from reports.analysis.collect import read_study
 from reports.analysis.compare import options_for
+from reports.analysis.importance import missing
 from reports.figures import pairs
 from reports.page.sections import all_sections
 
@@ -46,6 +47,38 @@ def test_a_ranking_that_depends_on_the_budget():
     tunable = s.expected_best([0.95, 0.10, 0.10, 0.10]).mean  # 0.31, 0.53, 0.74, 0.95
     assert s.flips({"careful": careful, "tunable": tunable}) == [s.Flip("careful", "tunable", 3)]
     assert s.flips({"a": careful, "b": careful - 0.1}) == []
+
+
+def test_noise_turns_no_ranking():
+    one, other = np.array([0.5, 0.6, 0.6]), np.array([0.5 + 1e-17, 0.59, 0.61])
+    assert s.flips({"a": one, "b": other}) == [s.Flip("a", "b", 2)]
+    assert s.flips({"a": one, "b": other}, noise=0.02) == []
+    assert s.flips({"a": one, "b": one + np.array([1e-17, -1e-17, 1e-17])}) == []
+
+
+def test_what_a_trials_budget_bought(tmp_path):
+    """Pruned trials enter at their last value, failed ones at chance."""
+    rows = s.trials_of(searched_study(tmp_path, classes=10), "full")
+    assert rows["reached"].tolist()[-2:] == [0.1, 0.99]
+    assert rows["value"].isna().tolist()[-2:] == [True, True]
+    unknown = s.trials_of(searched_study(tmp_path / "t"), "full")
+    assert math.isnan(unknown["reached"].iloc[-2])
+
+
+def test_the_noise_is_that_of_replicates(tmp_path):
+    rows = [replicate("full", k, value) for k, value in enumerate([0.90, 0.92])]
+    study = read_study(write_study(tmp_path / "s", rows, [arm("full", "reference")]))
+    assert s.noise(study) == pytest.approx(math.sqrt(2) * 0.02 / math.sqrt(2))
+
+
+def test_every_searched_parameter_is_listed(tmp_path):
+    """Also where all completed trials agree, as where there is only one."""
+    rows = [search("full", 0, 0.9, **{"train.learning_rate": 0.01, "circuit.ei_ratio": 4})]
+    rows += [search("full", 1, None, **{"train.learning_rate": 0.1, "circuit.ei_ratio": 8})]
+    wanted = ["train.learning_rate", "circuit.ei_ratio"]
+    arms = [arm("full", "reference", searched=wanted)]
+    study = read_study(write_study(tmp_path / "s", rows, arms, parameters=PARAMETERS))
+    assert [record.parameter for record in s.tuned_values(study, "full")] == wanted
 
 
 def searched_study(tmp_path, **plan):
@@ -97,6 +130,25 @@ def test_importance_finds_the_parameter_that_matters(tmp_path):
     shares = s.importance(searched_study(tmp_path), "full")
     assert max(shares, key=shares.__getitem__) == "train.learning_rate"
     assert sum(shares.values()) == pytest.approx(1.0)
+
+
+def test_importance_is_set_against_chance(tmp_path):
+    records = s.importances(searched_study(tmp_path), "full")
+    first, *others = records
+    assert first.parameter == "train.learning_rate"
+    assert first.low < first.share < first.high + 0.5
+    assert first.stands_out
+    assert not any(record.stands_out for record in others)
+
+
+def test_what_importance_cannot_say(tmp_path):
+    rows = [search("full", k, 0.5 + 0.01 * k, **{"train.learning_rate": 0.01}) for k in range(19)]
+    study = read_study(
+        write_study(tmp_path / "s", rows, [arm("full", "reference")], parameters=PARAMETERS)
+    )
+    assert s.importances(study, "full") == []
+    assert missing(study, "full") == "full: 19 completed trials, importance needs 20"
+    assert missing(searched_study(tmp_path), "full") == ""
 
 
 def test_importance_needs_trials_and_a_difference(tmp_path):

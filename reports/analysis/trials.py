@@ -1,0 +1,81 @@
+"""Search trials and what they were judged by: validation data only. A test metric is never read here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from reports.analysis.collect import UNFINISHED, Study
+from reports.analysis.options import chance_of, classes_of
+from study.store import Kind, State
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the searches optimise; by the store's rule a validation metric."""
+
+    name: str
+    higher: bool
+
+    @property
+    def sign(self) -> float:
+        return 1.0 if self.higher else -1.0
+
+
+def objective(study: Study) -> Objective:
+    metric = study.plan.get("metric", {})
+    name = metric.get("name", "val/accuracy")
+    if not name.startswith("val/"):
+        raise ValueError(f"a search is judged on validation data only, not on {name}")
+    return Objective(name, metric.get("mode", "max") == "max")
+
+
+def trials_of(study: Study, arm: str) -> pd.DataFrame:
+    """The arm's finished search trials in the order of their numbers, all repeats.
+
+    ``value`` is the metric of completed trials, else NaN. ``reached`` is what the trial's budget
+    bought: a pruned trial's last value, and chance level for one that diverged or ran out of memory;
+    NaN where that is not known.
+    """
+    goal, trials = objective(study), study.trials
+    mine = (trials["kind"] == Kind.SEARCH) & (trials["arm"] == arm)
+    rows = trials[mine & ~trials["state"].isin(UNFINISHED)]
+    rows = rows.sort_values(["repeat", "number"], kind="stable")
+    measured = rows[goal.name].astype(float)
+    reached = measured.where(rows["state"].isin((State.COMPLETED, State.PRUNED)))
+    chance = chance_of(goal.name, classes_of(study.plan))
+    if chance is not None:
+        reached = reached.mask(rows["state"].isin((State.DIVERGED, State.OUT_OF_MEMORY)), chance)
+    return rows.assign(value=measured.where(rows["state"] == State.COMPLETED), reached=reached)
+
+
+def noise(study: Study) -> float:
+    """By how much two equal configurations differ: sqrt(2) times the SD of replicates on validation data.
+
+    0 where no arm has two replicates.
+    """
+    goal, trials = objective(study), study.trials
+    done = trials[(trials["kind"] == Kind.REPLICATE) & (trials["state"] == State.COMPLETED)]
+    variances = done.groupby("arm")[goal.name].var().dropna()
+    return float(math.sqrt(2 * variances.mean())) if len(variances) else 0.0
+
+
+def searched_parameters(study: Study, rows: pd.DataFrame) -> list[str]:
+    """The parameters that differ between these trials, in the study file's order."""
+    return [
+        name
+        for name in study.plan.get("parameters", {})
+        if name in rows and rows[name].dropna().nunique() > 1
+    ]
+
+
+def as_choice(value: Any, choices: Sequence[Any]) -> Any:
+    """The choice that a CSV cell stands for: 2.0 is 2, 'True' is true."""
+    for choice in choices:
+        if value == choice or str(value) == str(choice):
+            return choice
+    raise LookupError(value)
