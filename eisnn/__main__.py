@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from eisnn.config.authors import is_the_authors
 from eisnn.config.trial import ConfigError, TrialConfig, load_config, resolved, trial_id
+from eisnn.config.yaml_file import read_yaml, shipped
 from eisnn.errors import CheckpointError, DataError, Diverged
 
 
@@ -76,6 +78,8 @@ def command(
         train(load_config(folder / "config.yaml"), folder, device, log)
     elif scratch is not None:
         chosen = load_config(scratch)
+        if is_the_authors(read_yaml(shipped(Path(scratch)))):
+            click.echo(f"{scratch}: a config of the paper's authors; config.yaml has it as ours")
         if seed is not None:
             chosen = chosen.model_copy(update={"seed": seed})
         folder = (
@@ -150,6 +154,8 @@ def measure(path: Path, config: str | None, device: str, export: str | None) -> 
 
     place = pick_device(device)
     model = load_network(path, None if config is None else load_config(config)).to(place)
+    if model.config.data.split == "authors":
+        click.echo("test set: the last 100 recordings of each class, as the authors'")
     data = load(model.config.data, T=model.T)
     for name, split in (("validation", data.validation), ("test", data.test)):
         outcome = evaluate(model, to_device(split, place), dtype=next(model.parameters()).dtype)

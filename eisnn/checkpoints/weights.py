@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,13 +21,41 @@ from torch import Tensor
 
 from eisnn.checkpoints.authors import LoadReport, load_authors_state_dict, looks_like_the_authors
 from eisnn.checkpoints.checkpoint import write_atomically
-from eisnn.config.trial import TrialConfig, make_config, resolved
+from eisnn.config import authors
+from eisnn.config.trial import ConfigError, TrialConfig, make_config, resolved
 from eisnn.data.loading import shape_of
 from eisnn.errors import CheckpointError
+from eisnn.layers.circuit import CircuitLayer
 from eisnn.networks import Network, as_trial_config, build_model, with_shapes
 
 NESTED = ("model", "state_dict", "model_state_dict", "net", "network", "weights")
 PREFIX = re.compile(r"^(module\.|_orig_mod\.)+")  # of DataParallel and torch.compile
+
+
+class _Inert:
+    """Stands in for what a file of random states wants to make: takes anything, does nothing."""
+
+    def __init__(self, *args: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+# The authors' checkpoints hold the state of numpy's generator. What would build it is named in the
+# file; it is read without numpy, as nothing.
+INERT: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+    (_Inert, name)
+    for name in (
+        "numpy._core.multiarray._reconstruct",
+        "numpy.core.multiarray._reconstruct",
+        "numpy._core.multiarray.scalar",
+        "numpy.core.multiarray.scalar",
+        "numpy.ndarray",
+        "numpy.dtype",
+        "_codecs.encode",
+    )
+]
 
 
 class Weights(NamedTuple):
@@ -38,49 +66,77 @@ class Weights(NamedTuple):
 
 
 def load_weights(path: str | Path) -> Weights:
-    """The state dict in a file, and its config if the file is ours.
+    """The state dict in a file, and its config if the file is ours or the authors'.
 
     Raises:
-        CheckpointError: the file is missing, damaged, holds anything but tensors and plain values, or no state dict.
+        CheckpointError: the file is missing, damaged, holds anything but tensors and plain values,
+            no state dict, or tensors that no network can take.
     """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file")
-    tensors, config = (
-        _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
-    )
+    read = _read_safetensors if path.suffix == ".safetensors" else _read_pickle
+    tensors, config = read(path)
     if not tensors:
         raise CheckpointError(f"{path}: holds no tensors")
     tensors = {PREFIX.sub("", name): value for name, value in tensors.items()}
+    for name, value in tensors.items():
+        problem = _why_unusable(value)
+        if problem is not None:
+            raise CheckpointError(f"{path}: {name} {problem}")
     return Weights(tensors, None if config is None else make_config(config, f"{path} (config)"))
+
+
+def _why_unusable(value: Tensor) -> str | None:
+    """Why a tensor cannot be a weight; None if it can."""
+    if value.is_meta:
+        return "has a shape but no numbers (it was saved on the meta device)"
+    if value.layout != torch.strided:
+        return "is sparse; save its .to_dense()"
+    if value.is_quantized:
+        return "is quantised; save its .dequantize()"
+    if value.is_complex():
+        return "is complex"
+    if value.is_floating_point() and not value.isfinite().all():
+        return "has entries that are not finite: the network had diverged when it was saved"
+    return None
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Any]:
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-            config = (file.metadata() or {}).get("config")
-            return tensors, None if config is None else json.loads(config)
+            tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+            return tensors, _config_in(file.metadata() or {})
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
             f"{path}: is not a sound safetensors file ({_first_line(error)})"
         ) from error
 
 
+def _config_in(metadata: Mapping[str, str]) -> Any:
+    """Our config in the metadata of a safetensors file; other programs write what they like."""
+    try:
+        config = json.loads(metadata.get("config", "null"))
+    except ValueError:
+        return None
+    ours = isinstance(config, dict) and set(config) >= {"model", "data", "train"}
+    return config if ours else None
+
+
 def _read_pickle(path: Path) -> tuple[dict[str, Tensor], Any]:
     try:
-        with warnings.catch_warnings(action="ignore"):  # torch's remarks on pickle protocols
+        with (
+            warnings.catch_warnings(action="ignore"),  # torch's remarks on pickle protocols
+            torch.serialization.safe_globals(INERT),
+        ):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds on a damaged or foreign file; each means the same to the user
+    except Exception as error:  # torch raises many kinds; each means the same to the user
         raise CheckpointError(
-            f"{path}: refused, as it is damaged or holds more than tensors and plain values, which could run code when read "
-            f"({_first_line(error)}). If you trust where it is from, save its state dict alone, best as .safetensors"
+            f"{path}: refused, as it is damaged or holds more than tensors and plain values, which "
+            f"could run code when read ({_first_line(error)}). If you trust where it is from, save "
+            "its state dict alone, best as .safetensors"
         ) from error
-    config = (
-        content.get("config")
-        if isinstance(content, Mapping) and str(content.get("format", "")).startswith("eisnn")
-        else None
-    )
+    config = _config_of(content, path)
     for _ in range(3):  # a state dict may be nested, as {"model": {"state_dict": ...}}
         if _is_state_dict(content):
             return dict(content), config
@@ -91,6 +147,21 @@ def _read_pickle(path: Path) -> tuple[dict[str, Tensor], Any]:
     raise CheckpointError(
         f"{path}: no state dict found, neither at the top nor under {', '.join(NESTED)}"
     )
+
+
+def _config_of(content: Any, path: Path) -> Any:
+    """The config that a checkpoint of ours or of the authors' holds; foreign ones are not read."""
+    config = content.get("config") if isinstance(content, Mapping) else None
+    if not isinstance(config, Mapping):
+        return None
+    if str(content.get("format", "")).startswith("eisnn"):
+        return config
+    if not authors.is_the_authors(config):
+        return None
+    try:
+        return authors.converted(config, f"{path} (config)")
+    except ConfigError:  # one of ours has to be given beside it, which load_network says
+        return None
 
 
 def _is_state_dict(content: Any) -> bool:
@@ -107,16 +178,19 @@ def _first_line(error: Exception) -> str:
     found = [
         line.strip() for line in text.splitlines() if "Unsupported" in line or "GLOBAL" in line
     ]
-    return (found or text.strip().splitlines() or [type(error).__name__])[0].split(" Please")[0][
-        :300
-    ]
+    lines = found or text.strip().splitlines() or [type(error).__name__]
+    return lines[0].split(" Please")[0][:300]
 
 
 def put_weights(model: Network, tensors: Mapping[str, Tensor]) -> LoadReport:
-    """Sets the weights of ``model`` from a state dict of ours or of the authors', told apart by their names; strict.
+    """Sets the weights of ``model`` from a state dict of ours or of the authors'; strict.
+
+    Their names tell whose they are. Negative entries where Dale's law wants none are set to 0, and
+    reported.
 
     Raises:
-        CheckpointError: they do not fit; the message lists what does not. The model is left as it was.
+        CheckpointError: they do not fit; the message lists what does not. The model is left as it
+            was.
     """
     if looks_like_the_authors(tensors):
         return load_authors_state_dict(model, tensors)
@@ -131,23 +205,45 @@ def put_weights(model: Network, tensors: Mapping[str, Tensor]) -> LoadReport:
     ]
     if not report.fits:
         raise CheckpointError(
-            f"the weights do not fit this network; is its config the one they were trained with?\n{report}"
+            "the weights do not fit this network; is its config the one they were trained with?\n"
+            f"{report}"
         )
+    tensors = dict(tensors)
+    for name in _non_negative(model):
+        negative = int((tensors[name] < 0).sum())
+        if negative:
+            report.projected[name] = negative
+            tensors[name] = tensors[name].clamp_min(0)
     model.load_state_dict(tensors)
     return report
 
 
+def _non_negative(model: Network) -> list[str]:
+    """The parameters that projection keeps at or above zero, by name."""
+    return [
+        f"{path}.{name}"
+        for path, module in model.named_modules()
+        if isinstance(module, CircuitLayer) and module.config.dale == "project"
+        for name, _ in module.named_parameters(recurse=False)
+        if name not in module.SIGNED
+    ]
+
+
 def load_network(path: str | Path, config: Any = None) -> Network:
-    """The network with the weights in a file; ``config`` (as `eisnn.build_model` takes it) is needed where the file brings none.
+    """The network with the weights in a file.
+
+    ``config`` (as `eisnn.build_model` takes it) is needed where the file brings none.
 
     Raises:
-        CheckpointError: the file cannot be read, brings no config (or one that names code) and none is given, or does not fit it.
+        CheckpointError: the file cannot be read, brings no config (or one that names code) and none
+            is given, or does not fit it.
     """
     weights = load_weights(path)
     if config is None and weights.config is not None and weights.config.code:
         modules = ", ".join(weights.config.code)
         raise CheckpointError(
-            f"{path}: its config names code that is not ours ({modules}); if you trust it, give that config as well"
+            f"{path}: its config names code that is not ours ({modules}); if you trust it, give "
+            "that config as well"
         )
     config = weights.config if config is None else config
     if config is None:
@@ -155,6 +251,10 @@ def load_network(path: str | Path, config: Any = None) -> Network:
             f"{path}: says nothing about its network; give the config of the network as well"
         )
     config = as_trial_config(config)
+    if looks_like_the_authors(weights.tensors) and config.data.name == "cifar10_dvs":
+        # nine tenths of our own test split are images that these weights were trained on
+        data = config.data.model_copy(update={"split": "authors"})
+        config = config.model_copy(update={"data": data})
     _, shape, classes = shape_of(config.data, T=config.model.T)
     model = build_model(with_shapes(config, shape, classes))
     try:
@@ -165,7 +265,7 @@ def load_network(path: str | Path, config: Any = None) -> Network:
 
 
 def export_safetensors(model: Network, path: str | Path) -> None:
-    """Writes the weights and buffers of ``model`` with its resolved config, for `load_weights` and anyone else's safetensors reader."""
+    """Writes the weights and buffers of ``model``, with its resolved config in the metadata."""
     tensors = {
         name: value.detach().cpu().contiguous().clone()
         for name, value in model.state_dict().items()

@@ -123,9 +123,9 @@ class ModelConfig(Section):
     """Taken from the dataset unless given."""
     groups: Count | None = None
     """norm: gn only; default 1 (LayerNorm over C, H, W)."""
-    init: Literal[INITS] | None = None  # type: ignore[valid-type]
-    """How linear maps start in networks without E-I circuits: kaiming (default), authors (as the
-    paper's baselines), or a rival that needs no normalisation (with norm: none): spikeinit,
+    init: Literal[INITS] = "kaiming"  # type: ignore[valid-type]
+    """How linear maps start in networks without E-I circuits: kaiming, authors (as the paper's
+    baselines), or a rival that needs no normalisation (with norm: none): spikeinit,
     fluctuation, ding, micheli. The equations stand in eisnn/networks/starts.py."""
     init_rate: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Spikes per cell and time step that init: spikeinit or fluctuation starts from; default 0.1."""
@@ -169,7 +169,7 @@ class ModelConfig(Section):
             )
         if self.groups is not None and self.norm != "gn":
             raise ValueError(f"groups has a meaning only with norm: gn, given norm: {self.norm}")
-        if self.init is not None and self.norm in CIRCUIT_NORMS:
+        if self.init != "kaiming" and self.norm in CIRCUIT_NORMS:
             raise ValueError(
                 "init has a meaning only without E-I circuits, which circuit.init starts, "
                 f"given norm: {self.norm}"
@@ -328,12 +328,24 @@ class DataConfig(Section):
     """Of the training images, held out for every choice that is made."""
     split_seed: Annotated[int, Field(ge=0)] = 0
     """The split is a function of it alone."""
+    split: Literal["seeded", "authors"] = "seeded"
+    """name: cifar10_dvs only: authors tests on the last 100 recordings of each class, as the paper's
+    authors do, seeded on a stratified tenth. Nine tenths of that are images that the
+    authors' checkpoints were trained on."""
     train_size: Count | None = None
     """Use only so many images of the training set, stratified; validation_fraction of them validate."""
     test_size: Count | None = None
     """Use only so many test images, stratified."""
     augment: Switch = True
     """The dataset's training transform, if it has one."""
+
+    @model_validator(mode="after")
+    def _meaningful(self) -> DataConfig:
+        if self.split == "authors" and self.name != "cifar10_dvs":
+            raise ValueError(
+                f"split: authors has a meaning only with name: cifar10_dvs, given name: {self.name}"
+            )
+        return self
 
 
 OPTIMIZER_OPTIONS = {
@@ -444,6 +456,12 @@ class TrainConfig(Section):
         if self.warmup_epochs is not None and self.warmup_epochs > self.epochs:
             raise ValueError(
                 f"warmup_epochs must be at most epochs ({self.epochs}), given {self.warmup_epochs}"
+            )
+        warms_up = bool(self.warmup_epochs or self.warmup_fraction)
+        if warms_up and self.warmup_start > self.learning_rate:
+            raise ValueError(
+                f"warmup_start must be at most learning_rate ({self.learning_rate:g}), "
+                f"given {self.warmup_start:g}"
             )
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov has a meaning only with momentum above 0")

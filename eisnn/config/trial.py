@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
+from eisnn.config import authors
 from eisnn.config.sections import (
     CIRCUIT_NORMS,
     SIZES,
@@ -81,6 +82,12 @@ def _dann(circuit: Any) -> Any:
     for section, key in (("init", "scheme"), ("prop", "corrections")):
         inside = _as_dict(tree.get(section, {})) if isinstance(tree, dict) else None
         if isinstance(inside, dict):
+            # ei is the default, which complete configs write out: an arm that overrides norm keeps it
+            if inside.get(key, "ei") not in ("ei", "dann"):
+                raise ValueError(
+                    f"circuit.{section}.{key}: {inside[key]} contradicts model.norm: dann, which "
+                    "is DANN's start and corrections; leave it out, or use norm: ei"
+                )
             tree[section] = {**inside, key: "dann"}
     return tree
 
@@ -118,7 +125,10 @@ def load_config(path: str | Path) -> TrialConfig:
         ConfigError: the file cannot be read or is not a valid config.
     """
     path = shipped(Path(path))
-    return make_config(read_yaml(path), str(path))
+    tree = read_yaml(path)
+    if authors.is_the_authors(tree):
+        tree = authors.converted(tree, str(path))
+    return make_config(tree, str(path))
 
 
 # Options that were added after studies had been run. Each is left out of the resolved config while
@@ -126,6 +136,7 @@ def load_config(path: str | Path) -> TrialConfig:
 ADDED_LATER = (
     "model.factory",
     "model.options",
+    "data.split",
     "model.init",
     "model.init_rate",
     "model.zero_init_residual",

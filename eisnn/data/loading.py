@@ -181,7 +181,10 @@ def _parts(data: DataConfig, source: Source) -> tuple[np.ndarray, np.ndarray, np
     seed, images = data.split_seed, f"training images of {data.name}"
     classes = splits.strata(source.labels)
     pool, whole = np.arange(len(classes)), len(classes)
-    if source.test_labels is None:
+    if data.split == "authors":
+        pool, test = splits.first_and_last(classes, source.test_fraction)
+        test_classes = classes[test]
+    elif source.test_labels is None:
         count = round(source.test_fraction * whole)
         of = f"images of {data.name}"
         pool, test = splits.divide(classes, count, seed=seed, key="the test set", of=of)

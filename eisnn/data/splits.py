@@ -5,6 +5,8 @@ Pure functions of labels; indices ascend.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from eisnn.errors import DataError
@@ -53,6 +55,15 @@ def divide(
     except ValueError as error:  # a class with a single image
         raise DataError(f"{key}: {len(labels)} {of} cannot be split: {error}") from None
     return np.sort(rest), np.sort(held)
+
+
+def first_and_last(labels: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the rest and of the last ``fraction`` of each class, in the order of the files."""
+    last = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        last[rows[math.ceil(len(rows) * (1 - fraction)) :]] = True
+    return np.flatnonzero(~last), np.flatnonzero(last)
 
 
 def divide_users(

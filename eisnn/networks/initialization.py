@@ -122,7 +122,7 @@ def _before(
         shared = len(args) > 1 and bool(args[1])  # one input for all T steps
         if isinstance(drive, CircuitLayer):
             initialize_circuit(drive, args[0], seed=seed, repeats=model.T if shared else 1)
-        elif model.config.model.init is not None and start.gain is not None:
+        elif model.config.model.init != "kaiming" and start.gain is not None:
             layer = _described(model.config.neuron, rate, args[0], first=shared)
             name = names[drive.map]
             initialize_plain(drive.map, name, seed=seed, scale=start.gain(layer) ** 2)

@@ -213,7 +213,7 @@ STARTS = {
 
 def start_of(config: TrialConfig) -> Start:
     """The rule that a config names."""
-    return STARTS[config.model.init or "kaiming"]
+    return STARTS[config.model.init]
 
 
 def rate_of(config: TrialConfig) -> float:

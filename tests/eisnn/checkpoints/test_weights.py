@@ -2,7 +2,9 @@
 
 import json
 import pickle
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -11,9 +13,11 @@ from safetensors.torch import save_file
 from eisnn.checkpoints.checkpoint import save_checkpoint
 from eisnn.checkpoints.weights import export_safetensors, load_network, load_weights, put_weights
 from eisnn.config.trial import resolved
+from eisnn.data.loading import load
 from eisnn.errors import CheckpointError
 from eisnn.networks import build_model
 from eisnn.networks.initialization import initialize
+from eisnn.training.evaluation import evaluate
 from tests.eisnn import golden
 
 CONFIG = {
@@ -159,3 +163,74 @@ def test_our_weights_in_another_network_are_refused_by_name(network, tmp_path):
     ):
         put_weights(other, network.state_dict())
     assert not other.initialized
+
+
+# --- the authors' own checkpoints
+
+
+AUTHORS = Path(__file__).parents[2] / "data" / "authors"
+
+
+def test_a_checkpoint_of_the_authors_gives_their_numbers(monkeypatch, tmp_path):
+    """Its config is read from it, and the states of numpy's generator are read as nothing."""
+    monkeypatch.setenv("EISNN_DATA", str(AUTHORS))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model = load_network(AUTHORS / "ckpt-best.pth")
+    test = load(model.config.data, T=model.T).test
+    outcome = evaluate(model, test)
+    assert outcome.accuracy == pytest.approx(0.865, abs=1e-9)
+    assert outcome.loss == pytest.approx(1.1454, abs=5e-5)
+
+
+def test_what_stands_in_for_numpy_does_nothing(tmp_path, theirs):
+    state = np.random.RandomState(0).get_state()
+    torch.save({"model_state_dict": theirs, "np_rng_state": state}, tmp_path / "a.pth")
+    assert load_weights(tmp_path / "a.pth").tensors.keys() == theirs.keys()
+
+
+def test_the_authors_event_data_is_split_as_theirs(tmp_path, monkeypatch):
+    config = {"model": {**CONFIG["model"], "input_shape": [2, 48, 48]}, "circuit": {"ei_ratio": 2}}
+    config["data"] = {"name": "cifar10_dvs"}
+    weights = golden.weights(golden.authors_keys(build_model(config)), seed=1)
+    torch.save(weights, tmp_path / "a.pth")
+    assert load_network(tmp_path / "a.pth", config).config.data.split == "authors"
+
+
+# --- tensors that are no weights
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda w: w.to_sparse(), "is sparse"),
+        (lambda w: torch.quantize_per_tensor(w, 0.1, 0, torch.qint8), "is quantised"),
+        (lambda w: w.to("meta"), "has a shape but no numbers"),
+        (lambda w: w.to(torch.complex64), "is complex"),
+        (lambda w: w * torch.nan, "has entries that are not finite"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_that_are_no_weights_are_named(spoil, problem, network, tmp_path):
+    tensors = {name: value.detach() for name, value in network.state_dict().items()}
+    tensors["output.W_EE"] = spoil(tensors["output.W_EE"])
+    torch.save(tensors, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match=rf"a.pt: output.W_EE {problem}"):
+        load_weights(tmp_path / "a.pt")
+
+
+def test_foreign_metadata_of_safetensors_are_not_taken_for_a_config(network, tmp_path):
+    tensors = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    for number, config in enumerate(["no json", '{"hidden_size": 3}', "[1]"]):
+        path = tmp_path / f"{number}.safetensors"
+        save_file(tensors, path, metadata={"format": "pt", "config": config})
+        assert load_weights(path).config is None
+        assert same(load_network(path, CONFIG), network)
+
+
+def test_negative_weights_of_ours_are_projected_and_reported(network):
+    tensors = dict(network.state_dict())
+    tensors["output.W_EE"] = tensors["output.W_EE"] - 1e9
+    model = build_model(CONFIG)
+    report = put_weights(model, tensors)
+    assert report.projected == {"output.W_EE": tensors["output.W_EE"].numel()}
+    assert not model.output.W_EE.any()

@@ -449,3 +449,25 @@ def test_what_a_run_reads():
     assert not read(sgd, "train.optimizer_options.alpha")
     assert module.value_at(sgd, "train.optimizer") == "sgd"
     assert module.value_at(sgd, "train.momentum") == 0.9
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        (
+            {"model": {"norm": "dann"}, "circuit": {"init": {"scheme": "kaiming"}}},
+            "circuit.init.scheme: kaiming contradicts model.norm: dann",
+        ),
+        (
+            {"train": {"warmup_epochs": 1, "warmup_start": 0.1, "learning_rate": 0.01}},
+            r"warmup_start must be at most learning_rate \(0.01\), given 0.1",
+        ),
+        (
+            {"data": {"name": "digits", "split": "authors"}},
+            "split: authors has a meaning only with name: cifar10_dvs",
+        ),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(tree, message):
+    with pytest.raises(ConfigError, match=message):
+        make_config(tree)

@@ -315,3 +315,11 @@ def test_an_interrupted_download_is_refused_with_its_count(cifar10_dvs):
     (cifar10_dvs / "CIFAR10DVS" / "frog" / "cifar10_frog_3.aedat").unlink()
     with pytest.raises(DataError, match=r"1 of 10 classes lack recordings, such as frog.* 9 of 10"):
         load("cifar10_dvs", cifar10_dvs)
+
+
+def test_the_authors_split_tests_on_the_last_of_each_class(cifar10_dvs):
+    dataset = load("cifar10_dvs", cifar10_dvs, split="authors")
+    assert dataset.test.rows.tolist() == list(range(9, 100, 10))
+    assert sorted(torch.cat([dataset.train.rows, dataset.validation.rows]).tolist()) == [
+        row for row in range(100) if row % 10 != 9
+    ]
