@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from study import store
+
+# What SQLite says of a database that cannot be used now, and what to do about it.
+DATABASE = {
+    "database is locked": "close the program that holds it",
+    "attempt to write a readonly database": "make it writable",
+    "unable to open database file": "make its folder readable and writable",
+}
 
 
 class Stopped(KeyboardInterrupt):
@@ -21,3 +30,16 @@ def full(error: BaseException) -> Stopped | None:
     if not store.is_full(error):
         return None
     return Stopped(f"the disk is full ({error}); make room and repeat the command")
+
+
+def outside(error: BaseException, folder: Path) -> Stopped | None:
+    """Stopped, if the error comes from the state of the world and not from our code."""
+    if not (folder / "plan.json").exists():
+        return Stopped(
+            f"{folder} was moved or removed while its study ran; nothing is written there"
+        )
+    words = f"{error} {error.__cause__}".lower()
+    for said, advice in DATABASE.items():
+        if said in words:
+            return Stopped(f"{folder / 'optuna.db'}: {said}; {advice}, and repeat the command")
+    return full(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,10 +25,16 @@ class _Log(logging.FileHandler):
 
 @contextlib.contextmanager
 def logging_to(path: Path) -> Iterator[None]:
-    """Sends messages to ``path`` while the block runs. A link is replaced, not followed."""
+    """Sends messages to ``path`` while the block runs, and leaves the loggers as they were.
+
+    A link is replaced, not followed: a study's folder may come from a stranger.
+    """
     if path.is_symlink():
+        print(f"{path}: was a link to {path.readlink()}, which is left alone")
         path.unlink()
-    handler = _Log(path, encoding="utf-8")
+    captured = warnings.showwarning
+    propagated = {name: logging.getLogger(name).propagate for name in LOGGERS}
+    handler = _Log(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
     quiet(handler)
     for name in OURS:
@@ -38,5 +45,8 @@ def logging_to(path: Path) -> Iterator[None]:
     finally:
         for name in LOGGERS:
             logging.getLogger(name).removeHandler(handler)
+            logging.getLogger(name).propagate = propagated[name]
+        if warnings.showwarning is not captured:
+            logging.captureWarnings(False)
         with contextlib.suppress(OSError):
             handler.close()

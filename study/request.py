@@ -10,7 +10,7 @@ from typing import Any
 
 from eisnn.config.user_code import look_in
 from eisnn.config.yaml_file import ConfigError, parse_yaml, shipped
-from study import store
+from study import store, user_code
 from study.plan import Plan, make_plan, own_code
 from study.spec.reading import make_spec
 
@@ -74,7 +74,7 @@ def from_folder(folder: Path, sets: Mapping[str, Any]) -> Request:
     request = from_file(folder / "study.yaml")
     return Request(
         request.text, request.where, {**command["sets"], **sets}, command["smoke"], command["name"],
-        folder=folder, bases=command["bases"], folders=_folders(Path(), *command.get("folders", ())),
+        folder=folder, bases=command["bases"], folders=_folders(Path(), *command.get("folders", ()), folder / user_code.FOLDER),
     )  # fmt: skip
 
 

@@ -12,20 +12,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from eisnn.config.trial import resolved
 from eisnn.config.yaml_file import ConfigError
-from study import preflight, store
+from study import notify, preflight, store, user_code
 from study.agenda.agenda import Agenda
 from study.agenda.limits import why_too_small
 from study.agenda.recovery import open_agenda
 from study.clock import Clock, DiskWatch
 from study.ending import Ending, ending
-from study.errors import RayLost, Stopped, full
+from study.errors import RayLost, Stopped, outside
 from study.execution.display import Display
 from study.execution.execute import execute
 from study.forecast import disk
 from study.log import logging_to
 from study.plan import Plan, incomparable, own_code, plan_record
 from study.request import Request, digest_of, intact
+from study.store import temporary
 from study.worker import environment
 
 DONE, OUR_FAULT, TRIALS_FAILED, INTERRUPTED = 0, 1, 3, 130
@@ -56,14 +60,20 @@ def run(
             f"{folder}: is not empty and not a study's folder; give another --name or --results"
         )
     lock = store.lock_study(folder)
+    code = OUR_FAULT
     try:
-        return _locked(request, plan, folder, max_concurrent, address), folder
+        code = _locked(request, plan, folder, max_concurrent, address)
     finally:
         lock.release()
+    notify.tell(plan.spec.notify, folder, code)
+    return code, folder
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether a study may use the folder: it is new, or a study's, be it one that was killed before its first file was whole."""
+    """Whether a study may use the folder: it is new, or a study's.
+
+    A study may have been killed before its first file was whole.
+    """
     if folder.exists() and not folder.is_dir():
         return False
     names = {path.name for path in folder.iterdir()} if folder.exists() else set()
@@ -85,6 +95,8 @@ def _locked(
             f"{request.where}: {problem}: results of {folder} would be mixed with incomparable ones; "
             "give --fresh, which moves the old folder aside, or a new --name"
         )
+    if (problem := _of_another_file(request, folder)) is not None:
+        raise ConfigError(problem)
     (folder / "trials").mkdir(exist_ok=True)
     try:
         disk.check(folder, 0)
@@ -96,6 +108,29 @@ def _locked(
     except Stopped as stop:
         print(f"{stop}", file=sys.stderr)
         return TRIALS_FAILED
+    except (ConfigError, store.StoreError, OSError):
+        raise
+    except Exception as error:
+        return _ended_badly(error, folder)
+
+
+def _of_another_file(request: Request, folder: Path) -> str | None:
+    """Why the folder belongs to another study file of the same name; None if it does not.
+
+    A file that was moved, or edited in its place, is the same one.
+    """
+    before = (store.read_json(folder / "command.json") or {}).get("file")
+    here = str(Path(request.where).absolute())
+    if request.folder is not None or before in (None, here) or not Path(before).is_file():
+        return None
+    if digest_of(folder / "study.yaml") == hashlib.sha256(request.text.encode()).hexdigest():
+        return None
+    if not any((folder / "trials").glob("*/state.json")):
+        return None
+    return (
+        f"{request.where}: name: {folder} holds the trials of another study file of this name, "
+        f"{before}; give another --name, or --fresh, which moves the old folder aside"
+    )
 
 
 def _unreadable(folder: Path) -> list[Path]:
@@ -111,11 +146,21 @@ def _write_inputs(request: Request, plan: Plan, folder: Path, record: dict[str, 
         digest_of(folder / "study.yaml"),
         hashlib.sha256(request.text.encode()).hexdigest(),
     )
+    earlier = store.read_json(folder / "command.json") or {}
+    given = str(Path(request.where).absolute())
     command = {
-        "sets": request.sets, "smoke": request.smoke, "name": request.name, "bases": plan.bases, "folders": plan.folders,
+        "file": earlier.get("file") if request.folder is not None else given,
+        "sets": request.sets,
+        "smoke": request.smoke,
+        "name": request.name,
+        "bases": plan.bases,
+        "folders": plan.folders,
         "digests": [now, before],
-    }  # fmt: skip
+    }
     store.write_json(folder / "command.json", command)
+    user_code.keep(plan, folder)
+    resolved_base = resolved(plan.reference.config({}, 0))
+    store.write_text(folder / "base.yaml", yaml.safe_dump(resolved_base, sort_keys=False))
     store.write_text(folder / "study.yaml", request.text)
     store.write_json(folder / "plan.json", record)
 
@@ -141,7 +186,7 @@ def _work(request: Request, agenda: Agenda, max_concurrent: int | None, address:
     if problem is not None:
         raise ConfigError(f"{request.where}: {problem}")
     if agenda.finished:
-        store.clear_temporary()
+        temporary.clear()
         agenda.tables.write(now=True)
         return _verdict(agenda, "nothing to train")
     sizes = disk.weights(plan)
@@ -150,6 +195,8 @@ def _work(request: Request, agenda: Agenda, max_concurrent: int | None, address:
         clock, watch = Clock(agenda), DiskWatch(agenda, sizes)
 
         def tick(clock: Clock = clock, watch: DiskWatch = watch) -> None:
+            if not (folder / "plan.json").exists():
+                raise outside(FileNotFoundError(), folder) or Stopped("the folder is gone")
             clock.tick()
             watch.tick()
 
@@ -176,15 +223,7 @@ def _work(request: Request, agenda: Agenda, max_concurrent: int | None, address:
             raise  # what was asked for cannot be had
         except Exception as error:
             agenda.interrupt()
-            if (ended := full(error)) is not None:
-                return _stopped(ended, folder)
-            logging.getLogger("study").exception("our fault")
-            print(
-                f"our fault: {type(error).__name__}: {error}; "
-                f"the traceback is in {folder / 'log.txt'}",
-                file=sys.stderr,
-            )
-            return OUR_FAULT
+            return _ended_badly(error, folder)
         finally:
             with contextlib.suppress(OSError):
                 clock.save()
@@ -193,8 +232,18 @@ def _work(request: Request, agenda: Agenda, max_concurrent: int | None, address:
     raise AssertionError("not reached")
 
 
+def _ended_badly(error: Exception, folder: Path) -> int:
+    if (stop := outside(error, folder)) is not None:
+        return _stopped(stop, folder)
+    logging.getLogger("study").error("our fault", exc_info=error)
+    place = f"the traceback is in {folder / 'log.txt'}"
+    print(f"our fault: {type(error).__name__}: {error}; {place}", file=sys.stderr)
+    return OUR_FAULT
+
+
 def _stopped(stop: Stopped, folder: Path) -> int:
-    print(f"stopped: {stop}\ngo on with: python run_study.py --resume {folder}", file=sys.stderr)
+    here = folder if (folder / "plan.json").exists() else "WHERE IT IS NOW"
+    print(f"stopped: {stop}\ngo on with: python run_study.py --resume {here}", file=sys.stderr)
     return INTERRUPTED if str(stop) in ("SIGINT", "SIGTERM") else TRIALS_FAILED
 
 

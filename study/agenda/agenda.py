@@ -22,7 +22,7 @@ from study.agenda.outcomes import Outcomes
 from study.agenda.queue import Queue
 from study.plan import Plan
 from study.search.arm_search import ArmSearch, Proposal, Slot
-from study.store.records import Key, Kind, Outcome, Role, State
+from study.store.records import Key, Kind, Order, Outcome, Role, State
 from study.store.tables import Tables
 
 
@@ -37,7 +37,9 @@ class Agenda:
         spent_seconds: float = 0.0,
     ) -> None:
         self.folder, self.plan, self.searches = folder, plan, dict(searches)
-        self.tables = Tables(folder, [arm.name for arm in plan.arms], list(plan.spec.parameters))
+        spec = plan.spec
+        arms, own = [arm.name for arm in plan.arms], list(spec.user_metrics)
+        self.tables = Tables(folder, arms, list(spec.parameters), own)
         self.queue = Queue()
         self.choices = Choices(plan, self.tables)
         self.outcomes = Outcomes(folder, plan, self.searches, self.tables)
@@ -154,6 +156,26 @@ class Agenda:
         job = Job(proposal.id, role, seed, config, proposal.stopped_at)
         return self.outcomes.with_history(job)
 
+    def order(self, job: Job, *, environment: str = "", code: str | None = None) -> Order:
+        """What a worker is told of a job, before it gets its part of the machine.
+
+        ``environment`` and ``code`` are the keys of the surroundings and of the code that trains.
+        """
+        return Order(
+            job.id,
+            job.config,
+            folder=str(self.outcomes.place(job).absolute()),
+            role=job.role,
+            test=not job.is_search,
+            anew=job.anew,
+            alone=job.alone,
+            diagnose="off" if job.is_search else self.plan.spec.diagnostics,
+            metrics={name: own.function for name, own in self.plan.spec.user_metrics.items()},
+            environment=environment,
+            folders=self.plan.folders,
+            code=code,
+        )
+
     def _start(self, job: Job) -> bool:
         """Whether the job is to be trained: its outcome may be known, or the trial run already."""
         if job.id not in self.queue.running and (outcome := self.outcomes.settled(job)) is not None:
@@ -197,17 +219,26 @@ class Agenda:
         values = [row.get(self.metric_of_epochs, 0.0) for row in rows[: epoch - 1]]
         return max(values, default=0.0)
 
-    def end(self, job: Job, outcome: Outcome | None, error: str | None = None) -> Outcome:
+    def end(
+        self,
+        job: Job,
+        outcome: Outcome | None,
+        error: str | None = None,
+        *,
+        machine_lost: bool = False,
+    ) -> Outcome:
         """Records how a job ended.
 
         ``outcome`` is what the worker handed over, ``error`` what is known of its death.
+        ``machine_lost``: it died with its machine, which says nothing about the trial.
         """
         job = self.queue.end(job)
         found = self.outcomes.of(job)
         if found is None:
             reason = error or "the worker ended without an outcome"
-            if outcome is None and self._deaths[job.id] < self.plan.spec.retry.dead_worker:
-                self._deaths[job.id] += 1
+            once_more = machine_lost or self._deaths[job.id] < self.plan.spec.retry.dead_worker
+            if outcome is None and once_more:
+                self._deaths[job.id] += not machine_lost
                 return self._once_more(job, reason)
             found = outcome or self.outcomes.failed(job, reason, "dead_worker")
         in_company = found.state == State.OUT_OF_MEMORY and not job.alone

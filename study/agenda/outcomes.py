@@ -114,7 +114,7 @@ class Outcomes:
     def failed(self, job: Job, reason: str, cause: str) -> Outcome:
         """Writes the end of a trial whose worker could not."""
         folder = self.place(job)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         rows = store.read_history(folder) or []
         before = store.read_state(folder) or Outcome(job.id, State.RUNNING, started=store.now())
         outcome = replace(

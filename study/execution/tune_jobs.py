@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from study import store
@@ -48,21 +48,8 @@ class TuneJobs:
 
     def order(self, job: Job, portion: Portion) -> store.Order:
         """Everything that a worker needs to train ``job``."""
-        spec = self.agenda.plan.spec
-        return store.Order(
-            job.id,
-            job.config,
-            folder=str(store.trial_folder(self.agenda.folder, job.id).absolute()),
-            role=job.role,
-            test=not job.is_search,
-            anew=job.anew,
-            alone=job.alone,
-            diagnose="off" if job.is_search else spec.diagnostics,
-            environment=self.environment,
-            folders=self.agenda.plan.folders,
-            code=self.code,
-            **asdict(portion),
-        )
+        order = self.agenda.order(job, environment=self.environment, code=self.code)
+        return replace(order, **asdict(portion))
 
     def suggest(self, tune_id: str) -> dict[str, Any] | bool | None:
         """Returns a job's config for Tune; None to be asked again later; False when all is done."""

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from study import store
 from study.store import StoreError
 
-TIMEOUT = 60  # seconds to wait for another program that holds the database
+TIMEOUT = 120  # seconds to wait for another program that holds the database
 
 
 def open_storage(folder: Path) -> tuple[RDBStorage, Path | None]:

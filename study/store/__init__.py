@@ -24,12 +24,8 @@ from study.store.files import (
 from study.store.frames import epochs_frame, load_plan, trials_frame
 from study.store.locks import (
     PATIENCE,
-    SETTLED,
-    TEMPORARY,
-    clear_temporary,
     lock_study,
     lock_trial,
-    temporary_folder,
 )
 from study.store.records import Key, Kind, Order, Outcome, Role, State
 from study.store.trials import (
@@ -52,9 +48,7 @@ __all__ = [
     "FINAL_STATES",
     "HISTORY_COLUMNS",
     "PATIENCE",
-    "SETTLED",
     "STATES",
-    "TEMPORARY",
     "TRIAL_COLUMNS",
     "TRIAL_METRICS",
     "Key",
@@ -64,7 +58,6 @@ __all__ = [
     "Role",
     "State",
     "StoreError",
-    "clear_temporary",
     "epochs_frame",
     "finished_state",
     "free_bytes",
@@ -83,7 +76,6 @@ __all__ = [
     "set_damaged_aside",
     "set_unreadable_aside",
     "table_text",
-    "temporary_folder",
     "trial_folder",
     "trials_frame",
     "write_history",

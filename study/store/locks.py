@@ -1,27 +1,18 @@
-"""Locks: one run per study, one process per trial, and temporary folders that are in use.
+"""Locks: one run per study, one process per trial.
 
 The operating system frees a lock when its process ends, however it ends.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 import socket
-import tempfile
-import time
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from study.store.files import StoreError, now, read_json, write_json
 
-TEMPORARY = "eisnn-ray-"  # how the temporary folders of runs begin
-
-# Ray's own processes outlive a killed run by a minute at most, so a folder that nobody has held
-# for this many seconds is free to be removed.
-SETTLED = 90.0
 PATIENCE = 120.0  # seconds for which a trial waits for an orphan of a killed run
 
 
@@ -57,6 +48,8 @@ def lock_trial(folder: Path, patience: float) -> FileLock:
     Raises:
         StoreError: it is still held after ``patience`` seconds.
     """
+    if not folder.is_dir():
+        raise StoreError(f"{folder}: is gone")  # the lock would make it again
     lock = FileLock(folder / ".lock", mode=0o664)
     try:
         lock.acquire(timeout=patience, poll_interval=0.1)
@@ -65,25 +58,3 @@ def lock_trial(folder: Path, patience: float) -> FileLock:
             f"{folder}: another process still trains this trial after {patience:.0f} s of waiting"
         ) from None
     return lock
-
-
-def temporary_folder() -> tuple[Path, FileLock]:
-    """A new temporary folder, and the lock that marks it as in use while this process lives."""
-    path = Path(tempfile.mkdtemp(prefix=TEMPORARY))
-    lock = FileLock(path / ".lock")
-    lock.acquire(timeout=0)
-    return path, lock
-
-
-def clear_temporary() -> None:
-    """Removes the temporary folders that killed runs of this user left on this machine.
-
-    A folder without a lock file stays: nothing says whether it is in use.
-    """
-    for lock in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*/.lock"):
-        path = lock.parent
-        with contextlib.suppress(OSError, Timeout):
-            status = path.stat()
-            if status.st_uid == os.getuid() and time.time() - status.st_mtime > SETTLED:
-                with FileLock(lock).acquire(timeout=0):
-                    shutil.rmtree(path, ignore_errors=True)

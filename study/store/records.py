@@ -137,6 +137,7 @@ class Order:
     anew: bool = False  # train although an outcome is on disk
     alone: bool = False  # nothing else runs beside it
     diagnose: str = "off"
+    metrics: Mapping[str, str] = field(default_factory=dict)  # the user's: name -> reference
     environment: str = ""
     folders: tuple[str, ...] = ()  # where users' own code is looked for
     code: str | None = None  # the code that the worker must hold; None: not to be checked
@@ -147,7 +148,8 @@ class Order:
 
     def to_json(self) -> dict[str, Any]:
         record = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**record, "role": self.role.to_json() if self.role else None}
+        role = self.role.to_json() if self.role else None
+        return {**record, "role": role, "config": dict(self.config), "metrics": dict(self.metrics)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Order:

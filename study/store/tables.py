@@ -12,7 +12,6 @@ from typing import Any
 
 from study.store.columns import (
     EPOCH_COLUMNS,
-    EPOCH_METRICS,
     TRIAL_COLUMNS,
     TRIAL_METRICS,
     table_text,
@@ -29,9 +28,18 @@ class Tables:
     They are written about once a second; writing takes at most a twentieth of the time.
     """
 
-    def __init__(self, folder: Path, arms: Sequence[str], parameters: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        arms: Sequence[str],
+        parameters: Sequence[str],
+        metrics: Sequence[str] = (),
+    ) -> None:
+        """``metrics``: the names of the user's own."""
         self.folder = folder
-        self.columns = (*TRIAL_COLUMNS, *parameters)
+        own = [column for name in metrics for column in own_columns(name)]
+        self.columns = (*TRIAL_COLUMNS, *own, *parameters)
+        self.epoch_columns = (*EPOCH_COLUMNS, *(f"val/{name}" for name in metrics))
         self.order = {arm: index for index, arm in enumerate(arms)}
         self.rows: dict[Key, Row] = {}
         self.lines: dict[str, list[str]] = {}
@@ -55,7 +63,7 @@ class Tables:
         """Adds an epoch's line; False if it is there already."""
         lines = self.lines.setdefault(identity, [])
         epoch = int(row["epoch"])
-        line = _epoch_line(identity, row)
+        line = self._epoch_line(identity, row)
         if lines[epoch - 1 : epoch] == [line]:
             return False
         new = epoch > len(lines)
@@ -64,7 +72,7 @@ class Tables:
         return new
 
     def set_epochs(self, identity: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        self.lines[identity] = [_epoch_line(identity, row) for row in rows]
+        self.lines[identity] = [self._epoch_line(identity, row) for row in rows]
         self._changed = True
 
     def write(self, *, now: bool = False) -> None:
@@ -77,19 +85,19 @@ class Tables:
             return
         rows = [self.rows[key] for key in sorted(self.rows, key=self._place)]
         write_text(self.folder / "trials.csv", table_text(self.columns, rows), durable=now)
-        lines = [_line(EPOCH_COLUMNS)]
+        lines = [_line(self.epoch_columns)]
         for identity in dict.fromkeys(row["id"] for row in rows):
             lines += self.lines.get(identity, ())
         write_text(self.folder / "epochs.csv", "".join(lines), durable=now)
         self._changed = False
         self._next = time.monotonic() + max(1.0, 20 * (time.monotonic() - start))
 
+    def _epoch_line(self, identity: str, row: Mapping[str, Any]) -> str:
+        values = [row.get(name, "") for name in self.epoch_columns[2:]]
+        return _line([identity, int(row["epoch"]), *values])
+
     def _place(self, key: Key) -> tuple[int, bool, int, int]:
         return (self.order[key.arm], key.kind != Kind.SEARCH, key.repeat, key.number)
-
-
-def _epoch_line(identity: str, row: Mapping[str, Any]) -> str:
-    return _line([identity, int(row["epoch"]), *(row.get(name, "") for name in EPOCH_METRICS)])
 
 
 def _line(cells: Sequence[Any]) -> str:
@@ -98,12 +106,17 @@ def _line(cells: Sequence[Any]) -> str:
     return buffer.getvalue()
 
 
+def own_columns(name: str) -> tuple[str, ...]:
+    """The columns of a metric of the user's: the last epoch's, and the best epoch's on test data."""
+    return (f"val/{name}", f"test/{name}", f"test/{name}_best")
+
+
 def row_of(role: Role, outcome: Outcome) -> Row:
     """The table's row of a trial. Only replicates show test metrics."""
     row: Row = {**role.key._asdict(), **dict.fromkeys(TRIAL_METRICS)}
     for name, value in outcome.metrics.items():
         hidden = role.kind == Kind.SEARCH and name.startswith("test/")
-        if name in TRIAL_METRICS and not hidden:
+        if not hidden:
             row[name] = value
     for name in ("id", "seed", "state", "reason", "epochs", "started", "finished", "retries"):
         row[name] = getattr(outcome, name)

@@ -39,11 +39,14 @@ def read_state(folder: Path) -> Outcome | None:
 
 
 def write_history(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Replaces ``history.csv``, one line per epoch.
+    """Replaces ``history.csv``, one line per epoch; metrics of the user's are its last columns.
 
     It need not be durable: the checkpoint holds the same.
     """
-    write_text(folder / "history.csv", table_text(HISTORY_COLUMNS, rows), durable=False)
+    rows = list(rows)
+    own = dict.fromkeys(name for row in rows for name in row if name not in HISTORY_COLUMNS)
+    text = table_text((*HISTORY_COLUMNS, *own), rows)
+    write_text(folder / "history.csv", text, durable=False)
 
 
 def read_history(folder: Path) -> list[dict[str, float]] | None:
@@ -51,18 +54,19 @@ def read_history(folder: Path) -> list[dict[str, float]] | None:
     try:
         text = (folder / "history.csv").read_text(encoding="utf-8")
         lines = list(csv.reader(io.StringIO(text, newline="")))
-        if tuple(lines[0]) != HISTORY_COLUMNS or not text.endswith("\n"):
+        header = tuple(lines[0])
+        if header[: len(HISTORY_COLUMNS)] != HISTORY_COLUMNS or not text.endswith("\n"):
             return None
-        rows = [_history_row(line) for line in lines[1:]]
+        rows = [_history_row(header, line) for line in lines[1:]]
     except (OSError, ValueError, IndexError, csv.Error):
         return None
     return rows if [row["epoch"] for row in rows] == list(range(1, len(rows) + 1)) else None
 
 
-def _history_row(line: list[str]) -> dict[str, float]:
-    if len(line) != len(HISTORY_COLUMNS):
+def _history_row(header: tuple[str, ...], line: list[str]) -> dict[str, float]:
+    if len(line) != len(header):
         raise ValueError("a line of the history is short")
-    cells = zip(HISTORY_COLUMNS[1:], line[1:], strict=True)
+    cells = zip(header[1:], line[1:], strict=True)
     return {"epoch": int(line[0]), **{name: float(cell) for name, cell in cells if cell != ""}}
 
 

@@ -23,6 +23,7 @@ from eisnn.kernels.cpu import build
 from study import store
 
 PACKAGES = (
+    "eisnn-study",
     "torch",
     "torchvision",
     "numpy",
@@ -34,16 +35,14 @@ PACKAGES = (
     "pydantic",
     "SQLAlchemy",
 )
+OURS = "eisnn-study"
 MAX_DIFF = 200_000
 
 
 def describe() -> dict[str, Any]:
     """The surroundings that can change a number, and the command line. ``key`` names them without command line and time."""
-    code = Path(eisnn.__file__).parent.parent
-    diff = _run("git", "-C", str(code), "diff", "HEAD", "--", "*.py", "*.cpp", "*.yaml")
     surroundings = {
-        "commit": _run("git", "-C", str(code), "rev-parse", "HEAD").strip() or None,
-        "uncommitted_changes": diff[:MAX_DIFF],
+        **_code(),
         "numerics": NUMERICS_VERSION,
         "kernels": build.status(),
         "python": platform.python_version(),
@@ -56,7 +55,38 @@ def describe() -> dict[str, Any]:
         "gpus": _run("nvidia-smi", "-L").splitlines() if shutil.which("nvidia-smi") else [],
     }
     key = hashlib.sha256(json.dumps(surroundings, sort_keys=True).encode()).hexdigest()[:8]
-    return {"key": key, "command": sys.argv, "time": store.now(), **surroundings}
+    now = {"key": key, "command": sys.argv, "time": store.now(), "freeze": freeze()}
+    return {**now, **surroundings}
+
+
+def _code() -> dict[str, Any]:
+    """Which code trains: its digest, and its commit or how it was installed.
+
+    The commit counts only where the repository is the code's own: that of a wheel inside a user's
+    repository is the user's.
+    """
+    code = Path(eisnn.__file__).parent.parent
+    found: dict[str, Any] = {"code": code_key(), "commit": None, "uncommitted_changes": ""}
+    top = _run("git", "-C", str(code), "rev-parse", "--show-toplevel").strip()
+    if top and Path(top).resolve() == code.resolve():
+        diff = _run("git", "-C", str(code), "diff", "HEAD", "--", "*.py", "*.cpp", "*.yaml")
+        found["commit"] = _run("git", "-C", str(code), "rev-parse", "HEAD").strip() or None
+        found["uncommitted_changes"] = diff[:MAX_DIFF]
+        return found
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError, ValueError):
+        direct = importlib.metadata.distribution(OURS).read_text("direct_url.json")
+        found["installed_from"] = json.loads(direct) if direct else None
+    return found
+
+
+def freeze() -> list[str]:
+    """Every installed package as ``name==version``, as pip freeze lists them."""
+    found = set()
+    for package in importlib.metadata.distributions():
+        name = package.metadata["Name"]
+        if name:
+            found.add(f"{name}=={package.version}")
+    return sorted(found, key=str.lower)
 
 
 def record(folder: Path) -> str:

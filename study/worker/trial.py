@@ -125,6 +125,8 @@ def _fit(
     options["device"] = "cuda" if order.gpu else "cpu"
     if order.gpu:
         options["images_on_device"] = _for_images(order)
+    if order.metrics:
+        options["metrics"] = order.metrics
     if order.diagnose != "off":
         options.update(diagnose=order.diagnose, diagnose_to=folder)
     try:
@@ -158,7 +160,7 @@ class _History:
 
     def add(self, metrics: Mapping[str, Any]) -> None:
         """Keeps and reports an epoch; one that is kept already changes nothing."""
-        row = {name: metrics[name] for name in store.HISTORY_COLUMNS if name in metrics}
+        row = dict(metrics)
         epoch = int(row["epoch"])
         if self.rows[epoch - 1 : epoch] != [row]:
             self.rows[epoch - 1 :] = [row]

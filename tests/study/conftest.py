@@ -10,7 +10,7 @@ import json
 import random
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -190,22 +190,11 @@ class World:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("eisnn.fit", counting, raising=False)
             try:
-                outcome = trial.run(self.order(job), report)
+                outcome = trial.run(replace(agenda.order(job), diagnose="off"), report)
             except SystemExit:
                 outcome = None
         event()
         return agenda.end(job, outcome)
-
-    def order(self, job: Job) -> store.Order:
-        return store.Order(
-            job.id,
-            job.config,
-            folder=str(store.trial_folder(self.folder, job.id)),
-            role=job.role,
-            test=not job.is_search,
-            anew=job.anew,
-            alone=job.alone,
-        )
 
 
 @pytest.fixture

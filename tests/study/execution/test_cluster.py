@@ -158,7 +158,7 @@ def test_a_worker_with_other_code_refuses_and_is_asked_again(
     monkeypatch.setattr("eisnn.fit", fit)
     played = world(study_tree)
     agenda = played.open()
-    order = played.order(agenda.next())
+    order = agenda.order(agenda.next())
     state = trial.run(replace(order, code="00000000"), lambda row: None)
     assert (state.state, state.cause, state.again) == ("failed", "system", True)
     assert (

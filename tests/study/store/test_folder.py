@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -167,44 +164,3 @@ def test_frames_of_a_study_that_has_just_begun(tmp_path: Path) -> None:
     assert len(store.epochs_frame(tmp_path)) == 0
     with pytest.raises(store.StoreError, match=r"holds no readable plan\.json"):
         store.load_plan(tmp_path)
-
-
-# ---- temporary folders of runs ------------------------------------------------------------------------------------------
-
-HOLD = """
-import sys, tempfile, time
-tempfile.tempdir = sys.argv[1]
-from study import store
-held = store.temporary_folder()
-print(held[0], flush=True)
-time.sleep(600)
-"""
-
-
-def test_what_a_killed_run_left_is_removed_and_what_a_living_one_holds_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    path = Path(process.stdout.readline().strip())
-    (path / "session").mkdir()
-    foreign = (
-        tmp_path / f"{store.TEMPORARY}of-a-version-without-locks"
-    )  # cannot be told from one in use
-    foreign.mkdir()
-    long_ago = time.time() - 2 * store.SETTLED
-    os.utime(foreign, (long_ago, long_ago))
-    os.utime(path, (long_ago, long_ago))
-    store.clear_temporary()
-    assert (path / "session").is_dir()
-    process.kill()
-    process.wait()
-    os.utime(path)
-    store.clear_temporary()
-    assert (path / "session").is_dir()  # Ray's processes may still be ending
-    os.utime(path, (long_ago, long_ago))
-    store.clear_temporary()
-    assert list(tmp_path.iterdir()) == [foreign]

@@ -1,0 +1,46 @@
+"""A copy of users' own code in the study's folder, so that others can resume and reproduce it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from eisnn.config.user_code import is_reference, references, source, sources
+from study import store
+from study.plan import Plan
+
+FOLDER = "code"
+
+
+def keep(plan: Plan, folder: Path) -> None:
+    """Copies the modules that the plan names, with what they import from their own folder.
+
+    Installed packages stay where they are: environment.json names their versions.
+    """
+    for module in modules(plan):
+        file = source(module, module)
+        if "site-packages" in file.parts:
+            continue
+        for name, path in sources(module, file).items():
+            target = folder / FOLDER / Path(*name.split("."))
+            target = target / "__init__.py" if path.name == "__init__.py" else _module(target)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            store.write_text(target, path.read_text(encoding="utf-8"))
+
+
+def _module(path: Path) -> Path:
+    return path.with_name(f"{path.name}.py")
+
+
+def modules(plan: Plan) -> list[str]:
+    """The modules of users' own code that a study names."""
+    found: dict[str, None] = {}
+    for arm in plan.arms:
+        for reference in references(arm.tree).values():
+            found[reference] = None
+        for path, parameter in arm.space.items():
+            if path in ("model.factory", "model.norm"):
+                found |= dict.fromkeys(filter(is_reference, parameter.choices or ()))
+    if is_reference(plan.spec.diagnostics):
+        found[plan.spec.diagnostics] = None
+    found |= dict.fromkeys(given.function for given in plan.spec.user_metrics.values())
+    return list(dict.fromkeys(reference.partition(":")[0] for reference in found))

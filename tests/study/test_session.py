@@ -1,0 +1,166 @@
+"""A run from its file to its end: what it refuses, what it leaves, and what takes its ground away."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eisnn.config.yaml_file import ConfigError
+from study import store
+
+Tree = dict[str, Any]
+Study = Callable[..., Any]
+
+
+def test_a_budget_without_room_for_a_comparison_is_refused(
+    without_ray: Study, study_tree: Tree
+) -> None:
+    study_tree["budget"] = {"trials": 5}  # three arms need a search trial and a seed each
+    with pytest.raises(ConfigError, match=r"budget\.trials: 5 trials do not hold one search trial"):
+        without_ray(study_tree).run()
+
+
+def test_a_budget_gives_every_arm_a_result_before_more(
+    without_ray: Study, study_tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study_tree["search"]["trials"] = 4
+    study_tree["replicate"]["seeds"] = 3
+    study_tree["budget"] = {"trials": 7}
+    code, folder = without_ray(study_tree).run()
+    assert code == 3
+    rows = store.trials_frame(folder)
+    replicated = rows[rows["kind"] == store.Kind.REPLICATE]
+    assert set(replicated["arm"]) == {"full", "no_straight_through", "bn"}
+    assert "7 of 21 trials; ended by its budget" in capsys.readouterr().out
+    ending = store.read_json(folder / "ending.json")
+    assert ending is not None
+    assert (ending["ended"], ending["planned"], ending["without_result"]) == (7, 21, [])
+    # The budget is used up, and the same command says so again.
+    assert without_ray(study_tree).run()[0] == 3
+
+
+def test_repeats_are_searches_of_their_own(without_ray: Study, study_tree: Tree) -> None:
+    study_tree["search"]["repeats"] = 2
+    study_tree["ablation"] = {}
+    study = without_ray(study_tree)
+    code, folder = study.run()
+    assert code == 0
+    rows = store.trials_frame(folder)
+    assert len(rows) == 2 * 2 * (2 + 2)  # arms, repeats, search trials and seeds
+    searched = rows[rows["kind"] == store.Kind.SEARCH]
+    assert searched.groupby("repeat")["seed"].unique().map(list).to_dict() == {0: [0], 1: [1]}
+    seeds = rows[rows["kind"] == store.Kind.REPLICATE].groupby("repeat")["seed"].unique()
+    assert seeds.map(list).to_dict() == {0: [1000, 1001], 1: [1002, 1003]}
+    assert rows["id"].is_unique
+    trained = list(study.trained)
+    assert study.run()[0] == 0
+    assert study.trained == trained
+
+
+def test_one_repeat_more_keeps_the_first(without_ray: Study, study_tree: Tree) -> None:
+    study = without_ray(study_tree)
+    _, folder = study.run()
+    before = set(store.trials_frame(folder)["id"])
+    study_tree["search"]["repeats"] = 2
+    more = without_ray(study_tree)
+    more.run()
+    assert before < set(store.trials_frame(folder)["id"])
+    assert not {identity for identity, _ in more.trained} & before
+
+
+def test_a_folder_that_is_moved_away_does_not_come_back(
+    without_ray: Study, study_tree: Tree, fit: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = without_ray(study_tree)
+    folder = study.request.results / "tiny"
+    done = []
+
+    def moving(config: Any, **options: Any) -> dict[str, float]:
+        if len(done) == 2:
+            folder.rename(folder.with_name("gone"))
+        done.append(config)
+        result: dict[str, float] = fit(config, **options)
+        return result
+
+    study.fit = moving
+    assert study.run()[0] == 3
+    assert "was moved or removed while its study ran" in capsys.readouterr().err
+    assert not folder.exists()
+    study.fit = fit
+    assert study.run()[0] == 0
+
+
+def test_another_file_of_the_same_name_is_refused(
+    without_ray: Study, study_tree: Tree, tmp_path: Path
+) -> None:
+    study = without_ray(study_tree)
+    study.run()
+    other = tmp_path / "other.yaml"
+    text = Path(study.request.where).read_text(encoding="utf-8")
+    other.write_text(text.replace("seeds: 2", "seeds: 1"), encoding="utf-8")
+    study.request = replace(study.request, where=str(other), text=other.read_text("utf-8"))
+    with pytest.raises(ConfigError, match="holds the trials of another study file of this name"):
+        study.run()
+
+
+def test_a_log_that_is_a_link_is_not_followed(
+    without_ray: Study, study_tree: Tree, tmp_path: Path
+) -> None:
+    study = without_ray(study_tree)
+    _, folder = study.run()
+    outside = tmp_path / "outside"
+    outside.write_text("keep")
+    (folder / "log.txt").unlink()
+    (folder / "log.txt").symlink_to(outside)
+    study.run()
+    assert outside.read_text() == "keep"
+    assert not (folder / "log.txt").is_symlink()
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """An address, and what was posted to it."""
+    heard: list[dict[str, Any]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None: ...
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/", heard
+    server.shutdown()
+
+
+def test_the_end_is_posted_to_an_address(
+    without_ray: Study, study_tree: Tree, listener: tuple[str, list[dict[str, Any]]]
+) -> None:
+    address, heard = listener
+    study_tree["notify"] = address
+    _, folder = without_ray(study_tree).run()
+    assert [(line["event"], line["ended"], line["planned"]) for line in heard] == [("done", 12, 12)]
+    assert heard[0]["folder"] == str(folder)
+
+
+def test_a_messenger_that_fails_harms_nothing(without_ray: Study, study_tree: Tree) -> None:
+    study_tree["notify"] = "http://127.0.0.1:9/"
+    assert without_ray(study_tree).run()[0] == 0
+
+
+def test_the_record_is_whole(without_ray: Study, study_tree: Tree) -> None:
+    _, folder = without_ray(study_tree).run()
+    command = store.read_json(folder / "command.json")
+    assert command is not None
+    assert command["file"].endswith("study.yaml")
+    assert "learning_rate" in (folder / "base.yaml").read_text()
