@@ -119,7 +119,10 @@ def make_config(tree: Mapping[str, Any], where: str = "config") -> TrialConfig:
 
 
 def load_config(path: str | Path) -> TrialConfig:
-    """The config in a YAML file, complete by itself; one of ours, such as configs/EI-SNN/Digits-MLP8.yaml, is found in any folder.
+    """The config in a YAML file, complete by itself.
+
+    One of ours, such as configs/EI-SNN/Digits-MLP8.yaml, is found in any folder. A relative
+    ``data.root`` means the file's folder, then the current one.
 
     Raises:
         ConfigError: the file cannot be read or is not a valid config.
@@ -128,7 +131,18 @@ def load_config(path: str | Path) -> TrialConfig:
     tree = read_yaml(path)
     if authors.is_the_authors(tree):
         tree = authors.converted(tree, str(path))
-    return make_config(tree, str(path))
+    config = make_config(tree, str(path))
+    root = resolved_root(config.data.root, path.parent)
+    return config.model_copy(update={"data": config.data.model_copy(update={"root": root})})
+
+
+def resolved_root(root: str | None, folder: Path) -> str | None:
+    """``data.root`` as an absolute path: of a folder in ``folder``, else in the current one."""
+    if root is None:
+        return None
+    given = Path(root).expanduser()
+    beside = (folder / given).absolute()
+    return str(beside if beside.exists() else given.absolute())
 
 
 # Options that were added after studies had been run. Each is left out of the resolved config while

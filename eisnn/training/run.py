@@ -13,6 +13,7 @@ from torch import Tensor
 
 from eisnn.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from eisnn.config.trial import TrialConfig, resolved, trial_id
+from eisnn.config.yaml_file import ConfigError
 from eisnn.data.loading import Dataset, Split
 from eisnn.errors import CheckpointError
 from eisnn.kernels.cpu.build import share_compiled
@@ -162,5 +163,20 @@ def best_epoch(history: list[Metrics]) -> int:
 
 
 def with_data(config: TrialConfig, data: Dataset) -> TrialConfig:
-    """The config of the network for these images."""
+    """The config of the network for these images.
+
+    Raises:
+        ConfigError: its model section says otherwise.
+    """
+    given, classes = config.model.input_shape, config.model.classes
+    if given is not None and given != data.input_shape:
+        raise ConfigError(
+            f"model.input_shape: must be {list(data.input_shape)}, as the images of"
+            f" {config.data.name} are, or be left out, given {list(given)}"
+        )
+    if classes is not None and classes < data.classes:
+        raise ConfigError(
+            f"model.classes: must be at least {data.classes}, as {config.data.name} has them, or be"
+            f" left out, given {classes}"
+        )
     return with_shapes(config, data.input_shape, data.classes)

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from eisnn.__main__ import main
+
 CONFIG = """
 model: {arch: MLP, layers: 4, width: 0.1}
 data: {name: digits, train_size: 300}
@@ -111,3 +113,118 @@ def test_user_errors_are_one_line_and_exit_2(arguments, message, tmp_path):
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# --- refusals change nothing; each is one line, tried in this process
+
+
+@pytest.fixture
+def here(monkeypatch, capsys):
+    """Calls the command in this process: (exit code, output, errors)."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["eisnn", *map(str, arguments), "--threads", "1"])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_resume_reads_the_file_that_is_named_and_needs_nothing_beside_it(trained, tmp_path, here):
+    kept = tmp_path / "kept.pt"
+    kept.write_bytes((trained[0] / "checkpoint.pt").read_bytes())
+    code, out, _ = here("--resume", kept)
+    assert code == 0
+    assert _test_line(out) == _test_line(trained[1])
+    assert not (tmp_path / "checkpoint.pt").exists()
+    code, _, err = here("--resume", tmp_path / "no.pt")
+    assert (code, "no.pt: there is no such checkpoint" in err) == (2, True)
+    assert {path.name for path in tmp_path.iterdir()} == {"kept.pt", "config.yaml"}
+
+
+def test_a_folder_of_another_run_is_left_as_it_was(config, trained, tmp_path, here):
+    other = tmp_path / "other.yaml"
+    other.write_text(CONFIG.replace("0.02", "0.5"))
+    before = contents(trained[0])
+    code, _, err = here("--scratch", other, "--output", trained[0])
+    assert code == 2
+    assert "train.learning_rate (0.02, not 0.5)" in err
+    assert contents(trained[0]) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "message"),
+    [
+        (("width: 0.1", "width: 0.1, classes: 2"), [], "model.classes: must be at least 10"),
+        (
+            ("width: 0.1", "width: 0.1, input_shape: [3, 32, 32]"),
+            [],
+            "model.input_shape: must be [1, 8, 8]",
+        ),
+        (("", ""), ["--device", "cuda:7"], "device: cuda:7: torch finds"),
+        (("", ""), ["--device", "foo"], "device: must be cpu, cuda, cuda:1, or auto"),
+        (("", ""), ["--config", "x.yaml"], "--config has a meaning only with --evaluate"),
+        (("", ""), ["--export", "x"], "--export has a meaning only with --evaluate"),
+        (("", ""), ["--output", "{file}"], "file exists"),
+        (("", ""), ["--output", "{file}/inside"], "not a directory"),
+    ],
+)
+def test_each_refusal_is_one_line_and_leaves_no_file(change, arguments, message, tmp_path, here):
+    path = tmp_path / "c.yaml"
+    path.write_text(CONFIG.replace(*change) if change[0] else CONFIG)
+    (tmp_path / "file").touch()
+    chosen = [text.replace("{file}", str(tmp_path / "file")) for text in arguments]
+    if "--output" not in chosen:
+        chosen += ["--output", str(tmp_path / "run")]
+    code, _, err = here("--scratch", path, *chosen)
+    assert (code, message in err, len(err.splitlines())) == (2, True, 1), err
+    assert {entry.name for entry in tmp_path.iterdir()} == {"c.yaml", "file"}
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--seed", 3), ("--output", "x"), ("--export", "x"), ("--config", "x")]
+)
+def test_options_that_cannot_apply_are_refused(option, value, trained, here):
+    code, _, err = here("--resume", trained[0], option, value)
+    assert (code, f"{option} has a meaning only with" in err) == (2, True)
+
+
+def test_an_export_into_nowhere_is_refused_before_anything_is_measured(trained, tmp_path, here):
+    export = tmp_path / "none" / "x.safetensors"
+    code, out, err = here("--evaluate", trained[0] / "checkpoint.pt", "--export", export)
+    assert (code, out, "there is no folder" in err) == (2, "", True)
+
+
+def test_data_of_another_shape_than_the_network_is_refused(trained, tmp_path, here):
+    other = tmp_path / "c.yaml"
+    other.write_text(CONFIG.replace("width: 0.1", "width: 0.1, input_shape: [1, 9, 9]"))
+    code, _, err = here("--evaluate", trained[0] / "checkpoint.pt", "--config", other)
+    assert (code, len(err.splitlines()) >= 1) == (2, True)
+
+
+def test_a_closed_output_ends_no_run(config, tmp_path):
+    command = f"{sys.executable} -m eisnn --scratch {config} --output {tmp_path}/run | head -1"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "run" / "checkpoint.pt").exists()
+
+
+def test_a_file_in_the_current_folder_takes_no_librarys_place(tmp_path):
+    (tmp_path / "click.py").write_text("raise SystemExit('ran unasked')\n")
+    done = eisnn("--help", cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    assert (done.returncode, "ran unasked" in done.stderr) == (0, False)

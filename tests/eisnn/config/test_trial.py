@@ -471,3 +471,12 @@ def test_what_a_run_reads():
 def test_options_that_contradict_each_other_are_refused(tree, message):
     with pytest.raises(ConfigError, match=message):
         make_config(tree)
+
+
+def test_a_relative_data_root_means_the_files_folder_then_the_current_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "c.yaml").write_text("data: {root: images}\n")
+    assert load_config("configs/c.yaml").data.root == str(tmp_path / "images")
+    (tmp_path / "configs" / "images").mkdir()
+    assert load_config("configs/c.yaml").data.root == str(tmp_path / "configs" / "images")
