@@ -1,8 +1,9 @@
-"""What each factor contributes: by taking it away, by adding it alone, averaged over all combinations, and as a Shapley value.
+"""What each factor contributes: taken away, added alone, over all combinations, as a Shapley value.
 
-All functions are pure: ``y`` maps the set of factors PRESENT to that network's value per seed, a Series indexed by seed. An effect is
-"value with the factor minus value without", in the metric's unit, seed by seed; its interval is over seeds. A combination that has
-no value (all its replicates diverged) leaves every effect that needs it without a number.
+All functions are pure: ``y`` maps the set of factors PRESENT to that network's values, a Series by
+(repeat, seed). An effect is "value with the factor minus value without", in the metric's unit, unit by
+unit; its interval is over units. Replicates that failed count as chance; a combination without any
+value leaves every effect that needs it without a number. Factors with levels are in designs.py.
 """
 
 from __future__ import annotations
@@ -40,22 +41,28 @@ class Effect:
     low: float = math.nan
     high: float = math.nan
     p: float = math.nan
+    p_corrected: float = math.nan
 
 
 def cells(
     study: Study, options: Options
 ) -> tuple[tuple[str, ...], dict[frozenset[str], pd.Series]]:
-    """(factors in the plan's order, value per seed of every executed combination of factors present)."""
-    factors = tuple(study.plan.get("factors", {}))
+    """(factors in the plan's order, values of every executed combination of factors present).
+
+    Factors with levels, and networks that factors were crossed with, are left to designs.py.
+    """
+    factors = tuple(
+        name
+        for name, given in study.plan.get("factors", {}).items()
+        if not any(isinstance(overrides, Mapping) for overrides in given.values())
+    )
     values = outcomes.values(study, options)
     found = {}
     for arm in study.arms:
-        if (
-            arm["role"] in ("reference", "ablation")
-            and arm["factors"] is not None
-            and set(arm["factors"]) <= set(factors)
-        ):
-            found[frozenset(factors) - frozenset(arm["factors"])] = values[arm["name"]].dropna()
+        away = arm["factors"]
+        of_design = arm["role"] in ("reference", "ablation") and not arm.get("crossed")
+        if of_design and away is not None and set(away) <= set(factors):
+            found[frozenset(factors) - frozenset(away)] = values[arm["name"]].dropna()
     return factors, found
 
 
@@ -114,7 +121,7 @@ def main_effects(factors: Sequence[str], y: Cells, options: Options) -> list[Eff
 
 
 def interactions(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
-    """By how much the presence of one factor changes the effect of the other: the mean over the others of (ab - a - b + none)."""
+    """By how much one factor's presence changes another's effect: the mean of (ab - a - b + none)."""
     effects = []
     for f, g in itertools.combinations(factors, 2):
         weight = 2.0 ** (2 - len(factors))
@@ -127,7 +134,10 @@ def interactions(factors: Sequence[str], y: Cells, options: Options) -> list[Eff
 
 
 def shapley_values(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
-    """Shapley (1953): the factor's contribution averaged over all orders of adding the factors. They sum to whole minus bare."""
+    """Shapley (1953): the factor's mean contribution over all orders of adding the factors.
+
+    They sum to the whole minus the bare network.
+    """
     k, effects = len(factors), []
     for f in factors:
         parts = []
@@ -145,8 +155,8 @@ def shapley_values(factors: Sequence[str], y: Cells, options: Options) -> list[E
 def path(factors: Sequence[str], y: Cells, options: Options) -> list[tuple[str, pd.Series]]:
     """The executed ablation path (Fawcett & Hoos 2016): from the whole, always take away the factor that costs most.
 
-    [(factor taken away, value per seed after it)], the whole first under "". It goes on as long as a combination was executed and
-    has a value; nothing is trained for it.
+    [(factor taken away, values after it)], the whole first under "". It goes on as long as a
+    combination was executed and has a value; nothing is trained for it.
     """
     present = frozenset(factors)
     if present not in y or y[present].empty:
@@ -169,9 +179,8 @@ def all_effects(factors: Sequence[str], y: Cells, options: Options) -> list[Effe
     """Every single-factor effect that the executed combinations allow."""
     effects = taken_away(factors, y, options) + added_alone(factors, y, options)
     if len(factors) == 1:
-        return [
-            record for record in effects if record.kind == TAKEN
-        ]  # with one factor, all kinds are the same
+        # With one factor, all kinds are the same.
+        return [record for record in effects if record.kind == TAKEN]
     if is_factorial(factors, y):
         effects += main_effects(factors, y, options) + shapley_values(factors, y, options)
     return effects

@@ -227,13 +227,13 @@ def _looks(plan: Mapping[str, Any]) -> int:
     return len(looks(int(plan.get("seeds", 1)), int(plan["most"])))
 
 
-def _own_metrics(records: Iterable[Any]) -> tuple[Metric, ...]:
-    known = Metric.__dataclass_fields__
-    return tuple(
-        Metric(**{key: value for key, value in record.items() if key in known})
-        for record in records
-        if isinstance(record, Mapping) and "label" in record
-    )
+def _own_metrics(records: Iterable[Mapping[str, Any]]) -> tuple[Metric, ...]:
+    found = []
+    for record in records:
+        name = record["name"]
+        label = record.get("label") or name
+        found.append(Metric(name, label, better=record.get("better", "higher")))
+    return tuple(found)
 
 
 def _claims(study: Study) -> tuple[Claim, ...]:

@@ -89,7 +89,7 @@ def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
     """Left: the best so far. Right: the expected best against the budget."""
     goal, reaches = search.objective(study), []
     for arm in arms_searched(study):
-        values = search.trials_of(study, arm)["value"].to_numpy() * scale_of(goal)
+        values = search.trials_of(study, arm)["reached"].to_numpy() * scale_of(goal)
         best = search.best_so_far(values, goal.higher)
         reaches.append(Reach(arm, best, search.expected_best(values, goal.higher).mean))
     if not reaches:
@@ -98,8 +98,8 @@ def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
     caption = (
         "Left: best value up to each trial. Right: mean best of k of the arm's trials in random"
         " order, computed exactly; the trials were not proposed in random order, so the curve"
-        " compares budgets and does not predict. Pruned and failed trials use budget and give no"
-        f" value. Finished trials: {counts}."
+        " compares budgets and does not predict. A pruned trial counts with its last value, one that"
+        f" failed as chance. Finished trials: {counts}."
     )
     draw = Budgets(reaches, looks, goal).draw
     return Picture("search", "Best against budget", caption, draw)
@@ -109,11 +109,11 @@ def flips_text(study: Study) -> str:
     """Where a ranking between arms changes with the tuning budget, in words."""
     goal, curves = search.objective(study), {}
     for arm in arms_searched(study):
-        values = search.trials_of(study, arm)["value"]
+        values = search.trials_of(study, arm)["reached"]
         curves[arm] = search.expected_best(values, goal.higher).mean
-    found = search.flips(curves, goal.higher)
+    found = search.flips(curves, goal.higher, search.noise(study))
     if not found:
-        same = "The order of the arms by expected best does not change with the tuning budget."
+        same = "The order of the arms by expected best does not change with the tuning budget, beyond noise."
         return same if len(curves) > 1 else ""
     words = []
     for flip in found[:6]:

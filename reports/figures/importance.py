@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,18 +11,26 @@ from matplotlib.figure import Figure
 
 from reports.analysis import search
 from reports.analysis.collect import Study
+from reports.analysis.importance import Importance as ParameterImportance
 from reports.analysis.searched import arms_searched, short_names
 from reports.figures import heat, style
 from reports.figures.picture import Picture
 
+Found = Mapping[str, Sequence[ParameterImportance]]  # by arm
 
-def importances(study: Study) -> pd.DataFrame:
-    """[arm x parameter]: shares of importance; NaN where an arm does not search the parameter."""
-    found = {arm: search.importance(study, arm) for arm in arms_searched(study)}
-    known = {name for shares in found.values() for name in shares}
+
+def records(study: Study) -> Found:
+    """What each searched arm says of its parameters; an arm with too few trials says nothing."""
+    return {arm: search.importances(study, arm) for arm in arms_searched(study)}
+
+
+def importances(study: Study, found: Found) -> pd.DataFrame:
+    """[arm x parameter]: explained variance; NaN where an arm does not search the parameter."""
+    known = {record.parameter for each in found.values() for record in each}
     names = [name for name in study.plan.get("parameters", {}) if name in known]
     rows = []
-    for shares in found.values():
+    for each in found.values():
+        shares = {record.parameter: record.share for record in each}
         rows.append({name: shares.get(name, np.nan) for name in names})
     return pd.DataFrame(rows, index=list(found), columns=names).dropna(how="all")
 
@@ -35,7 +44,7 @@ def most_important(study: Study, shares: pd.DataFrame, most: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Importance:
-    """Rows of shares that sum to 1."""
+    """Rows of explained variance."""
 
     shares: pd.DataFrame
 
@@ -56,12 +65,9 @@ def picture(study: Study, shares: pd.DataFrame) -> Picture | None:
     """None before an arm has enough completed trials."""
     if shares.empty:
         return None
-    counts = []
-    for arm in shares.index:
-        counts.append(f"{arm} {search.trials_of(study, arm)['value'].notna().sum()}")
     caption = (
-        "Share of each parameter in what separates the best trials of a search from the rest"
-        " (PED-ANOVA, optuna.importance); rows sum to 1. From few trials these are rough; completed"
-        f" trials: {', '.join(counts)}. An empty cell: not searched by that arm."
+        "Part of the metric's variance over an arm's completed trials that each parameter alone explains"
+        " (fANOVA). Which parts are more than chance, and between which bounds they lie, is in the"
+        " table. An empty cell: not searched by that arm."
     )
     return Picture("importance", "Parameter importance", caption, Importance(shares).draw)

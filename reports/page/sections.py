@@ -33,6 +33,7 @@ from reports.figures.picture import Animation, Picture
 from reports.figures.style import Look
 from reports.tables import claims, planned, tuned
 from reports.tables import effects as effect_tables
+from reports.tables import importance as importance_tables
 from reports.tables import results as result_tables
 from reports.tables.table import Table
 
@@ -106,6 +107,11 @@ def _ablation(study: Study, options: Options) -> Iterator[Section]:
     found = ablation.all_effects(factors, y, options)
     text = effect_tables.missing_text(factors, y)
     kinds = {record.kind for record in found if record.n}
+    design = effect_tables.design_table(study, options)
+    if design is not None and len(kinds) < 2:
+        # Factors with levels, or crossed with other networks, have this table alone.
+        yield from section("ablation", "Factors", text, [design])
+        return
     if not kinds or (len(kinds) < 2 and not text):
         return
     picture = effects.picture(factors, found, options)
@@ -114,7 +120,7 @@ def _ablation(study: Study, options: Options) -> Iterator[Section]:
     shown: list[Item | None] = [picture]
     if factorial:
         shown.append(interactions.picture(factors, y, options))
-        more.append(effect_tables.interaction_table(factors, y, options))
+    more.append(design)
     shown.append(path.picture(factors, y, options))
     yield from section("ablation", "Factors", text, shown, more)
 
@@ -122,7 +128,8 @@ def _ablation(study: Study, options: Options) -> Iterator[Section]:
 def _search(study: Study, options: Options, looks: Mapping[str, Look]) -> Iterator[Section]:
     if not arms_searched(study):
         return
-    shares = importance.importances(study)
+    found = importance.records(study)
+    shares = importance.importances(study, found)
     items = [
         search_curves.picture(study),
         promised.picture(study, looks),
@@ -133,6 +140,7 @@ def _search(study: Study, options: Options, looks: Mapping[str, Look]) -> Iterat
         slices.picture(study, shares, looks),
         budget.picture(study, looks),
         importance.picture(study, shares),
+        importance_tables.table(study, found),
         pairs.picture(study, shares, options.reference),
         tuned.tuned_table(study),
         tuned.overtuning_table(study),

@@ -1,4 +1,4 @@
-"""The ablation's records -> tables: the effect of each factor, and of each pair."""
+"""The ablation's records -> tables: the effect of each factor, and of a whole design."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from reports.analysis import ablation
+from reports.analysis import ablation, designs
 from reports.analysis.ablation import ADDED, MAIN, SHAPLEY, TAKEN, Cells, Effect
+from reports.analysis.collect import Study
 from reports.analysis.compare import Options
-from reports.analysis.words import interval_words, metric_name, show, with_interval
-from reports.tables.table import Cell, Column, Table
+from reports.analysis.words import interval_words, metric_name, p_text, show, with_interval
+from reports.tables.cells import text_cell
+from reports.tables.table import Cell, Column, Field, Table, build
 
 MEANING = {
     TAKEN: "the whole minus the network without it",
@@ -63,21 +65,33 @@ def effect_cell(record: Effect, options: Options) -> Cell:
     return Cell(text, record.mean, note=f"n = {record.n}")
 
 
-def interaction_table(factors: Sequence[str], y: Cells, options: Options) -> Table:
-    """A row for each pair of factors."""
-    rows, lines = [], []
-    for record in ablation.interactions(factors, y, options):
-        name = " × ".join(record.factors)
-        rows.append((Cell(name, name), effect_cell(record, options)))
-        lines.append({**vars(record), "factors": name})
+def design_table(study: Study, options: Options) -> Table | None:
+    """Main effects and interactions of every order; None unless every combination was trained."""
+    design = designs.design_of(study, options)
+    records = designs.contrasts(design, options)
+    if len(design.levels) < 2 or not any(record.n for record in records):
+        return None
+    fields: list[Field[Effect]] = [
+        Field("term", lambda record: text_cell(_term(record)), numeric=False),
+        Field("effect", lambda record: effect_cell(record, options)),
+        Field("p", lambda record: Cell(p_text(record.p), record.p)),
+        Field("p (single step)", lambda r: Cell(p_text(r.p_corrected), r.p_corrected)),
+    ]
     unit = " in points" if options.percent else ""
     caption = (
-        f"Interaction of each pair{unit} with its {interval_words(options)}, not corrected for"
-        " their number."
+        f"Effects on {metric_name(options)}{unit}, paired by {options.unit}, averaged over all"
+        " combinations of the other factors: with minus without a factor, or a level minus the"
+        " reference's own. An interaction says by how much its parts change each other's effect."
+        f" {100 * options.confidence:g} % intervals stand for one term; p (single step) is adjusted"
+        f" for the table's {len(records)} terms."
     )
-    columns = (Column("factors", False), Column("interaction"))
-    return Table("interactions", "Interactions", caption, columns, tuple(rows),
+    lines = [{**vars(record), "factors": _term(record)} for record in records]
+    return build("interactions", "Main effects and interactions", caption, fields, records,
                  pd.DataFrame(lines))  # fmt: skip
+
+
+def _term(record: Effect) -> str:
+    return " × ".join(record.factors)
 
 
 def missing_text(factors: Sequence[str], y: Cells) -> str:

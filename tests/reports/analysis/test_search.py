@@ -233,6 +233,7 @@ def test_what_a_searched_study_shows(tmp_path):
         "slices",
         "search",
         "importance",
+        "importance",
         "interaction",
         "tuned",
         "overtuning",

@@ -1,0 +1,124 @@
+"""Effects and interactions of every order in a complete design: factors with two or more levels.
+
+A design crosses factors, and the networks that they were crossed with count as one factor more. A
+factor that is there or away is read as "with minus without"; one with levels as "this level minus the
+reference's own". The effect of a term is averaged over all combinations of the factors outside it, and
+an interaction says by how much the levels of its factors change each other's effect: for two factors
+the mean of (both - one - other + neither), and so on.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from reports.analysis import outcomes, statistics
+from reports.analysis.ablation import Effect, effect
+from reports.analysis.collect import Study
+from reports.analysis.options import Options
+
+AWAY = ""  # the level of a factor that has no levels: it is taken away
+OWN = "its own"  # the reference's level of any factor
+NETWORK = "network"
+
+Term = tuple[tuple[str, str], ...]  # (factor, level) of each factor in it
+
+
+@dataclass(frozen=True)
+class Design:
+    """``levels``: those of each factor besides the reference's own. ``values``: of each combination.
+
+    A combination is a level per factor, in the order of ``levels``.
+    """
+
+    levels: Mapping[str, tuple[str, ...]]
+    values: Mapping[tuple[str, ...], pd.Series]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every combination of all levels was trained."""
+        every = itertools.product(*((OWN, *levels) for levels in self.levels.values()))
+        return bool(self.levels) and all(combination in self.values for combination in every)
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether a factor is more than there or away."""
+        return any(levels != (AWAY,) for levels in self.levels.values())
+
+    def terms(self, order: int) -> Iterator[Term]:
+        """Every term of ``order`` factors: 1 for main effects, 2 for pairs, ..."""
+        for factors in itertools.combinations(self.levels, order):
+            choices = [[(factor, level) for level in self.levels[factor]] for factor in factors]
+            yield from itertools.product(*choices)
+
+
+def design_of(study: Study, options: Options) -> Design:
+    """The study's factors, and the values of the arms that are combinations of them."""
+    known: dict[str, tuple[str, ...]] = {}
+    for name, given in study.plan.get("factors", {}).items():
+        named = [level for level, overrides in given.items() if isinstance(overrides, Mapping)]
+        known[name] = tuple(named) or (AWAY,)
+    crossed = dict.fromkeys(arm["crossed"] for arm in study.arms if arm.get("crossed"))
+    if crossed:
+        known[NETWORK] = tuple(crossed)
+    table = outcomes.values(study, options)
+    values = {}
+    for arm in study.arms:
+        if arm["factors"] is None:
+            continue
+        network = arm.get("crossed") or (arm["name"] if arm["name"] in crossed else OWN)
+        if network == OWN and arm["role"] not in ("reference", "ablation"):
+            continue
+        levels = arm.get("levels") or dict.fromkeys(arm["factors"], AWAY)
+        place = {**dict.fromkeys(known, OWN), **levels}
+        if crossed:
+            place[NETWORK] = network
+        if place.keys() == known.keys():
+            values[tuple(place[factor] for factor in known)] = table[arm["name"]].dropna()
+    return Design(known, values)
+
+
+def contrast(design: Design, term: Term, options: Options) -> Effect:
+    """The effect of a term, over the units that all of its combinations have."""
+    wanted = dict(term)
+    factors = list(design.levels)
+    outside = 1
+    for factor, levels in design.levels.items():
+        outside *= 1 if factor in wanted else 1 + len(levels)
+    parts = []
+    for combination in itertools.product(*((OWN, *design.levels[f]) for f in factors)):
+        place = dict(zip(factors, combination, strict=True))
+        weight = 1.0 / outside
+        for factor, level in term:
+            weight *= _sign(place[factor], level)
+        if weight:
+            parts.append((weight, design.values[combination]))
+    names = tuple(factor if level == AWAY else f"{factor}: {level}" for factor, level in term)
+    kind = "main effect" if len(term) == 1 else "interaction"
+    return effect(names, kind, parts, options)
+
+
+def _sign(level: str, wanted: str) -> float:
+    """With minus without, for a factor that is there or away; else this level minus the reference's."""
+    with_it, without = (OWN, wanted) if wanted == AWAY else (wanted, OWN)
+    if level == with_it:
+        return 1.0
+    return -1.0 if level == without else 0.0
+
+
+def contrasts(design: Design, options: Options, most: int | None = None) -> list[Effect]:
+    """Main effects, then interactions of every order up to ``most``; empty unless the design is complete.
+
+    ``p_corrected`` is over all terms of the table, in one step.
+    """
+    if not design.is_complete:
+        return []
+    found = []
+    for order in range(1, min(most or len(design.levels), len(design.levels)) + 1):
+        for term in design.terms(order):
+            found.append(contrast(design, term, options))
+    corrected = statistics.corrected([record.p for record in found], "single_step", len(found))
+    return [replace(record, p_corrected=p) for record, p in zip(found, corrected, strict=True)]
