@@ -74,6 +74,11 @@ FORMATS = "html,csv,md,tex,parquet,png,pdf"
     is_flag=True,
     help="Only the page, of a study that runs: it says so and reloads itself.",
 )
+@click.option(
+    "--paper",
+    is_flag=True,
+    help="Instead: LaTeX tables and texts, references, and figures in a journal's widths.",
+)
 def main(folders: tuple[Path, ...], formats: str, interval: str, **options: Any) -> None:
     """Write report/index.html, tables and figures of a study, and print its main table."""
     from eisnn.output import forgiving
@@ -89,6 +94,7 @@ def _report(
     interval: str,
     out: Path | None,
     quick: bool,
+    paper: bool,
     **options: Any,
 ) -> int:
     """Writes the report; returns the exit code."""
@@ -102,6 +108,11 @@ def _report(
         give_way()
     options["method"] = interval
     try:
+        if paper:
+            from reports.paper.kit import write_paper
+
+            click.echo(write_paper(list(folders), out=out, **options))
+            return 0
         page = write_report(list(folders), formats=wanted, out=out, running=quick, **options)
         if quick:
             return 0

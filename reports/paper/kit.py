@@ -1,0 +1,108 @@
+"""write_paper: everything of a study that a paper needs, and a document that holds it all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from reports.analysis import compare
+from reports.analysis.collect import Study, read_studies
+from reports.analysis.compare import options_for
+from reports.figures import render, style
+from reports.figures.picture import Picture
+from reports.files import write_text
+from reports.page import answer as answers
+from reports.page.page import check_writable, report_folder
+from reports.page.sections import all_sections
+from reports.paper import tables, texts
+from reports.paper.references import bibliography, used
+from reports.tables.table import latex
+
+WIDTHS = {"column": 3.3, "page": 6.9}  # inches, of most journals and conferences
+
+DOCUMENT = r"""\documentclass[twocolumn]{article}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\usepackage[margin=1.9cm]{geometry}
+\usepackage{booktabs}
+\usepackage{graphicx}
+\begin{document}
+\title{%s}
+\author{}
+\maketitle
+\section*{Methods}
+\input{methods}
+\section*{Compute}
+\input{compute}
+%s
+\nocite{%s}
+\bibliographystyle{plain}
+\bibliography{references}
+\end{document}
+"""
+FIGURE = r"""\begin{figure*}[t]
+  \centering
+  \includegraphics[width=\linewidth]{figures/%s-page.pdf}
+  \caption{%s}
+\end{figure*}"""
+
+
+def write_paper(
+    folder: str | Path | Sequence[str | Path], *, out: str | Path | None = None, **wishes: Any
+) -> Path:
+    """Writes report/paper/ and returns it.
+
+    main.tex, ranges.tex and chosen.tex are tables; methods.tex and compute.tex are paragraphs;
+    references.bib holds what was used; figures/ has PDFs of a column's and of a page's width;
+    paper.tex shows them all.
+    """
+    study = read_studies(folder)
+    options = options_for(study, **wishes)
+    target = (Path(out) if out is not None else report_folder(study)) / "paper"
+    check_writable(target)
+    results = compare.main_table(study, options)
+    parts = {
+        "main": tables.main_table(study, results, options),
+        "ranges": tables.ranges_table(study, options),
+        "chosen": tables.chosen_table(study),
+        "methods": texts.methods(study, results, options),
+        "compute": texts.compute_text(study),
+    }
+    for name, text in parts.items():
+        if text:
+            write_text(target / f"{name}.tex", text)
+    write_text(target / "references.bib", bibliography(study))
+    shown = []
+    with style.styled():
+        for picture in pictures(study, options):
+            shown.append(picture)
+            for word, width in WIDTHS.items():
+                name = f"{picture.name}-{word}"
+                render.save(name, picture.draw(width), target / "figures", ["pdf"])
+    write_text(target / "paper.tex", _document(study, parts, shown))
+    return target
+
+
+def pictures(study: Study, options: compare.Options) -> Iterator[Picture]:
+    """Every figure of the report, the answer's first."""
+    looks = style.looks(study.arm_names, options.reference, options.baseline)
+    results = compare.main_table(study, options)
+    top = answers.answer(study, results, options, looks)
+    if top is not None:
+        yield top.forest.picture()
+    for section in all_sections(study, options):
+        for item in (*section.items, *section.more):
+            if isinstance(item, Picture):
+                yield item
+
+
+def _document(study: Study, parts: dict[str, str], shown: Sequence[Picture]) -> str:
+    body = []
+    for name in ("main", "ranges", "chosen"):
+        if parts[name]:
+            body.append(f"\\input{{{name}}}")
+    for picture in shown:
+        body.append(FIGURE % (picture.name, latex(f"{picture.title}. {picture.caption}")))
+    title = latex(study.name)
+    return DOCUMENT % (title, "\n".join(body), ",".join(used(study)))

@@ -1,0 +1,55 @@
+"""LaTeX from plain text and columns of numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.tables.table import latex
+
+COLUMN = 58  # characters of a table that fit into one of two columns in \\small
+
+
+@dataclass(frozen=True)
+class Part:
+    """A column: ``align`` is l, c or r. Numbers with the same decimals align at r."""
+
+    header: str
+    align: str
+    cells: tuple[str, ...]
+
+
+def label(study: str, word: str) -> str:
+    """A label that no other study's table has, such as tab:ei-ablation-main."""
+    plain = re.sub(r"[^a-z0-9]+", "-", study.lower()).strip("-")
+    return f"tab:{plain or 'study'}-{word}"
+
+
+def tabular(parts: Sequence[Part], caption: str, name: str, notes: Sequence[str] = ()) -> str:
+    """A table environment with booktabs: of one column where it fits, else of both.
+
+    ``caption`` and ``notes`` are plain text.
+    """
+    widths = [max(map(len, (part.header, *part.cells))) for part in parts]
+    star = "" if sum(widths) + 2 * len(widths) <= COLUMN else "*"
+    rows = zip(*(part.cells for part in parts), strict=True)
+    body = [" & ".join(map(latex, row)) + " \\\\" for row in rows]
+    head = " & ".join(latex(part.header) for part in parts) + " \\\\"
+    lines = [
+        f"\\begin{{table{star}}}[t]",
+        "  \\centering",
+        f"  \\caption{{{latex(caption)}}}",
+        f"  \\label{{{name}}}",
+        "  \\small",
+        f"  \\begin{{tabular}}{{@{{}}{''.join(part.align for part in parts)}@{{}}}}",
+        "    \\toprule",
+        f"    {head}",
+        "    \\midrule",
+        *(f"    {line}" for line in body),
+        "    \\bottomrule",
+        "  \\end{tabular}",
+    ]
+    for note in notes:
+        lines.append(f"  \\par\\smallskip\\footnotesize {latex(note)}")
+    return "\n".join([*lines, f"\\end{{table{star}}}", ""])

@@ -1,0 +1,68 @@
+"""Which works a study used, as keys of references.bib."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from reports.analysis.collect import Study
+
+FILE = Path(__file__).with_name("references.bib")
+DATA = {
+    "digits": "digits",
+    "mnist": "mnist",
+    "fashion_mnist": "fashionmnist",
+    "cifar10": "cifar",
+    "cifar100": "cifar",
+    "cifar10dvs": "cifar10dvs",
+    "dvs_gesture": "dvsgesture",
+    "nmnist": "nmnist",
+    "tinyimagenet": "tinyimagenet",
+}
+ALWAYS = ("liu2026training", "pytorch", "raytune")
+
+
+def cite(key: str) -> str:
+    """A citation, or nothing where there is no key."""
+    return f"~\\cite{{{key}}}" if key else ""
+
+
+def data_key(name: str) -> str:
+    return DATA.get(name.lower().replace("-", "_"), "")
+
+
+def sampler_key(name: str) -> str:
+    return "tpe" if name == "tpe" else ""
+
+
+def used(study: Study) -> list[str]:
+    """The keys, in a fixed order."""
+    keys = [*ALWAYS]
+    search = study.plan.get("search") or {}
+    if search:
+        keys += ["optuna", "pedanova", sampler_key(search.get("sampler", ""))]
+        keys.append((search.get("pruner") or {}).get("type", ""))
+    keys.append(data_key(str((study.plan.get("data") or {}).get("name", ""))))
+    if study.plan.get("correction") == "holm":
+        keys.append("holm")
+    if "factorial" in (study.plan.get("design") or ()):
+        keys.append("shapley")
+    keys.append("horowitz")
+    known = entries()
+    return [key for key in dict.fromkeys(keys) if key in known]
+
+
+def entries() -> dict[str, str]:
+    """key -> the entry's text."""
+    found = {}
+    for line in FILE.read_text(encoding="utf-8").splitlines():
+        match = re.match(r"@\w+\{(\w+),", line)
+        if match:
+            found[match.group(1)] = line
+    return found
+
+
+def bibliography(study: Study) -> str:
+    """A .bib file of what was used."""
+    known = entries()
+    return "\n".join(known[key] for key in used(study)) + "\n"

@@ -1,0 +1,143 @@
+"""The paper's paragraphs: how the study was done, and what it took to compute."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from reports.analysis.collect import Study
+from reports.analysis.compare import ArmResult
+from reports.analysis.compute import Compute, compute
+from reports.analysis.options import Options
+from reports.analysis.search import objective
+from reports.analysis.searched import label_of
+from reports.analysis.words import metric_name, reading, significant_digits
+from reports.paper.latex import label
+from reports.paper.references import cite, data_key, sampler_key
+from reports.paper.tables import selection_rule
+from reports.tables.captions import failures, test
+from reports.tables.table import latex
+
+SAMPLERS = {"tpe": "TPE", "random": "random search", "gp": "a Gaussian process", "grid": "a grid"}
+
+
+def methods(study: Study, results: Sequence[ArmResult], options: Options) -> str:
+    """How arms were tuned, trained again, measured and compared, in LaTeX."""
+    paragraphs = [_arms(study), _search(study), _replicates(study, options), _tests(study, options)]
+    return "\n".join(text for text in paragraphs if text) + "\n"
+
+
+def _arms(study: Study) -> str:
+    roles = [arm["role"] for arm in study.arms]
+    ablations, baselines = roles.count("ablation"), roles.count("baseline")
+    base = next((arm.get("base", "") for arm in study.arms if arm.get("base")), "")
+    data = study.plan.get("data") or {}
+    text = f"We compared {len(study.arms)} networks"
+    if study.of_role("reference"):
+        text += (
+            f": a reference, {_count(ablations, 'ablation')} and {_count(baselines, 'baseline')}"
+        )
+    text = latex(f"{text} (base configuration {base})." if base else f"{text}.")
+    if data.get("name"):
+        held = data.get("validation_fraction")
+        part = f", of whose training images {100 * held:g} % were held out" if held else ""
+        known = cite(data_key(str(data["name"])))
+        text += latex(f" They were trained on {data['name']}") + known + latex(f"{part}.")
+    return text
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def _search(study: Study) -> str:
+    plan = study.plan.get("search")
+    spaces = study.plan.get("parameters") or {}
+    if not plan or not spaces:
+        return latex("No hyperparameter was tuned.")
+    sampler, pruner = plan.get("sampler", "tpe"), (plan.get("pruner") or {}).get("type", "none")
+    trials = max(int(arm.get("search_trials") or 0) for arm in study.arms) or plan.get("trials")
+    repeats = int(study.plan.get("repeats") or 1)
+    each = "Each arm's" if study.plan.get("tune", "each") == "each" else "The reference's"
+    text = latex(f"{each} hyperparameters ({len(spaces)}; ") + f"Table~\\ref{{{_ranges(study)}}}"
+    text += latex(f") were tuned by {SAMPLERS.get(sampler, sampler)}") + cite(sampler_key(sampler))
+    text += " in Optuna" + cite("optuna") + latex(f" with {trials} trials an arm")
+    if pruner != "none":
+        text += latex(f", pruned by {pruner.upper() if pruner == 'asha' else pruner}") + cite(
+            pruner if pruner in ("asha", "hyperband") else ""
+        )
+    goal = latex(label_of(objective(study)).removesuffix(" (%)").replace("val ", "validation "))
+    text += f", judged on {goal}. {latex(selection_rule(study))}"
+    if repeats > 1:
+        text += latex(f" The whole search was repeated {repeats} times with seeds of its own.")
+    return text
+
+
+def _ranges(study: Study) -> str:
+    return label(study.name, "ranges")
+
+
+def _replicates(study: Study, options: Options) -> str:
+    seeds, first = study.plan.get("seeds"), study.plan.get("first_seed")
+    if not seeds:
+        return ""
+    numbers = f" ({first} to {first + seeds - 1})" if first is not None else ""
+    images = f" of {options.test_images:,} images" if options.test_images else ""
+    return latex(
+        f"The chosen configuration of each arm was trained again from {_count(seeds, 'fresh seed')}"
+        f"{numbers}, the same for every arm, and measured once on the test set{images}"
+        f" ({metric_name(options)} {reading(options)})."
+    )
+
+
+def _tests(study: Study, options: Options) -> str:
+    text = f"{failures(study, options)} {test(options)}".strip()
+    return latex(text.replace(" (* decided)", ""))
+
+
+def compute_text(study: Study) -> str:
+    """Answers the reproducibility lists' questions on compute, in LaTeX."""
+    found = compute(study)
+    parts = [_hours(found), _hardware(found), _software(found)]
+    return "\n".join(latex(part) for part in parts if part) + "\n"
+
+
+def _hours(found: Compute) -> str:
+    shares = "; ".join(
+        f"{share.name}: {share.trials:,} in {hours_text(share.hours)}" for share in found.shares
+    )
+    text = (
+        f"Training took {hours_text(found.hours)} in all, over {found.trials:,} trials ({shares})."
+    )
+    if not math.isnan(found.per_run):
+        text += f" A completed replicate took {hours_text(found.per_run)} on average."
+    if not math.isnan(found.peak_memory_mb):
+        text += f" Peak memory of a trial: {significant_digits(found.peak_memory_mb)} MB."
+    return text
+
+
+def hours_text(hours: float) -> str:
+    """'3.2 hours', '12 minutes', '40 seconds'."""
+    for unit, factor in (("hours", 1), ("minutes", 60)):
+        if hours * factor >= 1:
+            return f"{significant_digits(hours * factor)} {unit}"
+    return f"{significant_digits(hours * 3600)} seconds"
+
+
+def _hardware(found: Compute) -> str:
+    texts = []
+    for machine in found.machines:
+        gpus = machine.get("gpus") or []
+        device = ", ".join(map(str, gpus)) if gpus else "no GPU"
+        cpu, cores = machine.get("cpu", "unknown CPU"), machine.get("cpus", "?")
+        texts.append(f"{cpu}, {cores} cores, {machine.get('memory_gb', '?')} GB memory, {device}")
+    return f"Hardware: {'; '.join(dict.fromkeys(texts))}." if texts else ""
+
+
+def _software(found: Compute) -> str:
+    texts = []
+    for machine in found.machines:
+        packages = ", ".join(f"{name} {v}" for name, v in (machine.get("packages") or {}).items())
+        commit = f", commit {machine['commit'][:10]}" if machine.get("commit") else ""
+        texts.append(f"Python {machine.get('python', '?')}{commit}; {packages}")
+    return f"Software: {'; '.join(dict.fromkeys(texts))}." if texts else ""
