@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from eisnn.kernels.choose import has_own_maps
 from eisnn.kernels.ops import circuit_spikes, lif_spikes
 from eisnn.kernels.rules import rules
 from eisnn.layers.circuit import CircuitLayer
@@ -55,14 +56,18 @@ def block_spikes(
 
 def map_input(drive: CircuitLayer, x: Tensor) -> Tensor:
     """I_ee and I_ie side by side, [N, n_E + n_I, ...]."""
-    on_cpu = x.device.type == "cpu"
-    if on_cpu and drive.kernel is None and not torch.is_autocast_enabled("cpu"):
+    own = has_own_maps(x.device.type)
+    if own and drive.kernel is None and not torch.is_autocast_enabled("cpu"):
         return torch.ops.eisnn.map_both(x, *drive.input_weights())
     weight = drive.joint_weight()
     current = None
-    if on_cpu and drive.kernel is not None:
+    if own and drive.kernel is not None:
         current = convolve(x, weight, drive.stride, drive.padding)
-    return drive.map_input(x, weight) if current is None else current
+    if current is not None:
+        return current
+    if x.dim() == 4:  # then the current is channels-last too, as the kernels read it
+        x = x.contiguous(memory_format=torch.channels_last)
+    return drive.map_input(x, weight)
 
 
 def normalized(drive: Drive, x: Tensor) -> Tensor:
@@ -74,7 +79,7 @@ def normalized(drive: Drive, x: Tensor) -> Tensor:
         return drive(x)
     conv: nn.Conv2d = drive.map
     current = None
-    if x.device.type == "cpu":
+    if has_own_maps(x.device.type):
         current = convolve(x, conv.weight, conv.stride[0], int(conv.padding[0]))
     if current is None:
         return drive(x)

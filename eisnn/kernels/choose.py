@@ -9,6 +9,7 @@ import torch
 
 from eisnn.config.trial import CircuitConfig, NeuronConfig, TrialConfig
 from eisnn.kernels.cpu import build
+from eisnn.kernels.gpu import load
 from eisnn.kernels.rules import SURROGATES
 
 
@@ -18,9 +19,13 @@ class Backend:
 
     name: str  # as a trial's record says it
     why_unavailable: Callable[[], str | None]  # loads the backend; None once it is there
+    own_maps: bool = False  # whether it has the linear maps and 3x3 convolutions of ops.py
 
 
-BACKENDS = {"cpu": Backend("kernel", build.why_unavailable)}
+BACKENDS = {
+    "cpu": Backend("kernel", build.why_unavailable, own_maps=True),
+    "cuda": Backend("triton", load.why_unavailable),
+}
 
 
 @dataclass(frozen=True)
@@ -76,3 +81,9 @@ def is_available(device: str) -> bool:
     """Whether a backend runs on this type of device; loads it at the first call."""
     backend = BACKENDS.get(device)
     return backend is not None and backend.why_unavailable() is None
+
+
+@torch.compiler.assume_constant_result
+def has_own_maps(device: str) -> bool:
+    """Whether the backend has maps of its own; where it has none, torch's are taken."""
+    return BACKENDS[device].own_maps

@@ -101,9 +101,14 @@ def _fake(
 ) -> tuple[Tensor, Tensor]:
     N = current.shape[0] * (T if shared else 1)
     cells, inhibited = current.shape[1] - W_EI.shape[1], W_EI.shape[1] > 0
+    out = _new_map(current, N, cells, 2 if pool else 1)
+    if current.device.type == "cuda":
+        from eisnn.kernels.gpu import circuit
+
+        layer = circuit.describe(current, W_EI, T, shared, pool, rules)
+        return out, current.new_empty(circuit.kept_size(layer))
     columns = 2 * cells if inhibited and current.dim() == 2 else 2
-    kept = current.new_empty(current.shape[0] if inhibited else 0, columns)
-    return _new_map(current, N, cells, 2 if pool else 1), kept
+    return out, current.new_empty(current.shape[0] if inhibited else 0, columns)
 
 
 def _fake_backward(

@@ -1,0 +1,1 @@
+"""The Triton backend: circuit and cells on a GPU, forward and backward."""
