@@ -13,6 +13,7 @@ if __name__ == "__main__":  # an interruption in the first moments is one too
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
 
 import errno
+import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ import click
 from eisnn.output import forgiving
 
 DONE, OUR_FAULT, WRONG_INPUT, STOPPED, INTERRUPTED = 0, 1, 2, 3, 130
+
+PROGRAMS = ("run_study.py", "eisnn-study", "eisnn-study-script.py")  # as which we are started
 
 # What a path that cannot be used raises; once trials run, errors are the study's to answer.
 NO_PLACE = {
@@ -54,6 +57,20 @@ class Options:
     smoke: bool
     reproduce: str | None
     schema: bool
+
+    def arguments(self) -> list[str]:
+        """Returns the command line that means these options."""
+        words: list[str] = []
+        for name, value in vars(self).items():
+            option = "--set" if name == "sets" else "--" + name.replace("_", "-")
+            if value is True:
+                words.append(option)
+            elif isinstance(value, tuple):
+                for item in value:
+                    words += [option, item]
+            elif value is not None and value is not False:
+                words += [option, str(value)]
+        return words
 
     def why_impossible(self) -> str | None:
         """Returns which options cannot go together, or None."""
@@ -141,6 +158,8 @@ def _exit_code(options: Options) -> int:
         return _say(problem, WRONG_INPUT)
     if options.schema:
         return _print_schema()
+    if _is_guest() and not options.dry_run:
+        return _run_apart(options)
     handlers = _interruptible()
     try:
         from eisnn.config.yaml_file import ConfigError
@@ -161,6 +180,41 @@ def _exit_code(options: Options) -> int:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _is_guest() -> bool:
+    """Returns whether somebody else's program, such as a notebook, called us.
+
+    Ray reads its settings once in a process, and worker processes import its main program: both
+    are the caller's.
+    """
+    program = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
+    return program.name not in PROGRAMS
+
+
+def _run_apart(options: Options) -> int:
+    """Runs the command in a process of its own, and prints here what it prints."""
+    import subprocess
+
+    process = subprocess.Popen(
+        [sys.executable, __file__, *options.arguments()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        start_new_session=True,  # an interruption reaches it through us, once
+    )
+    assert process.stdout is not None
+    while True:
+        try:
+            for line in process.stdout:
+                print(line, end="", flush=True)
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
 
 
 def _say(text: str, code: int) -> int:

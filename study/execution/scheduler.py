@@ -8,7 +8,10 @@ from typing import Any
 
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from study.execution.tune_jobs import TuneJobs
+from study.execution.tune_jobs import Death, TuneJobs
+
+# Ray's words for a worker that is gone because its machine is, or cannot be reached.
+MACHINE_LOST = ("node has died", "node died", "node is dead", "unavailable", "keepalive")
 
 
 class AgendaScheduler(FIFOScheduler):
@@ -21,15 +24,21 @@ class AgendaScheduler(FIFOScheduler):
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        self.jobs.errors[trial.trial_id] = f"the worker died: {last_words(trial.error_file)}"
+        self.jobs.deaths[trial.trial_id] = death(trial.error_file)
 
     def choose_trial_to_run(self, tune_controller: Any) -> None:
         """Leaves the choice to Tune, which need not look through all trials at every step."""
         return
 
 
-def last_words(error_file: str | None) -> str:
-    """Returns the telling line of what Ray wrote about a death."""
+def death(error_file: str | None) -> Death:
+    """Returns what Ray wrote about a worker's death: its telling line, and whose fault it was."""
+    line = _telling_line(error_file)
+    lost = any(words in line.lower() for words in MACHINE_LOST)
+    return Death(f"{'its machine was lost' if lost else 'the worker died'}: {line}", lost)
+
+
+def _telling_line(error_file: str | None) -> str:
     lines: list[str] = []
     with contextlib.suppress(OSError, TypeError):
         text = Path(str(error_file)).read_text(errors="replace")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from study import store
@@ -16,6 +16,14 @@ from study.agenda.job import Job
 from study.errors import Stopped
 from study.execution.display import Display
 from study.execution.shares import Portion, Share
+
+
+@dataclass(frozen=True)
+class Death:
+    """What is known of a worker's death."""
+
+    reason: str | None = None
+    machine_lost: bool = False
 
 
 class TuneJobs:
@@ -39,7 +47,7 @@ class TuneJobs:
         self.on_tick = on_tick
         self.jobs: dict[str, Job] = {}  # by Tune's trial id, as are the next two
         self.portions: dict[str, Portion] = {}
-        self.errors: dict[str, str] = {}
+        self.deaths: dict[str, Death] = {}
         self.problem: BaseException | None = None
         self._machines = len(share.nodes)
 
@@ -82,7 +90,12 @@ class TuneJobs:
         known = outcome or store.read_state(store.trial_folder(self.agenda.folder, job.id))
         if known is not None and known.state == store.State.OUT_OF_MEMORY:
             self.share.ran_out(job, portion)
-        ended = self.agenda.end(job, outcome, self.errors.pop(tune_id, None))
+        death = self.deaths.pop(tune_id, Death())
+        ended = self.agenda.end(job, outcome, death.reason, machine_lost=death.machine_lost)
+        if death.machine_lost and not ended.state.is_final:
+            self.display.note(
+                f"{job.arm} {job.kind} {job.number} goes on elsewhere: {death.reason}"
+            )
         self.display.ended(self.agenda, job, ended)
 
     def tick(self) -> None:

@@ -1,0 +1,79 @@
+"""Signals that become an ordered end: real signals in this process and in another one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from study.errors import RayLost, Stopped
+from study.execution import head_watch as watching
+from study.execution.cluster import check_head
+from study.execution.signals import SIGNALS, interruption
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_stops_and_the_next_ones_are_ignored(number: signal.Signals) -> None:
+    before = [signal.getsignal(one) for one in SIGNALS]
+
+    def study() -> None:
+        with interruption():
+            try:
+                os.kill(os.getpid(), number)
+                time.sleep(5)
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)  # while the study ends
+
+    with pytest.raises(Stopped, match=number.name):
+        study()
+    assert [signal.getsignal(one) for one in SIGNALS] == before
+
+
+def test_rays_own_interrupt_counts_as_one() -> None:
+    with pytest.raises(Stopped, match="SIGINT"), interruption():
+        raise KeyboardInterrupt
+
+
+def test_in_another_thread_signals_stay_their_callers() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    seen = []
+
+    def study() -> None:
+        with interruption() as found:
+            found.listen()
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=study)
+    thread.start()
+    thread.join()
+    assert seen == [before]
+
+
+def test_a_head_that_dies_interrupts_a_call_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = socket.create_server(("127.0.0.1", 0))
+    address = f"127.0.0.1:{head.getsockname()[1]}"
+    monkeypatch.setattr(watching, "head_address", lambda: address)
+    check_head(address)
+    start = time.monotonic()
+
+    def study() -> None:
+        with interruption() as found, watching.head_watch(found, seconds=0.05):
+            head.close()
+            time.sleep(30)
+
+    with pytest.raises(RayLost, match=rf"{address} does not answer"):
+        study()
+    assert time.monotonic() - start < 10
+
+
+def test_a_head_that_lives_interrupts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        monkeypatch.setattr(watching, "head_address", lambda: address)
+        with interruption() as found, watching.head_watch(found, seconds=0.01):
+            time.sleep(0.2)
+        assert found.cause is None
