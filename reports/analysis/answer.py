@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 
 from reports.analysis.collect import GONE, Study
 from reports.analysis.compare import ArmResult, Difference
 from reports.analysis.options import Options
+from reports.analysis.power import Pilot, detectable
 from reports.analysis.verdicts import Line, Verdict, further, plural
 from reports.analysis.words import show, with_bounds
 
@@ -123,6 +125,24 @@ def scope(study: Study, options: Options) -> str:
             " show the luck of a search (search.repeats does)."
         )
     return "Verdicts are about these configurations."
+
+
+def findable(results: Sequence[ArmResult], options: Options) -> str:
+    """What this many units find with 80 %, at the median spread of the differences that trained."""
+    records = []
+    for result in results:
+        trained = result.trained.trained == result.trained.runs
+        if trained:
+            records += [record for record in result.differences.values() if record.sd > 0]
+    if not records or options.test != "t":
+        return ""
+    n = int(statistics.median(record.n for record in records))
+    sd = statistics.median(record.sd for record in records)
+    effect = detectable(n, Pilot(sd), options.level)
+    return (
+        f"With {plural(n, options.unit)} and the median spread of these differences, one of"
+        f" {show(effect, options)} {options.unit_of_differences} is found with 80 %."
+    )
 
 
 def summary(results: Sequence[ArmResult], options: Options) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from reports.analysis import outcomes
+from reports.analysis import answer, outcomes
 from reports.analysis.collect import Study
 from reports.analysis.compare import ArmResult
 from reports.analysis.options import Options
@@ -22,6 +22,8 @@ def caption(study: Study, results: Sequence[ArmResult], options: Options) -> str
         " replicates with an outcome.",
         failures(study, options),
         test(options),
+        answer.findable(results, options),
+        too_few(max((result.units for result in results), default=0), options),
         test_set(results, options),
     ]
     return " ".join(text for text in texts if text)
@@ -52,7 +54,7 @@ def test(options: Options) -> str:
         return ""
     family = "1 comparison" if options.comparisons == 1 else f"{options.comparisons} comparisons"
     paired = f"Differences are paired by {options.unit}, in {options.unit_of_differences};"
-    return f"{paired} {adjustment(options, family)} (* decided).{_margin(options)}"
+    return f"{paired} {adjustment(options, family)} (* a difference).{_margin(options)}"
 
 
 def adjustment(options: Options, family: str) -> str:
@@ -85,7 +87,7 @@ def _margin(options: Options) -> str:
 
 def too_few(n: int, options: Options) -> str:
     """Why no data can decide: the sign-flip test's smallest p."""
-    if options.test != "sign_flip" or smallest_p(n) <= options.alpha / options.looks:
+    if options.test != "sign_flip" or not n or smallest_p(n) <= options.alpha / options.looks:
         return ""
     return f"With {n} {options.unit}s the smallest possible p is {smallest_p(n):.3g}: nothing can be decided."
 

@@ -80,5 +80,5 @@ def _caption(options: Options) -> str:
     return (
         f"Pairs named {named}. {metric_name(options).capitalize()} {reading(options)}; both means are"
         f" over the n {options.unit}s that the two arms share. Difference: arm minus the other, in"
-        f" {options.unit_of_differences}; {adjustment(options, family)} (* decided)."
+        f" {options.unit_of_differences}; {adjustment(options, family)} (* a difference)."
     )

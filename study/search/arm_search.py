@@ -308,7 +308,9 @@ class ArmSearch:
         self.storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
         view = copy.copy(self.optuna)
         view._storage = deferred = Deferred(self.storage)
-        stop = self.pruner.prune(view, self.storage.get_trial(trial._trial_id))
+        # A trial that finished its last epoch is complete: there is nothing left to stop.
+        unfinished = epoch < self.plan.epochs(self.arm)
+        stop = self.pruner.prune(view, self.storage.get_trial(trial._trial_id)) and unfinished
         if stop:
             self.storage.set_trial_user_attr(trial._trial_id, "stopped_at", epoch)
         for write in deferred.writes:
