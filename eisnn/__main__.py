@@ -28,9 +28,11 @@ from eisnn.config.trial import TrialConfig, load_config, resolved, trial_id
 from eisnn.config.yaml_file import ConfigError, read_yaml, shipped
 from eisnn.errors import CheckpointError, DataError, Diverged
 
+COUNTED = 64  # test images on which --workload counts
 ONLY = {  # which commands read an option
     "config": ("evaluate",),
     "export": ("evaluate",),
+    "workload": ("evaluate",),
     "output": ("scratch",),
     "seed": ("scratch",),
     "log": ("scratch", "resume"),
@@ -72,6 +74,11 @@ class Order:
     "--export",
     metavar="FILE",
     help="With --evaluate: also write the weights as safetensors, their config inside.",
+)
+@click.option(
+    "--workload",
+    metavar="FILE",
+    help="With --evaluate: also write NeuroBench's metrics of each layer, as CSV.",
 )
 @click.option(
     "--output",
@@ -116,7 +123,8 @@ def command(**given: Any) -> None:
         torch.set_num_threads(given["threads"])
     device, log = given["device"], given["log"] or 0
     if given["evaluate"] is not None:
-        measure(Path(given["evaluate"]), given["config"], device, given["export"])
+        given_files = (given["config"], given["export"], given["workload"])
+        measure(Path(given["evaluate"]), *given_files, device=device)
     elif given["resume"] is not None:
         train(order_to_resume(Path(given["resume"]), device, log))
     else:
@@ -262,7 +270,9 @@ def describe(config: TrialConfig) -> str:
     return f"{net}, T = {model.T}, {rest}"
 
 
-def measure(path: Path, config: str | None, device: str, export: str | None) -> None:
+def measure(
+    path: Path, config: str | None, export: str | None, workload: str | None, *, device: str
+) -> None:
     """Prints the validation and test accuracy of saved weights, and exports them where asked."""
     from eisnn.checkpoints.weights import export_safetensors, load_network
     from eisnn.data.loading import load, to_device
@@ -272,8 +282,9 @@ def measure(path: Path, config: str | None, device: str, export: str | None) -> 
     from eisnn.training.run import with_data
 
     place = pick_device(device)
-    if export is not None and not Path(export).absolute().parent.is_dir():
-        raise ConfigError(f"--export {export}: there is no folder {Path(export).parent}")
+    for option, file in (("export", export), ("workload", workload)):
+        if file is not None and not Path(file).absolute().parent.is_dir():
+            raise ConfigError(f"--{option} {file}: there is no folder {Path(file).parent}")
     model = load_network(path, None if config is None else load_config(config)).to(place)
     if model.config.data.split == "authors":
         say("test set: the last 100 recordings of each class, as the authors'")
@@ -289,9 +300,30 @@ def measure(path: Path, config: str | None, device: str, export: str | None) -> 
         if outcome.rates:
             parts.append(f"firing rate {outcome.mean_rate:.3f}")
         say(f"{name}: {', '.join(parts)}, n = {len(split)} images")
+    if workload is not None:
+        write_counts(model, data.test, workload, place, dtype)
     if export is not None:
         export_safetensors(model, export)
         say(f"weights and config written to {export}")
+
+
+def write_counts(model: Any, test: Any, file: str, place: Any, dtype: Any) -> None:
+    """Writes what an inference costs, counted on the first test images, and prints the sums."""
+    from eisnn.data.loading import batches
+    from eisnn.diagnostics.workload import measure_workload, write_workload
+
+    if model.config.model.own_layers:
+        raise ConfigError(f"--workload {file}: operations of your own layers cannot be counted")
+    images, _ = next(batches(test, COUNTED))
+    rows = measure_workload(model, images.to(place, dtype))
+    write_workload(file, rows)
+    whole = rows[-1]
+    say(
+        f"workload on {len(images)} images: {whole.effective_acs:,.0f} ACs, "
+        f"{whole.effective_macs:,.0f} MACs, {whole.dense:,.0f} dense operations, activation "
+        f"sparsity {whole.activation_sparsity:.3f}, {whole.memory_energy_nj:,.0f} nJ an image "
+        f"with memory traffic -> {file}"
+    )
 
 
 def say(line: str) -> None:

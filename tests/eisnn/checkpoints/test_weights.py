@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -173,8 +174,8 @@ AUTHORS = Path(__file__).parents[2] / "data" / "authors"
 
 def test_a_checkpoint_of_the_authors_gives_their_numbers(monkeypatch, tmp_path):
     """Its config is read from it, and the states of numpy's generator are read as nothing."""
-    monkeypatch.setenv("EISNN_DATA", str(AUTHORS))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    shutil.copytree(AUTHORS / "MNIST", tmp_path / "MNIST")
+    monkeypatch.setenv("EISNN_DATA", str(tmp_path))
     model = load_network(AUTHORS / "ckpt-best.pth")
     test = load(model.config.data, T=model.T).test
     outcome = evaluate(model, test)
