@@ -100,6 +100,7 @@ def _report(
     """Writes the report; returns the exit code."""
     from reports.analysis.collect import StudyError
     from reports.page.page import write_report
+    from reports.page.run import is_run, write_run
     from reports.tables.text import main_table_text
 
     wanted = [word for word in formats.replace(" ", "").split(",") if word]
@@ -108,6 +109,9 @@ def _report(
         give_way()
     options["method"] = interval
     try:
+        if len(folders) == 1 and is_run(folders[0]):
+            click.echo(write_run(folders[0], formats=wanted, out=out))
+            return 0
         if paper:
             from reports.paper.kit import write_paper
 

@@ -132,8 +132,10 @@ def _points(forest: Forest) -> list[float]:
 def _ranges(forest: Forest) -> list[tuple[float, float]]:
     """The limits of each piece of the axis, with room for what an interval adds."""
     ranges = []
-    for low, high in pieces(_points(forest)):
-        spread = max(high - low, 0.5)
+    points = _points(forest)
+    least = max(0.5, 0.05 * (max(points) - min(points)))
+    for low, high in pieces(points):
+        spread = max(high - low, least)
         reach = [low - 0.35 * spread, high + 0.35 * spread]
         ends = [row.low for row in forest.rows if low <= row.middle <= high]
         ends += [row.high for row in forest.rows if low <= row.middle <= high]

@@ -15,7 +15,7 @@ from reports.analysis.collect import Study
 from reports.analysis.compare import count_states
 from reports.page.sections import Section
 from reports.page.shown import Shown, ShownAnswer
-from reports.page.status import progress, status
+from reports.page.status import Status, progress
 from reports.tables.results import states_text
 
 SHOWN = (
@@ -58,6 +58,7 @@ def content(
     answer: ShownAnswer | None,
     sections: list[tuple[Section, list[Shown], list[Shown]]],
     data: list[tuple[str, str]],
+    told: Status,
     running: bool,
 ) -> dict[str, Any]:
     """The names that page.html uses."""
@@ -74,7 +75,7 @@ def content(
         "answer": answer,
         "sections": sections,
         "data": data,
-        "status": status(study, running=running),
+        "status": told,
         "progress": progress(study),
         "reload": RELOAD if running else None,
         "counts": counts,
@@ -95,6 +96,8 @@ def lines(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         if key == "earlier":
             if inside:
                 found.append(("earlier surroundings", f"{len(inside)}: see environment.json"))
+        elif key == "freeze":
+            found.append((key, f"{len(inside)} packages: see environment.json"))
         elif isinstance(inside, dict):
             found += lines(inside, f"{prefix}{key}.")
         elif key == "uncommitted_changes":

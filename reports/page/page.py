@@ -22,10 +22,16 @@ OF_THE_STUDY = (
     "trials.csv",
     "epochs.csv",
     "study.yaml",
+    "base.yaml",
     "plan.json",
     "environment.json",
     "optuna.db",
     "log.txt",
+    "code",
+    "config.yaml",
+    "history.csv",
+    "diagnostics.csv",
+    "distributions.npz",
 )
 
 
@@ -64,17 +70,34 @@ def write_report(
     with style.styled():
         top = answers.answer(study, results, options, looks)
         answer = shown_answer(top, target, formats) if top else None
-        sections = []
-        for section in all_sections(study, options):
+        sections = list(all_sections(study, options))
+    told = status(study, running=running)
+    return write_page(study, target, formats, sections, told, answer, running=running)
+
+
+def write_page(
+    study: Study,
+    target: Path,
+    formats: Sequence[str],
+    sections: Sequence[Section],
+    told: Status,
+    answer: ShownAnswer | None = None,
+    *,
+    running: bool = False,
+) -> Path:
+    """Writes what the sections hold as files, and the page of them all."""
+    rendered = []
+    with style.styled():
+        for section in sections:
             items = [shown(item, target, formats) for item in section.items]
             more = [shown(item, target, formats) for item in section.more]
-            sections.append((section, items, more))
+            rendered.append((section, items, more))
     data = _write_frames(study, target, formats)
     page = target / "index.html"
     if "html" in formats:
         template = environment().get_template("page.html")
-        text = template.render(**content(study, target, answer, sections, data, running))
-        write_text(page, text)
+        filled = content(study, target, answer, rendered, data, told, running)
+        write_text(page, template.render(**filled))
     return page
 
 
@@ -107,7 +130,7 @@ def _write_frames(study: Study, target: Path, formats: Sequence[str]) -> list[tu
             with written(target / "tables" / f"{name}.csv") as path:
                 frame.to_csv(path, index=False)
             links.append((f"{name}.csv", f"tables/{name}.csv"))
-        if "parquet" in formats:
+        if "parquet" in formats and len(frame):
             with written(target / "tables" / f"{name}.parquet") as path:
                 _plain(frame).to_parquet(path, index=False)
             links.append((f"{name}.parquet", f"tables/{name}.parquet"))

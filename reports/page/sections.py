@@ -31,7 +31,7 @@ from reports.figures import (
 )
 from reports.figures.picture import Animation, Picture
 from reports.figures.style import Look
-from reports.tables import claims, planned, tuned
+from reports.tables import arms, claims, planned, tuned
 from reports.tables import effects as effect_tables
 from reports.tables import importance as importance_tables
 from reports.tables import results as result_tables
@@ -83,7 +83,7 @@ def all_sections(study: Study, options: Options) -> Iterator[Section]:
         yield from section("cost", "Cost", "", [plane], [result_tables.cost_table(results)])
     if len(study.trials):
         states = result_tables.state_table(study, results)
-        yield from section("states", "Trials", "", [], [states])
+        yield from section("states", "Trials", "", [], [arms.table(study), states])
 
 
 def _outcome(study: Study, results: Sequence[ArmResult], options: Options) -> Iterator[Section]:
@@ -152,9 +152,9 @@ def _inside(study: Study, options: Options, looks: Mapping[str, Look]) -> Iterat
     rows = diagnostics.read(study, list(looks))
     items: list[Item | None] = []
     if len(rows):
-        arms = list(dict.fromkeys(rows["arm"]))
-        shown = arms[0]
-        if options.reference in arms:
+        known = list(dict.fromkeys(rows["arm"]))
+        shown = known[0]
+        if options.reference in known:
             shown = options.reference
         items += [layers.over_depth(rows, looks, options.reference)]
         items += [layers.over_epochs(rows, str(shown))]

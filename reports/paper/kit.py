@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,8 @@ from reports.analysis.compare import options_for
 from reports.figures import render, style
 from reports.figures.picture import Picture
 from reports.files import write_text
-from reports.page import answer as answers
+from reports.page.items import all_pictures
 from reports.page.page import check_writable, report_folder
-from reports.page.sections import all_sections
 from reports.paper import tables, texts
 from reports.paper.references import bibliography, used
 from reports.tables.table import latex
@@ -75,26 +74,13 @@ def write_paper(
     write_text(target / "references.bib", bibliography(study))
     shown = []
     with style.styled():
-        for picture in pictures(study, options):
+        for picture in all_pictures(study, options):
             shown.append(picture)
             for word, width in WIDTHS.items():
                 name = f"{picture.name}-{word}"
                 render.save(name, picture.draw(width), target / "figures", ["pdf"])
     write_text(target / "paper.tex", _document(study, parts, shown))
     return target
-
-
-def pictures(study: Study, options: compare.Options) -> Iterator[Picture]:
-    """Every figure of the report, the answer's first."""
-    looks = style.looks(study.arm_names, options.reference, options.baseline)
-    results = compare.main_table(study, options)
-    top = answers.answer(study, results, options, looks)
-    if top is not None:
-        yield top.forest.picture()
-    for section in all_sections(study, options):
-        for item in (*section.items, *section.more):
-            if isinstance(item, Picture):
-                yield item
 
 
 def _document(study: Study, parts: dict[str, str], shown: Sequence[Picture]) -> str:
