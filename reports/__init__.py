@@ -5,7 +5,10 @@ Reads results/<study>/, never trains, never imports torch.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from reports import tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,14 +35,21 @@ def load(paths: Paths) -> tuple[pd.DataFrame, pd.DataFrame]:
     return with_overrides(study), study.epochs
 
 
-def tables(paths: Paths, **wishes: Any) -> dict[str, pd.DataFrame]:
-    """Every table of the report by its name, such as ``main``, as raw numbers.
+class _Tables(ModuleType):
+    """The room ``reports.tables``, which a notebook can call: ``reports.tables(path)``."""
 
-    ``wishes`` choose what is compared: ``baseline``, ``reference``, ``metric``, ``at``, ``alpha``.
-    """
-    from reports.page.items import all_tables
+    def __call__(self, paths: Paths, **wishes: Any) -> dict[str, pd.DataFrame]:
+        """Every table of the report by its name, such as ``main``, as raw numbers.
 
-    return {table.name: table.frame for table in all_tables(paths, **wishes)}
+        ``wishes`` choose what is compared: ``baseline``, ``reference``, ``metric``, ``at``,
+        ``alpha``.
+        """
+        from reports.page.items import all_tables
+
+        return {table.name: table.frame for table in all_tables(paths, **wishes)}
+
+
+tables.__class__ = _Tables
 
 
 def figure(paths: Paths, name: str, *, width: float | None = None, **wishes: Any) -> Figure:

@@ -32,7 +32,9 @@ class RunCurves:
     def panels(self) -> dict[str, list[str]]:
         found = {}
         for title, columns in PANELS.items():
-            there = [name for name in columns if name in self.rows and self.rows[name].notna().any()]
+            there = [
+                name for name in columns if name in self.rows and self.rows[name].notna().any()
+            ]
             if there:
                 found[title] = there
         return found

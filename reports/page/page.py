@@ -14,8 +14,9 @@ from reports.figures import style
 from reports.files import write_text, written
 from reports.page import answer as answers
 from reports.page.content import content, environment
-from reports.page.sections import all_sections
-from reports.page.shown import shown, shown_answer
+from reports.page.sections import Section, all_sections
+from reports.page.shown import ShownAnswer, shown, shown_answer
+from reports.page.status import Status, status
 
 FORMATS = ("html", "csv", "md", "tex", "parquet", "png", "pdf")
 OF_THE_STUDY = (

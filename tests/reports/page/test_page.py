@@ -234,3 +234,46 @@ def test_input_that_cannot_be_used_is_one_line_and_exit_code_2(tmp_path, argumen
     assert done.exit_code == 2
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_tables_and_figures_for_a_notebook(tmp_path):
+    folder = small_study(tmp_path / "small")
+    assert reports.tables(folder)["main"].set_index("arm").loc["full", "mean"] == pytest.approx(
+        0.97
+    )
+    figure = reports.figure(folder, "forest", width=3.3)
+    assert figure.get_figwidth() == 3.3
+    with pytest.raises(StudyError, match="no figure 'forrest'; there are forest, curves"):
+        reports.figure(folder, "forrest")
+
+
+def test_what_an_arm_overrides_stands_in_the_frames(tmp_path):
+    arms = [arm("full", "reference"), arm("no_ste", factors=["ste"])]
+    arms[1]["overrides"] = {"circuit.prop.straight_through": False}
+    rows = [replicate("full", 1, 0.9), replicate("no_ste", 1, 0.8)]
+    trials, _ = reports.load(write_study(tmp_path / "s", rows, arms))
+    column = trials.set_index("arm")["override/circuit.prop.straight_through"]
+    assert column["no_ste"] is False or column["no_ste"] == False  # noqa: E712
+    assert pd.isna(column["full"])
+
+
+def test_the_plotting_backend_stays_as_it_was(tmp_path):
+    folder = small_study(tmp_path / "small")
+    script = (
+        "import matplotlib; matplotlib.use('svg'); import reports; before = dict(matplotlib.rcParams);"
+        f"reports.figure({str(folder)!r}, 'forest');"
+        "assert matplotlib.get_backend() == 'svg'; assert dict(matplotlib.rcParams) == before"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_results_that_cannot_be_written(tmp_path):
+    folder = small_study(tmp_path / "small")
+    (folder / "report").write_text("a file in the way")
+    done = CliRunner().invoke(main, [str(folder), "--formats", "html"])
+    assert done.exit_code == 2
+    assert "--out FOLDER writes elsewhere" in done.stderr
+    out = tmp_path / "elsewhere"
+    done = CliRunner().invoke(main, [str(folder), "--formats", "html", "--out", str(out)])
+    assert done.exit_code == 0
+    assert (out / "index.html").exists()
