@@ -13,19 +13,18 @@ if __name__ == "__main__":  # an interruption in the first moments is one too
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
 
 import errno
-import os
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from eisnn.output import forgiving
+from study.guest import is_guest, run_apart
+from study.options import Options
 
 DONE, OUR_FAULT, WRONG_INPUT, STOPPED, INTERRUPTED = 0, 1, 2, 3, 130
-
-PROGRAMS = ("run_study.py", "eisnn-study", "eisnn-study-script.py")  # as which we are started
 
 # What a path that cannot be used raises; once trials run, errors are the study's to answer.
 NO_PLACE = {
@@ -41,66 +40,6 @@ NO_PLACE = {
 }
 
 
-@dataclass(frozen=True)
-class Options:
-    """The command line's options; None, False or () where not given."""
-
-    space: Path | None
-    resume: Path | None
-    dry_run: bool
-    sets: tuple[str, ...]
-    name: str | None
-    results: Path | None
-    fresh: bool
-    max_concurrent: int | None
-    address: str | None
-    smoke: bool
-    reproduce: str | None
-    schema: bool
-
-    def arguments(self) -> list[str]:
-        """Returns the command line that means these options."""
-        words: list[str] = []
-        for name, value in vars(self).items():
-            option = "--set" if name == "sets" else "--" + name.replace("_", "-")
-            if value is True:
-                words.append(option)
-            elif isinstance(value, tuple):
-                for item in value:
-                    words += [option, item]
-            elif value is not None and value is not False:
-                words += [option, str(value)]
-        return words
-
-    def why_impossible(self) -> str | None:
-        """Returns which options cannot go together, or None."""
-        if self.schema:
-            return None
-        if (self.space is None) == (self.resume is None):
-            return "give one of --space STUDY.yaml and --resume results/STUDY; see --help"
-        if self.resume is not None:
-            fixed = {
-                "--smoke": self.smoke,
-                "--name": self.name is not None,
-                "--results": self.results is not None,
-            }
-            for option, given in fixed.items():
-                if given:
-                    return (
-                        f"{option} cannot go with --resume, which goes on with a study as it is "
-                        "in its folder; give --space with the study file"
-                    )
-        alone = {
-            "--dry-run": self.dry_run,
-            "--reproduce": self.reproduce is not None,
-            "--fresh": self.fresh,
-        }
-        together = [option for option, given in alone.items() if given]
-        if len(together) > 1:
-            return f"{together[0]} and {together[1]} cannot go together: give one of them"
-        return None
-
-
 def _path(**options: Any) -> click.Path:
     return click.Path(path_type=Path, **options)
 
@@ -108,6 +47,15 @@ def _path(**options: Any) -> click.Path:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--space", type=_path(), help="The study file. The same command goes on with it.")
 @click.option("--resume", type=_path(), help="Go on with a study's folder (results/ei_ablation).")
+@click.option("--status", metavar="DIR", type=_path(), help="How far a study is, and its results.")
+@click.option("--list", "list_studies", is_flag=True, help="The studies in the results folder.")
+@click.option(
+    "--clean",
+    metavar="DIR",
+    type=_path(),
+    help="Delete what a study does not need: retired trials, checkpoints of ended ones. Asks first.",
+)
+@click.option("--yes", is_flag=True, help="With --clean: delete without a question.")
 @click.option(
     "--dry-run",
     is_flag=True,
@@ -158,15 +106,16 @@ def _exit_code(options: Options) -> int:
         return _say(problem, WRONG_INPUT)
     if options.schema:
         return _print_schema()
-    if _is_guest() and not options.dry_run:
-        return _run_apart(options)
+    trains = options.space is not None or options.resume is not None
+    if trains and not options.dry_run and is_guest():
+        return run_apart(__file__, options)
     handlers = _interruptible()
     try:
         from eisnn.config.yaml_file import ConfigError
         from study.store import StoreError, is_full
 
         try:
-            return _run(options)
+            return _run(options) if trains else _look(options)
         except (ConfigError, StoreError) as error:
             return _say(str(error), WRONG_INPUT)
         except OSError as error:
@@ -180,41 +129,6 @@ def _exit_code(options: Options) -> int:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-
-
-def _is_guest() -> bool:
-    """Returns whether somebody else's program, such as a notebook, called us.
-
-    Ray reads its settings once in a process, and worker processes import its main program: both
-    are the caller's.
-    """
-    program = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
-    return program.name not in PROGRAMS
-
-
-def _run_apart(options: Options) -> int:
-    """Runs the command in a process of its own, and prints here what it prints."""
-    import subprocess
-
-    process = subprocess.Popen(
-        [sys.executable, __file__, *options.arguments()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-        start_new_session=True,  # an interruption reaches it through us, once
-    )
-    assert process.stdout is not None
-    while True:
-        try:
-            for line in process.stdout:
-                print(line, end="", flush=True)
-            return process.wait()
-        except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
 
 
 def _say(text: str, code: int) -> int:
@@ -231,6 +145,49 @@ def _interruptible() -> dict[signal.Signals, Any]:
     for number in numbers:
         signal.signal(number, signal.default_int_handler)
     return before
+
+
+def _look(options: Options) -> int:
+    """Does what needs no study file: --status, --list, --clean."""
+    from study import housekeeping
+
+    if options.list_studies:
+        _print(housekeeping.listing(options.results or Path("results")))
+    if options.status is not None:
+        _print(housekeeping.status(options.status).lines())
+        _print_main_table(options.status)
+    if options.clean is not None:
+        cleaning = housekeeping.cleaning(options.clean)
+        _print(cleaning.lines())
+        if not cleaning.bytes:
+            return DONE
+        if not options.yes and not _agreed("delete them"):
+            return _say("nothing was deleted; give --yes to delete without a question", DONE)
+        cleaning.carry_out()
+    return DONE
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line, flush=True)
+
+
+def _print_main_table(folder: Path) -> None:
+    """Prints the results so far, if there are any."""
+    from reports.analysis.collect import StudyError
+    from reports.tables.text import main_table_text
+
+    try:
+        print(main_table_text(folder))
+    except StudyError:  # no replicate has ended yet
+        return
+
+
+def _agreed(what: str) -> bool:
+    """Asks at a terminal; elsewhere the answer is no."""
+    if not sys.stdin or not sys.stdin.isatty():
+        return False
+    return input(f"{what}? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _run(options: Options) -> int:

@@ -66,7 +66,7 @@ def fill(folder: Path, leave: int) -> Path:
 def command(*arguments: object) -> tuple[int, str]:
     """The exit code of run_study.py and what it printed; an exception that is no exit is raised."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_study, "_is_guest", lambda: False)  # this process is ours
+        patch.setattr(run_study, "is_guest", lambda: False)  # this process is ours
         result = CliRunner().invoke(run_study.main, [str(argument) for argument in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
