@@ -210,7 +210,8 @@ def _run(options: Options) -> int:
         from study.dry_run import dry_run
 
         plan = request.plan()
-        for text in dry_run(plan, request.folder or request.results / plan.spec.name):
+        folder = request.folder or request.results / plan.spec.name
+        for text in dry_run(plan, folder, here=options.address in (None, "local")):
             print(text, flush=True)
         return DONE
     if options.reproduce is not None:

@@ -1,30 +1,53 @@
-"""``--dry-run``: the arms, the trials, their cost, and what the design can and cannot show. Trains nothing."""
+"""``--dry-run``: the arms, the trials, their cost, and what the design can show. Trains nothing."""
 
 from __future__ import annotations
 
 import math
-import os
+import shutil
 import statistics
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from study import store
-from study.forecast import disk
+import optuna
+
+from eisnn.config.yaml_file import ConfigError
+from study import preflight, store
+from study.agenda.limits import Ledger
+from study.agenda.recovery import Diff, open_agenda
+from study.forecast import disk, machine, power
 from study.forecast import time as estimate
-from study.plan import Arm, Plan, own_code
+from study.plan import Arm, Plan, own_code, plan_record
+from study.store.records import Kind, State
+from study.store.tables import Tables
+
+USUAL_SPREAD = 0.01  # of paired differences, where nothing has been measured: one point of accuracy
 
 
-def dry_run(plan: Plan, folder: Path) -> Iterator[str]:
-    """The text that is printed, in pieces, for counting weights takes longer than the plan. ``folder``: the study's, whose trials so far
-    tell what an epoch takes and how far seeds differ."""
-    sizes = disk.weights(plan)
+def dry_run(plan: Plan, folder: Path, *, here: bool = True) -> Iterator[str]:
+    """The text that is printed, in pieces, since trying the networks takes longer than the plan.
+
+    ``folder`` is the study's, whose trials so far tell what an epoch takes and how far seeds
+    differ.
+
+    Raises:
+        ConfigError: the study cannot give what it asks for; the plan has been shown.
+    """
+    sizes = disk.weights(plan, download=False)
     rows = _rows(plan, folder)
-    yield "\n".join(
-        [*_arms(plan), *own_code.notes(plan), "", *_trials(plan), *time_left(plan, rows)]
-    )
-    shown = [*power(plan), *_spread(plan, rows)]
-    yield "\n".join([disk.text(plan, folder, rows, sizes()), "", *shown])
+    lines = [*_arms(plan), *own_code.notes(plan), "", *_trials(plan), *time_left(plan, rows)]
+    yield "\n".join([*lines, *_budget(plan, rows, folder), *_difference(plan, folder)])
+    yield "\n".join(["", *shown(plan, rows)])
+    problems: list[str] = []
+    for check in (lambda: preflight.check(plan, plan.where, folder=folder, here=here), sizes):
+        try:
+            check()
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    yield disk.text(plan, folder, rows, sizes())
 
 
 def _rows(plan: Plan, folder: Path) -> dict[store.Key, dict[str, Any]]:
@@ -39,174 +62,244 @@ def _rows(plan: Plan, folder: Path) -> dict[store.Key, dict[str, Any]]:
     return rows
 
 
+# ---- the plan
+
+
 def _arms(plan: Plan) -> list[str]:
     lines = [f"{plan.spec.name}: {len(plan.arms)} arms"]
     for arm in plan.arms:
         change = ", ".join(f"{path}: {value}" for path, value in arm.overrides.items())
-        lines.append(
-            f"  {arm.name} ({arm.role}): {arm.base}" + (f" with {change}" if change else "")
-        )
+        with_change = f" with {change}" if change else ""
+        lines.append(f"  {arm.name} ({arm.role}): {arm.base}{with_change}")
         lines += [f"    {line}" for line in _space(plan, arm)]
     return lines
 
 
 def _space(plan: Plan, arm: Arm) -> list[str]:
-    lines = []
     if arm.tuned:
-        lines.append(f"searches {', '.join(arm.space)}")
+        lines = [f"searches {', '.join(arm.space)}"]
     elif plan.spec.tune == "reference" and plan.spec.tuned:
-        lines.append(
-            f"takes the values chosen for {plan.reference.name} for {', '.join(arm.space) or 'nothing'}"
-        )
+        paths = ", ".join(arm.space) or "nothing"
+        lines = [f"takes the values chosen for {plan.reference.name} for {paths}"]
+    elif plan.spec.tuned:
+        lines = ["is not searched: it has no parameter to search"]
     else:
-        lines.append(
-            "is not searched: "
-            + ("it has no parameter to search" if plan.spec.tuned else "tune: none, or no search")
-        )
+        lines = ["is not searched: tune: none, or no search"]
     return lines + [f"without {path}: {why}" for path, why in arm.left_out.items()]
 
 
 def _trials(plan: Plan) -> list[str]:
-    search = {arm.name: plan.search_trials(arm) for arm in plan.arms}
-    trials = {arm.name: search[arm.name] + len(plan.seeds) for arm in plan.arms}
-    epochs = sum(trials[arm.name] * plan.epochs(arm) for arm in plan.arms)
+    each = {arm.name: plan.search_trials(arm) + len(plan.seeds) for arm in plan.arms}
+    epochs = plan.repeats * sum(each[arm.name] * plan.epochs(arm) for arm in plan.arms)
     tuned = [arm for arm in plan.arms if arm.tuned]
-    pruner = plan.spec.search.pruner.type if plan.spec.search else "none"
+    pruner = plan.spec.search.pruner.type if plan.spec.search and tuned else "none"
+    repeats = f" x {plan.repeats} repeats" if plan.repeats > 1 else ""
+    seeds = "one training seed" if plan.repeats == 1 else "one training seed each"
+    early = f", stopped early by {pruner}" if pruner != "none" else ""
+    most = " at most" if pruner != "none" else ""
     lines = [
-        f"search: {sum(search.values())} trials ({len(tuned)} arms), one training seed"
-        + (f", stopped early by {pruner}" if pruner != "none" and tuned else ""),
-        f"replicates: {len(plan.arms) * len(plan.seeds)} trials ({len(plan.arms)} arms x {len(plan.seeds)} seeds), "
-        "each measured on the test set once",
-        f"together: {sum(trials.values())} trials, {epochs:,} epochs{' at most' if pruner != 'none' and tuned else ''}",
+        f"search: {plan.total_search} trials ({len(tuned)} arms{repeats}), {seeds}{early}",
+        f"replicates: {plan.total_replicates} trials ({len(plan.arms)} arms x "
+        f"{len(plan.seeds)} seeds{repeats}), each measured on the test set once",
+        f"together: {plan.trials} trials, {epochs:,} epochs{most}",
     ]
-    counts = {search[arm.name] for arm in tuned}
-    if len(counts) > 1:
-        lines.append(
-            f"note: the grids differ in size ({', '.join(map(str, sorted(counts)))} points), and so do the searches"
-        )
-    budget = {name: limit for name, limit in plan.spec.budget if limit is not None}
-    if budget:
-        lines.append(
-            "budget: "
-            + ", ".join(f"{limit:g} {name}" for name, limit in budget.items())
-            + ", replicates first"
-        )
-    return lines
+    return lines + _uneven(plan, tuned)
+
+
+def _uneven(plan: Plan, tuned: list[Arm]) -> list[str]:
+    """Finite spaces with fewer points than the budget are searched whole."""
+    counts = {plan.search_trials(arm) for arm in tuned}
+    if len(counts) < 2:
+        return []
+    sizes = ", ".join(map(str, sorted(counts)))
+    return [f"note: the grids differ in size ({sizes} points), and so do the searches"]
 
 
 def time_left(plan: Plan, rows: estimate.Rows) -> list[str]:
-    """What an epoch of each arm takes and when the study would end, as far as trials have measured it."""
+    """What an epoch of each arm takes and when the study would end, as far as was measured."""
     pace = estimate.paces(plan, rows)
     if pace is None:
         return ["time: no measurement yet; the first trials give one, and this command then tells"]
-    known = ", ".join(
-        f"{name} {item.seconds:.3g} s ({item.trials})" for name, item in pace.items() if item.trials
-    )
-    missing = [name for name, item in pace.items() if not item.trials]
-    lines = ["an epoch takes (mean over so many trials): " + known]
+    measured = {name: item for name, item in pace.items() if item.trials}
+    known = [f"{name} {item.seconds:.3g} s ({item.trials})" for name, item in measured.items()]
+    lines = ["an epoch takes (mean over so many trials): " + ", ".join(known)]
+    missing = [name for name in pace if name not in measured]
     if missing:
         lines.append(f"  not measured, taken as the slowest: {', '.join(missing)}")
-    at_once = max(1, int(len(os.sched_getaffinity(0)) / plan.spec.resources.cpu))
-    one, many = (estimate.seconds_left(plan, rows, {}, number) or 0.0 for number in (1, at_once))
-    fits = (
-        f", {estimate.duration(many)} with {at_once} at once (the CPUs of this machine)"
-        if at_once > 1
-        else ""
-    )
-    return [*lines, f"left: {estimate.duration(one)} with one trial at a time{fits}"]
+    at_once = _at_once(plan)
+    one = estimate.seconds_left(plan, rows, {}, 1) or 0.0
+    left = f"left: {estimate.duration(one)} with one trial at a time"
+    if at_once > 1:
+        many = estimate.seconds_left(plan, rows, {}, at_once) or 0.0
+        left += f", {estimate.duration(many)} with {at_once} at once (the CPUs of this machine)"
+    return [*lines, left]
 
 
-# ---- what the design can show -------------------------------------------------------------------------------------------
+def _at_once(plan: Plan) -> int:
+    return max(1, int(machine.cpus() / plan.spec.resources.cpu))
 
 
-def power(plan: Plan) -> list[str]:
-    """The smallest p-value that the seeds can reach, and the difference that they would probably detect, for each family of tests."""
-    seeds, pairs = len(plan.seeds), len(plan.spec.report.pairs)
-    if seeds < 2:
+# ---- what a budget holds, and what the folder has
+
+
+def _budget(plan: Plan, rows: dict[store.Key, dict[str, Any]], folder: Path) -> list[str]:
+    """What fits into the budget, by what trials have taken so far."""
+    budget = {name: limit for name, limit in plan.spec.budget if limit is not None}
+    if not budget:
+        return []
+    words = ", ".join(f"{limit:g} {name}" for name, limit in budget.items())
+    tables = Tables(folder, [arm.name for arm in plan.arms], [])
+    tables.rows = rows
+    clock = store.read_json(folder / "clock.json") or {}
+    ledger = Ledger(plan, tables, float(clock.get("seconds", 0.0)), _at_once(plan))
+    ledger.epochs = sum(int(row["epochs"] or 0) for row in rows.values())
+    if plan.spec.budget.hours is not None and ledger.pace is None:
+        return [f"budget: {words}; what fits is known once trials have been timed"]
+    target = ledger.target()
+    if not ledger.fits(target):
+        crossed = ledger.crossed([*ledger.searches(target), *ledger.replicates(target)])
+        assert crossed is not None
+        name, limit, needed = crossed
         return [
-            f"{seeds} seed{'s' * (seeds != 1)}: no interval and no test; give replicate.seeds of at least 2"
+            f"budget: {words}: too small for one search trial and one seed of every arm, which "
+            f"need {needed:.3g} {name} of the {limit:g}"
         ]
-    both = f" and {plan.baseline.name}" if plan.baseline is not plan.reference else ""
-    lines = _family(plan, _comparisons(plan), f"comparisons with {plan.reference.name}{both}")
-    return lines + (_family(plan, pairs, "planned comparison" + "s" * (pairs > 1)) if pairs else [])
-
-
-def _family(plan: Plan, comparisons: int, what: str) -> list[str]:
-    seeds, alpha, strictest = (
-        len(plan.seeds),
-        1 - plan.spec.report.confidence,
-        strictest_alpha(plan, comparisons),
-    )
-    smallest, detected = 2.0 ** (1 - seeds), detectable(seeds, strictest)
-    needed = math.ceil(1 - math.log2(strictest))
-    enough = (
-        f"enough for {alpha:.3g}"
-        if smallest <= strictest
-        else f"a single difference needs {strictest:.3g} or less: {needed} seeds"
-    )
     return [
-        f"{seeds} paired seeds, {comparisons} {what} ({plan.spec.report.correction} correction):",
-        f"  the smallest p of a test on ranks or signs is 2^(1 - {seeds}) = {smallest:.4g}; {enough}",
-        f"  a paired t-test detects with 80 % probability a difference of {detected:.2f} times the standard deviation of the paired "
-        "differences",
-        f"  (for example {detected * 0.5:.2f} points where these differ by 0.5 points from seed to seed)",
+        f"budget: {words}: holds {target.searches} search trials and {target.seeds} seeds of every "
+        f"arm, in {target.repeats} of {plan.repeats} repeats"
     ]
 
 
-def _comparisons(plan: Plan) -> int:
-    """With the reference, and with the report's baseline if that is another arm; the pair of these two is compared once."""
-    both = plan.baseline is not plan.reference
-    return max(1, len(plan.arms) - 1 + (len(plan.arms) - 2 if both else 0))
+def _difference(plan: Plan, folder: Path) -> list[str]:
+    """How the folder differs from the plan, found in a copy without the checkpoints."""
+    if not (folder / "trials").is_dir():
+        return [f"+{plan.trials} new  =0 kept  -0 retired"]
+    with tempfile.TemporaryDirectory(prefix="eisnn-dry-run-") as temporary:
+        copy = Path(temporary) / "study"
+        ignored = shutil.ignore_patterns("*.pt", ".*", "report", "log.txt", "*.damaged-*")
+        shutil.copytree(folder, copy, ignore=ignored)
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        try:
+            diff: Diff = open_agenda(copy, plan).diff
+        finally:
+            optuna.logging.set_verbosity(verbosity)
+    return [str(diff)]
 
 
-def strictest_alpha(plan: Plan, comparisons: int) -> float:
-    """The p that a single difference must reach: under a correction, that of the first of all comparisons."""
+# ---- what the design can show
+
+
+def comparisons(plan: Plan) -> set[frozenset[str]]:
+    """The pairs of arms that the report compares: one family."""
+    names = [arm.name for arm in plan.arms]
+    pairs = {frozenset((name, plan.reference.name)) for name in names}
+    pairs |= {frozenset((name, plan.baseline.name)) for name in names}
+    pairs |= {frozenset(pair) for pair in plan.spec.report.pairs}
+    pairs |= {frozenset((claim.arm, claim.against)) for claim in plan.spec.report.claims}
+    return {pair for pair in pairs if len(pair) == 2}
+
+
+def looks(plan: Plan) -> int:
+    """How often open verdicts are looked at: after each step of seeds up to ``most``."""
+    replicate = plan.spec.replicate
+    if replicate.most is None or replicate.seeds == 0:
+        return 1
+    return math.ceil(replicate.most / replicate.seeds)
+
+
+def units(plan: Plan) -> tuple[int, str]:
+    """How many units each comparison has, and what a unit is."""
+    if plan.repeats > 1:
+        return plan.repeats, "repeats"
+    return len(plan.seeds), "paired seeds"
+
+
+def level_of(plan: Plan) -> float:
+    """The level that is left to one comparison of the family."""
     alpha = 1 - plan.spec.report.confidence
-    return alpha / comparisons if plan.spec.report.correction != "none" else alpha
+    if plan.spec.report.correction == "none":
+        return alpha / looks(plan)
+    return alpha / (max(1, len(comparisons(plan))) * looks(plan))
 
 
-def _spread(plan: Plan, rows: estimate.Rows) -> list[str]:
-    """The difference that the seeds would detect in each arm, by the spread of the differences measured so far."""
-    reference, lines = plan.reference.name, []
-    accuracy: dict[str, dict[Any, float]] = {arm.name: {} for arm in plan.arms}
-    for (arm, kind, _, _), row in rows.items():
-        if kind == store.Kind.REPLICATE and row.get("test/accuracy") is not None:
-            accuracy[arm][row["seed"]] = 100 * float(row["test/accuracy"])
-    for name, values in accuracy.items():
-        pairs = [
-            value - accuracy[reference][seed]
-            for seed, value in values.items()
-            if seed in accuracy[reference]
-        ]
-        if name != reference and len(pairs) > 1 and len(plan.seeds) > 1:
-            spread = statistics.stdev(pairs)
-            found = detectable(len(plan.seeds), strictest_alpha(plan, _comparisons(plan))) * spread
-            lines.append(
-                f"    {name}: {found:.2f} points, where differences have a spread of {spread:.2f} (n = {len(pairs)})"
-            )
-    return (
-        [f"  with the spread of the replicates so far, of a difference from {reference}:", *lines]
-        if lines
-        else []
+def shown(plan: Plan, rows: estimate.Rows) -> list[str]:
+    """What the design finds with 80 % probability, by the spread so far or a usual one."""
+    n, unit = units(plan)
+    if n < 2:
+        advice = "give replicate.seeds of at least 2, or search.repeats"
+        return [f"{n} seed{'s' * (n != 1)}: no interval and no test; {advice}"]
+    count, report = len(comparisons(plan)), plan.spec.report
+    test = power.Rule(level_of(plan), report.test)
+    head = f"{n} {unit}, {count} comparison{'s' * (count != 1)} ({report.correction} correction"
+    lines = [f"{head}, level {test.level:.2g} each):"]
+    if report.test == "sign_flip" and 2.0 ** (1 - n) > test.level:
+        needed = math.ceil(1 - math.log2(test.level))
+        smallest = f"2^(1 - {n}) = {2.0 ** (1 - n):.4g}"
+        lines.append(f"  the smallest p of a sign-flip test is {smallest}: {needed} {unit} needed")
+    found = power.detectable(n, power.Pilot(USUAL_SPREAD), test)
+    lines.append(
+        f"  with {n} {unit} a difference of {_points(found)} is found with 80 % probability, "
+        f"if differences have a spread of {_points(USUAL_SPREAD)} (assumed)"
     )
+    if plan.repeats == 1 and plan.spec.tuned:
+        lines.append(
+            "  one search per arm: verdicts are about the configurations that it finds; "
+            "search.repeats makes them about the arms"
+        )
+    return [*lines, *_by_spread(plan, rows, test)]
 
 
-def detectable(seeds: int, alpha: float, wanted: float = 0.8) -> float:
-    """The mean difference, in standard deviations of the paired differences, that a two-sided paired t-test finds with
-    probability ``wanted``: the d with P(|Z + d sqrt(n)| > t S) = wanted, where Z is normal and S^2 is chi2(n - 1) / (n - 1)."""
-    import numpy as np
-    from scipy.optimize import brentq
-    from scipy.stats import chi2, norm, t
+def _points(difference: float) -> str:
+    return "no size" if math.isnan(difference) else f"{100 * difference:.2f} points"
 
-    freedom = seeds - 1
-    spread = np.sqrt(chi2.ppf((np.arange(4000) + 0.5) / 4000, freedom) / freedom)
-    critical = t.ppf(1 - alpha / 2, freedom) * spread
 
-    def missing(d: float) -> float:
-        shift = d * math.sqrt(seeds)
-        return float(np.mean(norm.sf(critical - shift) + norm.cdf(-critical - shift))) - wanted
+def _by_spread(plan: Plan, rows: estimate.Rows, test: power.Rule) -> list[str]:
+    """What is found of each arm, by the spread and the failures of its replicates so far."""
+    n, _ = units(plan)
+    reference = _values(plan, plan.reference.name, rows)
+    lines = []
+    for arm in plan.arms[1:]:
+        found = _values(plan, arm.name, rows)
+        pairs = [found[key] - reference[key] for key in found if key in reference]
+        if len(pairs) < 2:
+            continue
+        spread = statistics.stdev(pairs)
+        dies, reference_dies = _share_failed(arm, rows), _share_failed(plan.reference, rows)
+        drop = statistics.fmean(reference.values()) - _chance(plan)
+        pilot = power.Pilot(max(spread, 1e-6), dies, reference_dies, drop)
+        failing = f", and {100 * dies:.0f} % of its replicates fail" if dies else ""
+        lines.append(
+            f"    {arm.name}: {_points(power.detectable(n, pilot, test))}, where differences have "
+            f"a spread of {100 * spread:.2f} (n = {len(pairs)}){failing}"
+        )
+    head = (
+        f"  with the spread of the replicates so far, of a difference from {plan.reference.name}:"
+    )
+    return [head, *lines] if lines else []
 
-    high = 1.0
-    while missing(high) < 0:
-        high *= 2
-    return float(brentq(missing, 0.0, high))
+
+def _values(plan: Plan, arm: str, rows: estimate.Rows) -> dict[Any, float]:
+    """The arm's test accuracies by unit: by repeat (its mean over seeds), or by seed."""
+    found: dict[Any, list[float]] = {}
+    for key, row in rows.items():
+        measured = row.get("test/accuracy")
+        if key[0] == arm and key[1] == Kind.REPLICATE and measured is not None:
+            unit = key[2] if plan.repeats > 1 else row["seed"]
+            found.setdefault(unit, []).append(float(measured))
+    return {unit: statistics.fmean(values) for unit, values in found.items()}
+
+
+def _share_failed(arm: Arm, rows: estimate.Rows) -> float:
+    """How often the arm's replicates failed, of those that have ended."""
+    states = [
+        State(row["state"])
+        for key, row in rows.items()
+        if key[0] == arm.name and key[1] == Kind.REPLICATE and State(row["state"]).is_final
+    ]
+    return sum(state.is_unwell for state in states) / len(states) if states else 0.0
+
+
+def _chance(plan: Plan) -> float:
+    classes = plan_record(plan)["classes"]
+    return 1 / classes if classes else 0.0

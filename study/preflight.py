@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from eisnn.config.datasets import DATASETS
-from eisnn.config.trial import resolved
+from eisnn.config.trial import NUMERICS_VERSION, resolved
 from eisnn.config.yaml_file import ConfigError
+from study import store
 from study.execution import loggers
 from study.forecast import machine
-from study.plan import Arm, Plan
+from study.plan import Arm, Plan, incomparable, plan_record
 
 
-def check(plan: Plan, where: str, *, here: bool = True) -> None:
+def check(plan: Plan, where: str, *, folder: Path | None = None, here: bool = True) -> None:
     """Refuses a study that cannot give what it asks for.
 
-    ``here``: trials run on this machine, and not on a cluster with resources of its own.
+    ``folder`` is the study's, whose results must be comparable; ``here``: trials run on this
+    machine, and not on a cluster with resources of its own.
 
     Raises:
         ConfigError: one line per problem, each with its key.
@@ -31,8 +33,35 @@ def check(plan: Plan, where: str, *, here: bool = True) -> None:
     found = [*_equal_arms(plan), *_pruner(plan), *_data(plan)]
     if here:
         found += _resources(plan)
+    if folder is not None:
+        found += _mixed(plan, folder)
     if found:
         raise ConfigError("\n".join(f"{where}: {line}" for line in found))
+
+
+def check_folder(plan: Plan, where: str, folder: Path) -> None:
+    """Refuses to mix trials that cannot be compared.
+
+    Raises:
+        ConfigError: what has changed.
+    """
+    for problem in _mixed(plan, folder):
+        raise ConfigError(f"{where}: {problem}")
+
+
+def _mixed(plan: Plan, folder: Path) -> Iterator[str]:
+    """What changed since the folder's trials were trained, so that new ones must not join them."""
+    before = store.read_json(folder / "plan.json") or {}
+    problem = incomparable(before, plan_record(plan))
+    if problem is None or not any((folder / "trials").glob("*/state.json")):
+        return
+    commit = (store.read_json(folder / "environment.json") or {}).get("commit")
+    if before.get("numerics") != NUMERICS_VERSION and commit:
+        problem += f" (the folder's trials are of commit {commit})"
+    yield (
+        f"{problem}: results of {folder} would be mixed with incomparable ones; "
+        "give --fresh, which moves the old folder aside, or a new --name"
+    )
 
 
 # ---- arms

@@ -27,7 +27,7 @@ from study.execution.display import Display
 from study.execution.execute import execute
 from study.forecast import disk
 from study.log import logging_to
-from study.plan import Plan, incomparable, own_code, plan_record
+from study.plan import Plan, own_code, plan_record
 from study.request import Request, digest_of, intact
 from study.store import temporary
 from study.worker import environment
@@ -89,12 +89,7 @@ def _locked(
     for path in _unreadable(folder):
         print(f"damaged: set aside as {path}; it is written anew")
     before = store.read_json(folder / "plan.json")
-    problem = incomparable(before or {}, record)
-    if problem and any((folder / "trials").glob("*/state.json")):
-        raise ConfigError(
-            f"{request.where}: {problem}: results of {folder} would be mixed with incomparable ones; "
-            "give --fresh, which moves the old folder aside, or a new --name"
-        )
+    preflight.check_folder(plan, request.where, folder)
     if (problem := _of_another_file(request, folder)) is not None:
         raise ConfigError(problem)
     (folder / "trials").mkdir(exist_ok=True)

@@ -74,7 +74,8 @@ def test_the_dry_run_says_what_the_design_can_show(space: Path, tmp_path: Path) 
     code, output = command("--space", space, "--dry-run", "--results", tmp_path / "results")
     assert code == 0
     assert "together: 8 trials, 16 epochs" in output
-    assert "2^(1 - 2) = 0.5; a single difference needs 0.05 or less: 6 seeds" in output
+    assert "with 2 paired seeds a difference of" in output
+    assert "+8 new  =0 kept  -0 retired" in output
     assert not (tmp_path / "results").exists()
 
 

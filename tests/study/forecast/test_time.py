@@ -10,6 +10,7 @@ import pytest
 
 from study import dry_run, store
 from study.agenda import limits
+from study.forecast import power
 from study.forecast import time as estimate
 from study.plan.plan import Plan
 from study.store.tables import Tables
@@ -152,9 +153,13 @@ def test_a_dry_run_tells_pace_time_and_spread_from_the_folder(plan: Plan, tmp_pa
     assert f"left: {estimate.duration(estimate.BESIDE * 43)} with one trial at a time" in text
     spread = 2**0.5  # differences of 1 and 3 points
     assert (
-        f"bn: {dry_run.detectable(2, 0.05) * spread:.2f} points, where differences have a spread of 1.41 (n = 2)"
+        f"bn: {detectable(2, 0.05) * spread:.2f} points, where differences have a spread of 1.41 (n = 2)"
         in text
     )
+
+
+def detectable(seeds: int, alpha: float) -> float:
+    return power.detectable(seeds, power.Pilot(1.0), power.Rule(alpha))
 
 
 @pytest.mark.parametrize(
@@ -164,9 +169,9 @@ def test_detectable_differences_are_those_of_the_noncentral_t(seeds: int, alpha:
     """The power of a paired t-test is that of a noncentral t with n - 1 degrees of freedom, shifted by d sqrt(n)."""
     from scipy.stats import nct, t
 
-    d = dry_run.detectable(seeds, alpha)
+    d = detectable(seeds, alpha)
     critical = t.ppf(1 - alpha / 2, seeds - 1)
-    power = nct.sf(critical, seeds - 1, d * seeds**0.5) + nct.cdf(
+    found = nct.sf(critical, seeds - 1, d * seeds**0.5) + nct.cdf(
         -critical, seeds - 1, d * seeds**0.5
     )
-    assert power == pytest.approx(0.8, abs=0.002)
+    assert found == pytest.approx(0.8, abs=0.002)
