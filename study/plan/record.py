@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eisnn.config.datasets import DATASETS
+from eisnn.config.sections import DataConfig
 from eisnn.config.trial import NUMERICS_VERSION
 from study.plan.arm import Arm
 from study.plan.plan import Plan
@@ -99,8 +100,13 @@ COMPARABLE = {
 def incomparable(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
     """What changed between two plans of one folder so that their trials must not be mixed."""
     for key, what in COMPARABLE.items():
-        if key in old and old[key] != new[key]:
-            return f"{what} was {_plain(old[key])} and is now {_plain(new[key])}"
+        before = old.get(key, new[key])
+        if key == "data":
+            # Options that the earlier version did not have were as their defaults are.
+            defaults = DataConfig().model_dump()
+            before = {name: before.get(name, defaults[name]) for name in new[key]}
+        if before != new[key]:
+            return f"{what} was {_plain(before)} and is now {_plain(new[key])}"
     return None
 
 

@@ -212,6 +212,15 @@ def test_what_may_not_be_mixed(plan_of: PlanOf, study_tree: dict[str, Any]) -> N
     )
 
 
+def test_an_option_that_an_earlier_version_had_not_is_at_its_default(
+    plan_of: PlanOf, study_tree: dict[str, Any]
+) -> None:
+    now = plan_record(plan_of(study_tree))
+    before = {**now, "data": {name: now["data"][name] for name in ("name", "train_size")}}
+    before["data"] |= {"test_size": 100, "validation_fraction": 0.2}
+    assert incomparable(before, now) is None
+
+
 def test_the_plan_record_is_plain(plan_of: PlanOf, study_tree: dict[str, Any]) -> None:
     record = plan_record(plan_of(study_tree))
     assert record["baseline"] == "full"  # none was asked for
