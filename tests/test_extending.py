@@ -40,6 +40,10 @@ def blocks() -> dict[str, str]:
         "my_nets.py",
         "my_layers.py",
         "my_data.py",
+        "my_regression.py",
+        "my_optimizers.py",
+        "my_losses.py",
+        "my_metrics.py",
         "my_study.yaml",
         "my_base.yaml",
         "my_probes.py",
@@ -79,7 +83,7 @@ def run(space: Path, *arguments: object) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-@pytest.mark.parametrize("name", ["my_nets.py", "my_layers.py", "my_data.py", "my_probes.py"])
+@pytest.mark.parametrize("name", [name for name in blocks() if name.endswith(".py")])
 def test_each_is_under_30_lines(name: str) -> None:
     assert len(blocks()[name].strip().splitlines()) < 30
 
@@ -106,6 +110,9 @@ def test_the_page_runs_as_a_study_with_ray(folder: Path, monkeypatch: pytest.Mon
         {"completed"},
         {"full", "layer", "network"},
     )
+    replicates = trials["kind"] == "replicate"
+    assert trials.loc[replicates, "test/overconfidence"].notna().all()
+    assert trials["val/overconfidence"].notna().all()
     searched = trials.dropna(subset=["model.options.cells"])
     assert set(searched["arm"]) == {"network", "layer"}
     own = trials["arm"] == "network"
@@ -124,6 +131,82 @@ def test_the_page_runs_as_a_study_with_ray(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(study)  # the folder of the study file travels with the study
     again = CliRunner().invoke(run_study.main, ["--resume", str(study), "--reproduce", replicate])
     assert "every number is equal" in again.output, again.output
+
+
+# ---- optimisers, losses, metrics, targets that are numbers ----
+
+
+TRAINED = {
+    "optimizer": {
+        "optimizer": "my_optimizers:SignSGD",
+        "optimizer_options": {"decay": 0.5},
+        "learning_rate": 0.002,
+    },
+    "loss": {"loss": "my_losses:focal", "loss_options": {"gamma": 1.0}, "learning_rate": 0.05},
+}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_an_optimiser_and_a_loss_train_and_resume_bit_for_bit(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    user_code.look_in([folder])
+    train = {**TINY["train"], "epochs": 3, **TRAINED[name]}
+    model = {"arch": "MLP", "layers": 4, "width": 0.1, "T": 2}
+    config = make_config({**TINY, "model": model, "train": train})
+    assert list(config.code) == [train[name].partition(":")[0]]
+    metrics = {"own": "my_metrics:overconfidence", "top5": "top5_accuracy"}
+    whole = fit(config, device="cpu", test=True, metrics=metrics)
+    assert whole["val/accuracy"] > 0.15
+    assert -1 < whole["test/own"] < 1
+    checkpoint = tmp_path / "checkpoint.pt"
+
+    def stop(metrics: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(config, device="cpu", checkpoint_to=checkpoint, report=stop)
+    resumed = fit(config, device="cpu", test=True, resume_from=checkpoint)
+    assert resumed["test/loss"] == whole["test/loss"]
+
+
+def test_targets_that_are_numbers_have_a_loss_and_no_accuracy(folder: Path) -> None:
+    user_code.look_in([folder])
+    tree = {
+        "model": {"arch": "MLP", "layers": 4, "width": 0.1, "T": 2},
+        "data": {"name": "my_regression:load", "validation_fraction": 0.2},
+        "train": {"epochs": 8, "batch_size": 40, "learning_rate": 0.05, "loss": "mse"},
+    }
+    seen: list[dict[str, float]] = []
+    final = fit(
+        make_config(tree),
+        device="cpu",
+        test=True,
+        report=seen.append,
+        diagnose="scalars",
+        diagnose_to=folder,
+    )
+    assert not any("accuracy" in name for name in final)
+    assert final["val/loss"] < seen[0]["val/loss"]
+    assert final["test/loss"] > 0
+    tree["train"]["loss"] = "cross_entropy"
+    with pytest.raises(ValueError, match=r"train\.loss: must be mse or your own"):
+        fit(make_config(tree), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("train.optimizer=my_losses:focal", "train.optimizer: my_losses:focal: raised TypeError"),
+        ("train.loss=my_metrics:nothing", "my_metrics.py has no function or class 'nothing'"),
+        ("train.loss=my_probes:confidence", "train.loss: my_probes:confidence: raised TypeError"),
+    ],
+)
+def test_an_optimiser_or_a_loss_is_tried_before_anything_starts(
+    folder: Path, change: str, message: str
+) -> None:
+    code, output = run(folder / "my_study.yaml", "--dry-run", "--set", f"overrides.{change}")
+    assert (code, message in output) == (2, True), output
 
 
 # ---- the same trial -----------------------------------------------------------------------------------------------------
@@ -367,7 +450,7 @@ def test_options_are_paths_of_a_study(folder: Path) -> None:
     code, output = run(folder / "my_study.yaml", "--dry-run")
     assert code == 0
     assert "without model.options.cells: this network (model.norm: ei) has no such part" in output
-    assert output.count("runs your code: ") == 4
+    assert output.count("runs your code: ") == 5
     cases: list[tuple[str, str]] = [
         ("overrides.model.options.cells.more=1", "no such path in a training config"),
         ("overrides.code=1", "overrides.code: is written by the program"),

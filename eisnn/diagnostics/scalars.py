@@ -20,7 +20,7 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,10 +60,18 @@ class Probe:
     Args:
         x: as ``model`` takes it, [B, C, H, W] or events [B, T, C, H, W], on its device.
         y: labels [B] for the loss whose gradients are measured; None leaves them out.
+        loss: of (logits, labels).
     """
 
-    def __init__(self, model: Network, x: Tensor, y: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        model: Network,
+        x: Tensor,
+        y: Tensor | None = None,
+        loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+    ) -> None:
         self.model = model
+        self.loss = loss
         self.x = x.to(next(model.parameters()).dtype)
         self.y = y
 
@@ -78,7 +86,7 @@ class Probe:
         with torch.set_grad_enabled(self.y is not None), watch(self.model, see):
             logits = self.model(self.x)
             if self.y is not None:
-                found |= gradient_norms(self.model, F.cross_entropy(logits, self.y))
+                found |= gradient_norms(self.model, self.loss(logits, self.y))
         found |= weight_quantities(self.model)
         values = torch.stack([value.detach().double() for value in found.values()]).tolist()
         numbers = dict(zip(found, values, strict=True)) | dict(more)

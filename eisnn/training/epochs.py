@@ -43,6 +43,12 @@ class Epochs:
             return f"train.optimizer: {train.optimizer}"
         return None
 
+    def described(self) -> str:
+        """How steps run, as a trial's record says it."""
+        if self.captured is not None:
+            return "one CUDA graph"
+        return f"one by one ({self.eager_because})"
+
     def train(self, split: Split, epoch: int) -> tuple[float, float]:
         """Trains epoch number ``epoch`` (from 0); returns its mean loss and accuracy."""
         config, batch_size = self.config, self.config.train.batch_size

@@ -111,6 +111,7 @@ def fit(
         check_chance = chance_check(config.train, len(validation.labels), data.classes)
         observe = observer(run, train, diagnose, diagnose_to)
         checkpoints = Checkpoints(run, checkpoint_to)
+        began = run.epoch
         if run.epoch == 0:
             observe(0)
         while run.epoch < config.train.epochs:
@@ -141,6 +142,8 @@ def fit(
             )
             # Before the checkpoint: an epoch that is resumed after has been observed.
             observe(run.epoch)
+            if say is not None and run.epoch == began + 1 and place.type == "cuda":
+                say(f"steps: {run.epochs.described()}")
             checkpoints.save_if_due()
             try:
                 if report is not None:

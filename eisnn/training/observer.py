@@ -32,7 +32,7 @@ def observer(
     home = Path(folder)
     x, y = next(batches(train, probe_size(len(train.labels))))
     x = x.to(run.dtype)
-    probe = Probe(run.model, x, y)
+    probe = Probe(run.model, x, y, run.loss.of_evaluation)
     distributions = None
     if level == "distributions":
         distributions = Distributions(run.model, x, home / "distributions.npz")

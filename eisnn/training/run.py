@@ -179,4 +179,10 @@ def with_data(config: TrialConfig, data: Dataset) -> TrialConfig:
             f"model.classes: must be at least {data.classes}, as {config.data.name} has them, or be"
             f" left out, given {classes}"
         )
+    labels, loss = data.train.labels, config.train.loss
+    if labels.is_floating_point() and loss in ("cross_entropy", "tet"):
+        raise ConfigError(
+            f"train.loss: must be mse or your own where labels are numbers, as those of"
+            f" {config.data.name} are, given {loss}"
+        )
     return with_shapes(config, data.input_shape, data.classes)

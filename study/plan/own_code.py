@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from eisnn.config.sections import FREE_OPTIONS
 from eisnn.config.trial import TrialConfig, resolved
 from eisnn.config.user_code import UserCodeError, find, is_reference
 from eisnn.config.user_code import notes as notes_of
@@ -23,8 +24,9 @@ def check(plan: Plan, where: str) -> None:
     seen: list[Any] = []
     for arm in plan.arms:
         for config in _configs(arm):
-            if config.code and (config.model, config.data) not in seen:
-                seen.append((config.model, config.data))
+            parts = (config.model, config.data, config.train.optimizer, config.train.loss)
+            if config.code and parts not in seen:
+                seen.append(parts)
                 lines |= dict.fromkeys(_problem(config, f"{where}: arm {arm.name}"))
     second = plan.spec.second_objective
     if second is not None and second.name in ("macs", "acs", "energy_nj"):
@@ -38,6 +40,12 @@ def check(plan: Plan, where: str) -> None:
             find(plan.spec.diagnostics, "diagnostics")
         except UserCodeError as error:
             lines[f"{where}: {error}"] = None
+    for name, metric in plan.spec.user_metrics.items():
+        if is_reference(metric.function):
+            try:
+                find(metric.function, f"metrics.{name}")
+            except UserCodeError as error:
+                lines[f"{where}: {error}"] = None
     if lines:
         raise ConfigError("\n".join(lines))
 
@@ -47,7 +55,8 @@ def _configs(arm: Arm) -> Iterator[TrialConfig]:
     names = [
         path
         for path in arm.space
-        if path in ("model.factory", "model.norm") or path.startswith("model.options.")
+        if path in ("model.factory", "model.norm", "train.optimizer", "train.loss")
+        or path.startswith(FREE_OPTIONS)
     ]
     some = {path: arm.space[path].ends()[0] for path in names}
     yield arm.config(some, 0)
@@ -69,7 +78,13 @@ def _problem(config: TrialConfig, where: str) -> Iterator[str]:
 
 def notes(plan: Plan) -> list[str]:
     """A line for each piece of code that is going to run."""
-    also = {"diagnostics": plan.spec.diagnostics} if is_reference(plan.spec.diagnostics) else {}
+    also = {
+        f"metrics.{name}": metric.function
+        for name, metric in plan.spec.user_metrics.items()
+        if is_reference(metric.function)
+    }
+    if is_reference(plan.spec.diagnostics):
+        also["diagnostics"] = plan.spec.diagnostics
     trees = [resolved(config) for arm in plan.arms for config in _configs(arm) if config.code]
     return list(
         dict.fromkeys(

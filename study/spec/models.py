@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from eisnn.config.sections import Reference, word_or_reference
+from eisnn.config.sections import word_or_reference
 from eisnn.config.trial import Count, Fraction, Positive, Section, Value
 from eisnn.config.yaml_file import plain_value
 from study.spec.parameter import Parameter
@@ -308,11 +308,15 @@ class ReportSpec(Section):
     """Differences within it do not matter: 0.01 is one point of accuracy. "No effect" needs it."""
 
 
+MetricFunction = word_or_reference("top5_accuracy")
+
+
 class UserMetric(Section):
     """A number of yours, measured on validation and test data: (model, logits, labels) -> number."""
 
-    function: Reference
-    """Your own module:attribute. Written alone, as ``name: module:attribute``, it is all there is."""
+    function: MetricFunction  # type: ignore[valid-type]
+    """top5_accuracy, or your own module:attribute. Written alone, as ``name: module:attribute``, it
+    is all there is."""
     better: Literal["higher", "lower"] = "higher"
     """Which way is better."""
     label: str | None = None
@@ -345,8 +349,9 @@ class StudySpec(Section):
     max_failed: Fraction = 0.5
     """The fraction of trials that may fail before the study stops."""
     report: ReportSpec = ReportSpec()
-    metrics: dict[str, UserMetric | Reference] = Field(default_factory=dict)
-    """Metrics of yours: name -> module:attribute, or its section."""
+    metrics: dict[str, UserMetric | MetricFunction] = Field(default_factory=dict)  # type: ignore[valid-type]
+    """Metrics besides loss and accuracy: name -> top5_accuracy, your own module:attribute, or the
+    section of either."""
     diagnostics: Annotated[
         word_or_reference("off", "scalars", "distributions"),  # type: ignore[valid-type]
         BeforeValidator(_word),

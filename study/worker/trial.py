@@ -121,7 +121,9 @@ def _fit(
     import eisnn
 
     checkpoint = folder / "checkpoint.pt"
+    remarks: list[str] = []  # on how it computes, such as why steps are not captured
     options: dict[str, Any] = {"report": report, "checkpoint_to": checkpoint, "test": order.test}
+    options["say"] = remarks.append
     options["device"] = "cuda" if order.gpu else "cpu"
     if order.gpu:
         options["images_on_device"] = _for_images(order)
@@ -141,7 +143,8 @@ def _fit(
     measured = {
         name: value for name, value in metrics.items() if name != "epoch" and math.isfinite(value)
     }
-    return replace(outcome, metrics=measured)
+    path = "; ".join(dict.fromkeys([outcome.path or "", *remarks]))
+    return replace(outcome, metrics=measured, path=path)
 
 
 def _path(config: TrialConfig, order: Order) -> str:
