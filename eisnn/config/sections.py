@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from eisnn.config.datasets import DATASETS
+from eisnn.config.norms import CIRCUIT_NORMS, NORMS
 from eisnn.config.user_code import REFERENCE, is_reference
 from eisnn.config.yaml_file import plain_value
 
@@ -29,13 +30,8 @@ SIZES = {
     "VGG": (4, 5, 8, 11, 16, 19),
     "ResNet": (18, 34, 50, 101, 152),
 }  # of eisnn.networks.network
-CIRCUIT_NORMS = (
-    "ei",
-    "dann",
-)  # layer kinds that are E-I circuits; every other `model.norm` has no `circuit` section
 INITS = ("kaiming", "spikeinit", "fluctuation", "ding", "micheli", "authors")
 INITS_AT_A_RATE = ("spikeinit", "fluctuation")
-NORMS = (*CIRCUIT_NORMS, "bn", "tdbn", "tebn", "bntt", "gn", "rmsnorm", "sws", "none")
 
 
 def _word_to_bool(value: Any) -> Any:

@@ -17,8 +17,8 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, model_validator
 
 from eisnn.config import authors
+from eisnn.config.norms import CIRCUIT_NORMS
 from eisnn.config.sections import (
-    CIRCUIT_NORMS,
     SIZES,
     CircuitConfig,
     Count,

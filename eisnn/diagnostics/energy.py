@@ -24,16 +24,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from eisnn.config.norms import NORMS, Norm
 from eisnn.diagnostics.observe import Layer, circuit_input, watch
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.networks.network import Network
 
 PJ_PER_AC = 0.9
 PJ_PER_MAC = 4.6
-NORM_COST = {
-    "gn": (2, 1),
-    "rmsnorm": (2, 0),
-}  # (MACs, ACs) a cell and position; every other normalisation folds away
 
 
 @dataclass(frozen=True)
@@ -56,9 +53,9 @@ def count_operations(model: Network, batch: Tensor) -> Operations:
         nonlocal static
         macs, acs = layer_operations(layer, x, shared=shared, real_valued=static, T=model.T)
         if layer.cells is not None:
-            per_cell = NORM_COST.get(model.config.model.norm, (0, 0))
+            norm = NORMS.get(model.config.model.norm, Norm())
             elements = out.numel() // (model.T if shared else 1)
-            macs, acs = macs + per_cell[0] * elements, acs + per_cell[1] * elements
+            macs, acs = macs + norm.macs * elements, acs + norm.acs * elements
         total["macs"] += macs
         total["acs"] += acs
         static = False  # only the first layer sees the images themselves

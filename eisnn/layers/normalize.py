@@ -26,15 +26,17 @@ instead of T x B x positions, a relative difference below 1 / n.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from eisnn.config.norms import NORMS
 from eisnn.config.trial import ModelConfig
 
 SPIKE_GAIN = 0.1234**-0.5  # 2.8467, the constant of OTTT and IS-SNN
-TIME_DEPENDENT = ("tebn", "bntt")
-WITHOUT_OWN_BIAS = ("none", "sws")  # here the map has the bias
 
 
 class TimeScaledNorm(nn.Module):
@@ -143,45 +145,62 @@ class SkipGain(nn.Module):
         return self.gain * x
 
 
+@dataclass(frozen=True)
+class Currents:
+    """What a normalisation acts on: the currents of one layer's cells."""
+
+    channels: int
+    threshold: float  # of the cells
+    spatial: bool  # whether they have positions
+    config: ModelConfig
+
+    def batch_norm(self) -> nn.Module:
+        return (nn.BatchNorm2d if self.spatial else nn.BatchNorm1d)(self.channels)
+
+
+def _group_norm(currents: Currents) -> nn.Module:
+    groups = currents.config.groups or 1
+    if currents.channels % groups:
+        raise ValueError(
+            f"model.groups: a layer of {currents.channels} cells cannot be divided into "
+            f"{groups} groups"
+        )
+    return nn.GroupNorm(groups, currents.channels)
+
+
+# The normalisation of each name in eisnn/config/norms.py that is no circuit.
+BUILDERS: dict[str, Callable[[Currents], nn.Module]] = {
+    "bn": Currents.batch_norm,
+    "tdbn": lambda c: ThresholdNorm(c.channels, c.threshold, c.spatial),
+    "tebn": lambda c: TimeScaledNorm(c.batch_norm(), c.config.T),
+    "bntt": lambda c: PerStepNorm(c.channels, c.config.T, c.spatial),
+    "gn": _group_norm,
+    "rmsnorm": lambda c: RMSNorm(c.channels),
+    "sws": lambda c: nn.Identity(),  # its weights are standardised, not its currents
+    "none": lambda c: nn.Identity(),
+}
+
+
 def make_norm(config: ModelConfig, channels: int, threshold: float, spatial: bool) -> nn.Module:
-    """The normalisation named by ``model.norm`` for currents of ``channels`` cells; equations in the module's docstring."""
-    batch_norm = nn.BatchNorm2d if spatial else nn.BatchNorm1d
-    if config.norm == "bn":
-        return batch_norm(channels)
-    if config.norm == "tdbn":
-        return ThresholdNorm(channels, threshold, spatial)
-    if config.norm == "tebn":
-        return TimeScaledNorm(batch_norm(channels), config.T)
-    if config.norm == "bntt":
-        return PerStepNorm(channels, config.T, spatial)
-    if config.norm == "gn":
-        groups = config.groups or 1
-        if channels % groups:
-            raise ValueError(
-                f"model.groups: a layer of {channels} cells cannot be divided into {groups} groups"
-            )
-        return nn.GroupNorm(groups, channels)
-    if config.norm == "rmsnorm":
-        return RMSNorm(channels)
-    if config.norm in WITHOUT_OWN_BIAS:
-        return nn.Identity()
-    raise ValueError(f"model.norm: {config.norm!r} is not a baseline")
+    """The normalisation named by ``model.norm``; equations in the module's docstring."""
+    if config.norm not in BUILDERS:
+        raise ValueError(f"model.norm: {config.norm!r} is not a baseline")
+    return BUILDERS[config.norm](Currents(channels, threshold, spatial, config))
 
 
 def make_map(
     norm: str, inputs: int, outputs: int, kernel: int | None, stride: int, padding: int, first: bool
-) -> nn.Linear | nn.Conv2d:  # fmt: skip
+) -> nn.Linear | nn.Conv2d:
     """W x (+ b where the normalisation has no beta of its own), weights standardised for sws."""
+    bias = not NORMS[norm].has_bias
     factor = 1.0 if first else SPIKE_GAIN
     if kernel is None:
-        return (
-            StandardizedLinear(inputs, outputs, factor)
-            if norm == "sws"
-            else nn.Linear(inputs, outputs, bias=norm in WITHOUT_OWN_BIAS)
-        )
+        if norm == "sws":
+            return StandardizedLinear(inputs, outputs, factor)
+        return nn.Linear(inputs, outputs, bias=bias)
     if norm == "sws":
         return StandardizedConv2d(inputs, outputs, kernel, stride, padding, factor)
-    return nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=norm in WITHOUT_OWN_BIAS)
+    return nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=bias)
 
 
 def residual_scale(config: ModelConfig) -> nn.Module | None:
@@ -193,14 +212,21 @@ class NormalizedLayer(nn.Module):
     """map, then norm."""
 
     def __init__(
-        self, inputs: int, outputs: int, *, config: ModelConfig, threshold: float, first: bool = False, kernel: int | None = None,
-        stride: int = 1, padding: int = 0, name: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        config: ModelConfig,
+        threshold: float,
+        first: bool = False,
+        kernel: int | None = None,
+        stride: int = 1,
+        padding: int = 0,
+        name: str = "",
+    ) -> None:
         super().__init__()
         self.name = name
-        self.needs_time = (
-            config.norm in TIME_DEPENDENT
-        )  # whether the current of a static image differs between time steps
+        self.needs_time = NORMS[config.norm].varies_in_time
         self.map = make_map(config.norm, inputs, outputs, kernel, stride, padding, first)
         self.norm = make_norm(config, outputs, threshold, spatial=kernel is not None)
 
