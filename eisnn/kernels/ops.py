@@ -131,11 +131,15 @@ def _fake_backward(
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     current, W_EI, g_I, g_E, b_E, _residual, *ctx.options = inputs
+    if current.device.type != "cpu" and W_EI.shape[1] == 0:
+        # The membrane potentials are kept, and cells alone need nothing but the current's shape.
+        current = current.new_empty(()).expand(current.shape)
     ctx.save_for_backward(current, W_EI, g_I, g_E, b_E, output[1])
     ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)  # else what is kept would get a gradient full of zeros
 
 
-def _backward(ctx: Any, upstream: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+def _backward(ctx: Any, upstream: Tensor, _: None) -> tuple[Tensor | None, ...]:
     grads = torch.ops.eisnn.circuit_spikes_backward(upstream, *ctx.saved_tensors, *ctx.options)
     return *grads, upstream if ctx.needs_input_grad[5] else None, None, None, None, None
 
