@@ -132,6 +132,8 @@ def waits_of_steps(net: str, device: str, norm: str = "ei", **sections: Any) -> 
     with on(device):
         model = network(net, norm, **sections)
         optimizer = build_optimizer(model, model.config.train)
+        for group in optimizer.param_groups:
+            group["fused"] = False  # torch cannot trace its fused update, which reads nothing
         order = torch.zeros(IMAGES, dtype=torch.long)
         data = split(net, model.T)
         with Waits() as waits:
