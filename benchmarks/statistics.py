@@ -1,7 +1,7 @@
 """python -m benchmarks.statistics: do verdicts hold what they promise? Monte Carlo over whole studies.
 
-Every table of docs/statistics.md that is simulated comes from here (about 3 minutes on one core). The
-rules are the report's own functions; only the studies are made up. All values are in standard
+Every table of docs/statistics.md that is simulated comes from here (about 3 minutes on one core).
+The rules are the report's own functions; only the studies are made up. All values are in standard
 deviations of one replicate unless a row says otherwise.
 """
 
@@ -206,8 +206,8 @@ def until_decided(
 ) -> tuple[float, float, float]:  # fmt: skip
     """(share of studies with a false difference, share of arms decided, mean seeds of an arm).
 
-    ``shared``: alpha is shared among the looks; else every look has all of it. The effect is that of
-    every arm; a decided sign that is not the effect's is false.
+    ``shared``: alpha is shared among the looks; else every look has all of it. The effect is that
+    of every arm; a decided sign that is not the effect's is false.
     """
     planned = looks(seeds, most)
     rng = np.random.default_rng(31)

@@ -1,9 +1,9 @@
 """What each factor contributes: taken away, added alone, over all combinations, as a Shapley value.
 
 All functions are pure: ``y`` maps the set of factors PRESENT to that network's values, a Series by
-(repeat, seed). An effect is "value with the factor minus value without", in the metric's unit, unit by
-unit; its interval is over units. Replicates that failed count as chance; a combination without any
-value leaves every effect that needs it without a number. Factors with levels are in designs.py.
+(repeat, seed). An effect is "value with the factor minus value without", in the metric's unit, unit
+by unit; its interval is over units. Replicates that failed count as chance; a combination without
+any value leaves every effect that needs it without a number. Factors with levels are in designs.py.
 """
 
 from __future__ import annotations

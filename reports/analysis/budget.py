@@ -38,8 +38,9 @@ class Budget:
 def expected_best(values: ArrayLike, higher: bool = True) -> Budget:
     """Best of k of the n trials drawn without replacement, exactly (no resampling).
 
-    With the values sorted from worst to best, the i-th is the best of k with probability ``C(i-1, k-1) / C(n, k)``. The mean is over
-    the draws that hold at least one value; quantiles are NaN where that draw holds none.
+    With the values sorted from worst to best, the i-th is the best of k with probability ``C(i-1,
+    k-1) / C(n, k)``. The mean is over the draws that hold at least one value; quantiles are NaN
+    where that draw holds none.
     """
     x = np.asarray(values, dtype=float)
     x = np.sort(x if higher else -x)

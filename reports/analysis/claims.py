@@ -1,8 +1,8 @@
 """``report.claims``: planned comparisons with a direction, judged holds, fails or undecided.
 
 A claim belongs to the family of the page and is read from the same simultaneous interval as every
-verdict. "worse" by more than the margin holds if all of the interval is, and fails if none of it is;
-"not_worse" is its negation, and so on.
+verdict. "worse" by more than the margin holds if all of the interval is, and fails if none of it
+is; "not_worse" is its negation, and so on.
 """
 
 from __future__ import annotations

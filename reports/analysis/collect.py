@@ -1,7 +1,8 @@
 """A study's folder -> two tidy frames and what the study file asked for.
 
-Everything may be missing: a study that has just begun has no trials.csv, a crashed one may lack rows. Missing files read as empty
-frames with the right columns, so that every later function sees one shape of data.
+Everything may be missing: a study that has just begun has no trials.csv, a crashed one may lack
+rows. Missing files read as empty frames with the right columns, so that every later function sees
+one shape of data.
 """
 
 from __future__ import annotations
@@ -60,6 +61,12 @@ class Study:
             for one, other in self.plan.get("pairs", ())
             if {one, other} <= set(self.arm_names)
         )
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether every run of the study says that its machine had no GPU."""
+        found = [environment.get("gpus") for environment in self.environments.values()]
+        return bool(found) and all(gpus == [] for gpus in found)
 
     @property
     def unfinished(self) -> int:

@@ -2,8 +2,8 @@
 
 Units are paired: the difference of two arms is taken seed by seed, and averaged over the seeds of a
 repeat where the search was repeated. One family of tests holds every comparison that the plan names
-(arms against the reference, arms against the baseline, planned pairs, claims), whether or not its arms
-have values yet, so that an arm that dies changes nothing for the others.
+(arms against the reference, arms against the baseline, planned pairs, claims), whether or not its
+arms have values yet, so that an arm that dies changes nothing for the others.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class Difference:
 class ArmResult:
     """One row of the main table.
 
-    ``values`` is by seed, failures at chance; ``failed`` holds those failures alone. ``other`` is the
-    mean of the reading that was not chosen (last or best). ``planned``: replicates that the plan asks
-    for.
+    ``values`` is by seed, failures at chance; ``failed`` holds those failures alone. ``other`` is
+    the mean of the reading that was not chosen (last or best). ``planned``: replicates that the
+    plan asks for.
     """
 
     arm: str
@@ -95,6 +95,9 @@ def main_table(study: Study, options: Options) -> list[ArmResult]:
     rows = outcomes.replicates(study)
     completed = rows[rows["state"] == State.COMPLETED]
     costs = completed.groupby("arm")[list(COSTS)].mean()
+    if study.on_cpu:
+        # A worker that is used again holds the memory of earlier trials: it is not this one's.
+        costs["peak_memory_mb"] = math.nan
     failed = rows[rows["state"].isin(outcomes.FAILURES)]
     results = []
     for arm in study.arms:
@@ -159,8 +162,8 @@ def differences(
 ) -> dict[Pair, Difference]:
     """Every comparison of the page, judged as one family: with the reference, the baseline, pairs, claims.
 
-    (reference, baseline) is the same test as (baseline, reference), and so is any pair turned round:
-    each is judged once and read from both sides.
+    (reference, baseline) is the same test as (baseline, reference), and so is any pair turned
+    round: each is judged once and read from both sides.
     """
     wanted = [(arm, other) for other in options.against for arm in values.columns if arm != other]
     wanted += [*options.pairs, *((claim.arm, claim.against) for claim in options.claims)]

@@ -1,10 +1,10 @@
 """Effects and interactions of every order in a complete design: factors with two or more levels.
 
 A design crosses factors, and the networks that they were crossed with count as one factor more. A
-factor that is there or away is read as "with minus without"; one with levels as "this level minus the
-reference's own". The effect of a term is averaged over all combinations of the factors outside it, and
-an interaction says by how much the levels of its factors change each other's effect: for two factors
-the mean of (both - one - other + neither), and so on.
+factor that is there or away is read as "with minus without"; one with levels as "this level minus
+the reference's own". The effect of a term is averaged over all combinations of the factors outside
+it, and an interaction says by how much the levels of its factors change each other's effect: for
+two factors the mean of (both - one - other + neither), and so on.
 """
 
 from __future__ import annotations

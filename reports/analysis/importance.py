@@ -1,11 +1,11 @@
 """Which parameters a search found to matter, against what the same search would show by chance.
 
-fANOVA (Hutter et al. 2014): a forest is fitted to the completed trials, and a parameter's share is the
-variance of the forest's mean over all other parameters. The trees are extremely randomised ones, which
-find the right parameter more often at 20 trials than a random forest's (benchmarks/statistics.py). The
-interval is a bootstrap over trials. Some parameter always comes first, so the shares are set against those of permuted values: a
-parameter stands out if its share exceeds nearly every largest share of a search in which nothing
-matters.
+fANOVA (Hutter et al. 2014): a forest is fitted to the completed trials, and a parameter's share is
+the variance of the forest's mean over all other parameters. The trees are extremely randomised
+ones, which find the right parameter more often at 20 trials than a random forest's
+(benchmarks/statistics.py). The interval is a bootstrap over trials. Some parameter always comes
+first, so the shares are set against those of permuted values: a parameter stands out if its share
+exceeds nearly every largest share of a search in which nothing matters.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The value of every replicate. A failure is an outcome with a value, chance level, never a gap.
 
 A replicate that diverged, was silent or saturated, or ran out of memory answers like a network that
-guesses: 1 / classes for accuracy, log(classes) for loss. Leaving it out would compare survivors, and
-an arm that dies in 4 of 10 seeds would look better than one that trains in all of them. A failure of
-the surroundings (``failed``) says nothing about the network and has no value; it is tried again.
+guesses: 1 / classes for accuracy, log(classes) for loss. Leaving it out would compare survivors,
+and an arm that dies in 4 of 10 seeds would look better than one that trains in all of them. A
+failure of the surroundings (``failed``) says nothing about the network and has no value; it is
+tried again.
 """
 
 from __future__ import annotations
@@ -55,8 +56,8 @@ def per_unit(series: pd.Series, options: Options) -> pd.Series:
 class Trained:
     """How many of an arm's replicates trained at all, and how well those did.
 
-    ``share``'s bounds are Wilson's 95 % interval; ``mean`` is over the replicates that trained, of the
-    chosen metric; ``seeds`` says of each (repeat, seed) whether it trained.
+    ``share``'s bounds are Wilson's 95 % interval; ``mean`` is over the replicates that trained, of
+    the chosen metric; ``seeds`` says of each (repeat, seed) whether it trained.
     """
 
     trained: int = 0

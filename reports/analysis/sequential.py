@@ -2,11 +2,11 @@
 
 A study that looks again after every step of seeds, and stops once it likes what it sees, finds
 something by chance. The rule is group-sequential: the looks are planned (after ``seeds``, twice,
-three times as many, and at ``most``), and alpha is shared equally among them. A comparison is decided
-at the first look at which its interval, at alpha / (comparisons * looks), leaves out zero or lies
-within the margin. By Bonferroni's inequality the chance of one false verdict in the whole study stays
-below alpha, however the looks depend on each other and whichever arms stop. benchmarks/statistics.py
-measures what is left of alpha.
+three times as many, and at ``most``), and alpha is shared equally among them. A comparison is
+decided at the first look at which its interval, at alpha / (comparisons * looks), leaves out zero
+or lies within the margin. By Bonferroni's inequality the chance of one false verdict in the whole
+study stays below alpha, however the looks depend on each other and whichever arms stop.
+benchmarks/statistics.py measures what is left of alpha.
 """
 
 from __future__ import annotations

@@ -166,9 +166,9 @@ def joint_sign_flips(
 
     ``d`` is float [units, m], NaN where a comparison lacks the unit. A unit's signs flip in all
     comparisons together, which keeps their dependence, and the statistic is the largest |t| of the
-    family (Westfall and Young's single step). An interval mean +- critical * SD / sqrt(n) leaves out
-    0 where the adjusted p is at most ``alpha``. The critical value is infinite if there are too few
-    units for any data to reach ``alpha``.
+    family (Westfall and Young's single step). An interval mean +- critical * SD / sqrt(n) leaves
+    out 0 where the adjusted p is at most ``alpha``. The critical value is infinite if there are too
+    few units for any data to reach ``alpha``.
     """
     d = np.asarray(d, dtype=float)
     known = ~np.isnan(d)

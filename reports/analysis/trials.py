@@ -38,8 +38,8 @@ def trials_of(study: Study, arm: str) -> pd.DataFrame:
     """The arm's finished search trials in the order of their numbers, all repeats.
 
     ``value`` is the metric of completed trials, else NaN. ``reached`` is what the trial's budget
-    bought: a pruned trial's last value, and chance level for one that diverged or ran out of memory;
-    NaN where that is not known.
+    bought: a pruned trial's last value, and chance level for one that diverged or ran out of
+    memory; NaN where that is not known.
     """
     goal, trials = objective(study), study.trials
     mine = (trials["kind"] == Kind.SEARCH) & (trials["arm"] == arm)

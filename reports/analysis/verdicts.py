@@ -1,8 +1,8 @@
 """What a comparison says: one word, and one sentence made of its numbers.
 
-A verdict and the interval beside it are one statement: "needed", "harmful", "better" and "worse" mean
-that the interval leaves out zero, "no effect" and "equivalent" that it lies within the margin that the
-study file calls negligible (two one-sided tests), and "undecided" that it does neither.
+A verdict and the interval beside it are one statement: "needed", "harmful", "better" and "worse"
+mean that the interval leaves out zero, "no effect" and "equivalent" that it lies within the margin
+that the study file calls negligible (two one-sided tests), and "undecided" that it does neither.
 """
 
 from __future__ import annotations
@@ -80,8 +80,9 @@ def verdict(
 ) -> Verdict:
     """The verdict of a difference (arm minus the other) with the simultaneous interval [low, high].
 
-    ``better``: the direction ("higher" or "lower") that is an improvement, or None. ``margin``: differences up to it do not matter, so an
-    interval within it says "equivalent" even where it leaves out zero. NaN bounds decide nothing.
+    ``better``: the direction ("higher" or "lower") that is an improvement, or None. ``margin``:
+    differences up to it do not matter, so an interval within it says "equivalent" even where it
+    leaves out zero. NaN bounds decide nothing.
     """
     if math.isnan(low) or math.isnan(high):
         return Verdict.UNDECIDED
@@ -101,9 +102,10 @@ def verdict(
 class Line:
     """One arm's line in the answer: what is claimed, of what, and the numbers it rests on.
 
-    ``subject`` is the part taken away (an ablation) or the arm. ``mean``, ``low`` and ``high`` are of
-    arm minus ``against`` in the metric's unit; ``n`` counts units (``unit``: "seed" or "repeat").
-    ``more``: so many further units would decide at the observed spread; None if none would.
+    ``subject`` is the part taken away (an ablation) or the arm. ``mean``, ``low`` and ``high`` are
+    of arm minus ``against`` in the metric's unit; ``n`` counts units (``unit``: "seed" or
+    "repeat"). ``more``: so many further units would decide at the observed spread; None if none
+    would.
     """
 
     arm: str

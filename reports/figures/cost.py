@@ -10,6 +10,7 @@ from typing import TypeVar
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reports.analysis import front
 from reports.analysis.compare import COSTS, ArmResult, Options
 from reports.analysis.words import metric_header, metric_name
 from reports.figures import labels, style
@@ -27,6 +28,7 @@ class Plane:
     """``points`` holds arm -> (cost, value) for each cost, in the units that the axes show."""
 
     points: Mapping[str, Mapping[str, tuple[float, float]]]
+    bounds: Mapping[str, tuple[float, float]]
     looks: Mapping[str, Look]
     label: str
     higher_is_better: bool
@@ -42,6 +44,7 @@ class Plane:
     def _panel(self, axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
         for arm, (x, y) in points.items():
             look = self.looks[arm]
+            axes.plot([x, x], self.bounds[arm], color=look.colour, linewidth=1, zorder=2)
             axes.scatter([x], [y], s=40, color=look.colour, marker=look.marker, edgecolors=PAGE,
                          linewidths=0.6, zorder=3)  # fmt: skip
         path = [points[arm] for arm in pareto_front(points, self.higher_is_better)]
@@ -58,7 +61,7 @@ def picture(
 ) -> Picture | None:
     """None unless at least two arms have a value and a cost."""
     scale = options.factor
-    measured = [result for result in results if result.n and not math.isnan(result.mean)]
+    measured = [result for result in results if result.trained.trained]
     best = max((result.mean for result in measured), default=0.0)
     low = [r for r in measured if options.percent and (best - r.mean) * scale > FAR]
     near = [r for r in measured if r not in low]
@@ -72,12 +75,19 @@ def picture(
             points[key] = {r.arm: (r.costs[key] * factor, r.mean * scale) for r in known}
     if not points:
         return None
-    plane = Plane(points, looks, metric_header(options), options.higher_is_better)
+    bounds = {r.arm: (r.low * scale, r.high * scale) for r in near}
+    plane = Plane(points, bounds, looks, metric_header(options), options.higher_is_better)
     caption = (
         f"Mean {metric_name(options)} over replicates (n as in the table) against mean cost."
-        " Dashed: Pareto front, the arms that no other arm beats in both. Energy is estimated for"
-        " inference (0.9 pJ an accumulate, 4.6 pJ a multiply-accumulate)."
+        f" Lines: {100 * options.confidence:g} % intervals of the means. Dashed: Pareto front, the arms"
+        " that no other arm beats in both; arms of which no replicate trained are left out. Energy is"
+        " estimated for inference (0.9 pJ an accumulate, 4.6 pJ a multiply-accumulate)."
     )
+    for key in points:
+        found = front.places(near, key, options)
+        perhaps = [arm for arm, place in found.items() if place is front.Place.PERHAPS]
+        if perhaps:
+            caption += f" By {COSTS[key][0]}, not told apart from the front: {', '.join(perhaps)}."
     if low:
         away = ", ".join(f"{r.arm} ({scale * r.mean:.1f})" for r in low)
         caption += f" Below the axis: {away}."

@@ -93,6 +93,7 @@ def _outcome(study: Study, results: Sequence[ArmResult], options: Options) -> It
     more: list[Item | None] = []
     if tested:
         more.append(result_tables.comparison_table(results, options))
+    more.append(arms.table(study))
     main = result_tables.main_table(study, results, options)
     items = [claims.table(study, options), main, planned.table(study, options)]
     yield from section("outcome", "Every arm", ended_early(study), items, more)

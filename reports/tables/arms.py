@@ -1,29 +1,50 @@
-"""What each arm is: its base configuration and what it overrides there."""
+"""What each arm is: its network and what it changes."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
 from reports.analysis.collect import Study
-from reports.analysis.record import data_text, overrides_text, seeds_text
-from reports.tables.table import Cell, Column, Table
+from reports.tables.cells import text_cell
+from reports.tables.table import Field, Table, build
 
-HEADERS = ("arm", "role", "base", "overrides", "searched")
+Arm = Mapping[str, Any]
 
 
 def table(study: Study) -> Table | None:
-    """None before there is a plan."""
-    if not study.arms:
+    """None if the plan knows no arm."""
+    arms = [arm for arm in study.arms if "base" in arm]
+    if not arms:
         return None
-    rows, lines = [], []
-    for arm in study.arms:
-        searched = ", ".join(arm.get("searched") or ())
-        words = [arm["name"], arm.get("role", ""), arm.get("base") or "", overrides_text(arm)]
-        cells = [Cell(word or "–", word) for word in (*words, searched)]
-        rows.append(tuple(cells))
-        lines.append(dict(zip(HEADERS, (*words, searched), strict=True)))
-    parts = [data_text(study), seeds_text(study)]
-    said = ". ".join(part for part in parts if part)
-    caption = f"Data and seeds: {said}." if said else ""
-    columns = tuple(Column(header, numeric=False) for header in HEADERS)
-    return Table("arms", "What was trained", caption, columns, tuple(rows), pd.DataFrame(lines))
+    fields: list[Field[Arm]] = [
+        Field("arm", lambda arm: text_cell(arm["name"]), numeric=False),
+        Field("role", lambda arm: text_cell(arm["role"]), numeric=False),
+        Field("factors", lambda arm: text_cell(_factors(arm)), numeric=False),
+        Field("base", lambda arm: text_cell(arm["base"]), numeric=False),
+        Field("overrides", lambda arm: text_cell(_overrides(arm)), numeric=False),
+        Field(
+            "searched", lambda arm: text_cell(", ".join(arm.get("searched") or ())), numeric=False
+        ),
+    ]
+    lines = []
+    for arm in arms:
+        known = {"arm": arm["name"], "role": arm["role"], "base": arm["base"]}
+        lines.append({**known, **{path: str(value) for path, value in arm["overrides"].items()}})
+    text = "Every arm's base config, what it overrides there, and what its search chose values for."
+    return build("arms", "Arms", text, fields, arms, pd.DataFrame(lines))
+
+
+def _factors(arm: Arm) -> str:
+    """'without init, tau: slow'."""
+    levels = arm.get("levels") or dict.fromkeys(arm.get("factors") or (), "")
+    words = []
+    for factor, level in levels.items():
+        words.append(f"{factor}: {level}" if level else f"without {factor}")
+    return ", ".join(words)
+
+
+def _overrides(arm: Arm) -> str:
+    return ", ".join(f"{path}: {value}" for path, value in arm["overrides"].items())

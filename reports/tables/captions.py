@@ -25,6 +25,7 @@ def caption(study: Study, results: Sequence[ArmResult], options: Options) -> str
         answer.findable(results, options),
         too_few(max((result.units for result in results), default=0), options),
         test_set(results, options),
+        answer.scope(study, options),
     ]
     return " ".join(text for text in texts if text)
 

@@ -1,7 +1,7 @@
 """Planned comparisons: pairs of arms that the study file names (report.pairs).
 
-They belong to the page's one family of tests. Pairs are honest if they were chosen before the results
-were seen, which is why they stand in the study file.
+They belong to the page's one family of tests. Pairs are honest if they were chosen before the
+results were seen, which is why they stand in the study file.
 """
 
 from __future__ import annotations
