@@ -25,7 +25,6 @@ TOP, BOTTOM = 0.42, 0.55  # inches above and below the rows
 GAP = 0.4  # a gap of this share of the range breaks the axis
 SIDE = 0.17  # share of the width of a piece of the axis that does not hold the reference
 MOST_PIECES = 3
-LABELS = 0.26  # share of the width for the arms' names
 
 
 @dataclass(frozen=True)
@@ -161,15 +160,20 @@ def _draw(forest: Forest, width: float, *, named: bool) -> Figure:
     first, middle = figure.axes[0], figure.axes[main]
     middle.set_xlabel(forest.label)
     if named:
-        first.set_yticks(range(len(forest.rows)), [row.arm for row in forest.rows])
-        _shorten(first, width * LABELS)
+        names = [_shortened(row.arm, width * _label_share(width)) for row in forest.rows]
+        first.set_yticks(range(len(names)), names)
     return figure
+
+
+def _label_share(width: float) -> float:
+    """The share of the width that the arms' names get."""
+    return 0.26 if width > 5 else 0.36
 
 
 def _axes(figure: Figure, ranges: Sequence[Any], main: int, named: bool) -> list[Axes]:
     """One axes for each piece, at fixed places, so that rows stand where the page expects them."""
     width, height = figure.get_size_inches()
-    left = LABELS * width if named else 0.12
+    left = _label_share(width) * width if named else 0.12
     right = 0.15
     gap = 0.12
     room = width - left - right - gap * (len(ranges) - 1)
@@ -209,14 +213,10 @@ def _break_mark(figure: Figure, axes: Axes) -> None:
     axes.plot([-0.09 / wide, -0.03 / wide], [0, 0], **stroke, **across)
 
 
-def _shorten(axes: Axes, room: float) -> None:
-    """Cuts names that are wider than their room; the page and the table have them whole."""
-    most = int(room / 0.076)
-    for label in axes.get_yticklabels():
-        text = label.get_text()
-        if len(text) > most:
-            label.set_text(text[: most - 1] + "…")
-    axes.set_yticks(axes.get_yticks(), [label.get_text() for label in axes.get_yticklabels()])
+def _shortened(name: str, room: float) -> str:
+    """Cuts a name that is wider than its room; the page and the table have it whole."""
+    most = int(room / 0.075)
+    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def _lines(axes: Axes, forest: Forest, piece: tuple[float, float], *, label: bool) -> None:

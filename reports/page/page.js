@@ -26,7 +26,7 @@ document.getElementById("theme").addEventListener("click", () => {
 });
 /* A printed page shows everything. */
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((details) => {
-  if (details.id !== "trials") { details.dataset.was = details.open; details.open = true; }
+  if (details.id !== "trials" && !details.classList.contains("all")) { details.dataset.was = details.open; details.open = true; }
 }));
 addEventListener("afterprint", () => document.querySelectorAll("details[data-was]").forEach((details) => {
   details.open = details.dataset.was === "true";

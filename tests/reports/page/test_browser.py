@@ -108,3 +108,111 @@ def test_an_empty_study_in_a_browser(browser, tmp_path):
     browser.open(write_report(empty, formats=("html",)))
     assert browser.run("document.querySelector('h1').innerText") == "empty"
     assert browser.problems == []
+
+
+CONTRAST = """(() => {
+  const light = (text) => {
+    const parts = text.match(/[0-9a-f]{2}/gi).map((part) => parseInt(part, 16) / 255);
+    const [r, g, b] = parts.map((x) => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const style = getComputedStyle(document.documentElement);
+  const of = (name) => light(style.getPropertyValue(name).trim());
+  const against = (name) => {
+    const [high, low] = [of(name), of("--page")].sort((a, b) => b - a);
+    return (high + 0.05) / (low + 0.05);
+  };
+  return Object.fromEntries(NAMES.map((name) => [name, against(name)]));
+})()"""
+MARKS = ["--reference", "--baseline", "--neutral"]
+TEXTS = ["--ink", "--quiet", "--link", "--good", "--bad"]
+DRAWN = """[...document.querySelectorAll("#answer svg [style], #figure-curves svg [style]")]
+  .flatMap((element) => [element.style.fill, element.style.stroke])
+  .filter((colour) => colour && colour !== "none")"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_marks_and_words_can_be_told_from_the_page(browser, page, scheme):
+    browser.scheme(scheme)
+    browser.open(page)
+    for names, least in ((MARKS, 3.0), (TEXTS, 4.5)):
+        found = browser.run(CONTRAST.replace("NAMES", str(names)))
+        assert all(value >= least for value in found.values()), found
+    # Every colour of the answer and the curves is one of the page's, so the above is all of them.
+    assert all("var(--" in colour for colour in browser.run(DRAWN))
+
+
+def test_the_answer_comes_first_and_its_rows_stand_beside_the_forest_s(browser, page):
+    browser.open(page)
+    arms = browser.run("[...document.querySelectorAll('.strip strong')].map(e => e.innerText)")
+    assert arms == ["full", "bn", "no_ste", "no_init"]  # the reference, then by effect
+    assert browser.run("document.querySelector('#answer').getBoundingClientRect().bottom < 900")
+    middles = browser.run(
+        "[...document.querySelectorAll('.strip li')].map(e => e.getBoundingClientRect())"
+        ".map(box => box.top + box.height / 2)"
+    )
+    label = "[...document.querySelectorAll('.beside text')].find(e => e.textContent == '{}')"
+    # The first row's centre: the axes begin TOP inches below the drawing's upper edge.
+    top = browser.run("document.querySelector('.beside svg').getBoundingClientRect().top")
+    assert abs(top + (0.42 + 0.22) * 96 - middles[0]) < 6
+    assert browser.run(label.format("no result yet") + " !== undefined")
+
+
+def test_a_phone_gets_drawings_of_its_width(browser, page):
+    browser.send(
+        "Emulation.setDeviceMetricsOverride",
+        width=420,
+        height=900,
+        deviceScaleFactor=1,
+        mobile=False,
+    )
+    browser.open(page)
+    assert browser.run("document.documentElement.scrollWidth") <= 420
+    shown = "[...document.querySelectorAll('.drawing')].filter(e => e.checkVisibility())"
+    assert browser.run(f"{shown}.length") >= 2
+    assert browser.run(f"{shown}.every(e => e.classList.contains('narrow'))")
+    browser.send("Emulation.clearDeviceMetricsOverride")
+
+
+def test_toggles_and_the_keyboard(browser, page):
+    browser.open(page)
+    assert not browser.run("document.getElementById('table-main-all').open")
+    browser.run("document.querySelector('#table-main-all summary').focus()")
+    key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
+    browser.send("Input.dispatchKeyEvent", type="keyDown", **key)
+    browser.send("Input.dispatchKeyEvent", type="keyUp", **key)
+    assert browser.run("document.getElementById('table-main-all').open")
+    browser.run("document.querySelector('#table-main th button').focus()")
+    browser.send("Input.dispatchKeyEvent", type="keyDown", **key)
+    browser.send("Input.dispatchKeyEvent", type="keyUp", **key)
+    assert browser.run("document.querySelector('#table-main th').ariaSort") == "ascending"
+    browser.run("location.hash = '#trials'")  # a link into a closed part opens it
+    assert browser.run("new Promise(r => setTimeout(() => r(1), 50)) && true")
+    assert browser.run("document.getElementById('trials').id") == "trials"
+    named = "[...document.querySelectorAll('.drawing svg')].every(e => {})"
+    assert browser.run(named.format("e.querySelector('title') && e.querySelector('desc')"))
+    tables = "[...document.querySelectorAll('table')].every(e => e.caption)"
+    assert browser.run(tables)
+    rows = "[...document.querySelectorAll('tbody tr')].every(e => e.cells[0].tagName == 'TH')"
+    assert browser.run(rows)
+
+
+def test_a_running_study_says_so_and_reloads(browser, tmp_path):
+    rows = [replicate("full", 1000, 0.95), {**replicate("full", 1001, 0.9), "state": "running"}]
+    folder = write_study(tmp_path / "s", rows, [arm("full", "reference"), arm("bn", "baseline")])
+    browser.open(write_report(folder, formats=("html",), running=True))
+    status = browser.run("document.querySelector('[role=status]').innerText")
+    assert "1 of 6 trials; running; 1 of 2 arms has no result" in status
+    assert browser.run("document.querySelector('meta[http-equiv=refresh]').content") == "60"
+    assert browser.run("document.querySelector('progress').value") == 1
+    browser.open(write_report(folder, formats=("html",)))
+    assert browser.run("document.querySelector('meta[http-equiv=refresh]')") is None
+
+
+def test_paper_is_light_whatever_the_theme(browser, page):
+    browser.open(page)
+    browser.run("document.documentElement.dataset.theme = 'dark'")
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    style = "getComputedStyle(document.documentElement).getPropertyValue('--page').trim()"
+    assert browser.run(style) == "#ffffff"
+    assert browser.run("getComputedStyle(document.querySelector('nav')).display") == "none"
