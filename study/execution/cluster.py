@@ -7,13 +7,15 @@ import logging
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eisnn.config.yaml_file import ConfigError
 from eisnn.kernels.cpu import build
 from study.errors import RayLost
+from study.execution.gpus import Mps, visible_parts
 from study.execution.ray_settings import (
     environment,
     for_session,
@@ -29,9 +31,19 @@ OBJECT_STORE_BYTES = 128 * 2**20
 MEMORY_FOR_TRIALS = 0.8  # of what control groups allow; the rest is the driver's and Ray's own
 
 
+@dataclass(frozen=True)
+class RaySession:
+    """What a session has for its time: a temporary folder, and MPS for its GPUs."""
+
+    folder: Path
+    mps: Mps
+
+
 @contextlib.contextmanager
-def session(resources: Resources, address: str | None) -> Iterator[Path]:
-    """Starts a Ray of our own or joins the cluster at ``address``; yields a temporary folder.
+def session(
+    resources: Resources, address: str | None, note: Callable[[str], None] = lambda _: None
+) -> Iterator[RaySession]:
+    """Starts a Ray of our own or joins the cluster at ``address``.
 
     The process is left as it was: Ray ended, variables and loggers put back, the folder removed.
 
@@ -48,16 +60,20 @@ def session(resources: Resources, address: str | None) -> Iterator[Path]:
         check_process()
         folder, lock = temporary.create()
         os.environ.update(missing_identity(folder))
+        mps = Mps(folder, note, possible=address is None)
+        if not address:
+            os.environ.update(visible_parts() | mps.variables())
         try:
             if address:
                 _join(address)
             else:
                 _start(folder)
             logging.getLogger("ray").setLevel(logging.CRITICAL)
-            yield folder
+            yield RaySession(folder, mps)
         finally:
             with contextlib.suppress(KeyboardInterrupt):
                 ray.shutdown()
+            mps.end()
             lock.release()
             shutil.rmtree(folder, ignore_errors=True)
             temporary.clear()

@@ -22,12 +22,13 @@ from study.execution.display import Display
 from study.execution.head_watch import head_watch
 from study.execution.kernels import built
 from study.execution.live_page import live_page
-from study.execution.probes import Meter
+from study.execution.probes import Look, Meter
 from study.execution.shares import Share
 from study.execution.signals import interruption
 from study.execution.tune_jobs import TuneJobs
-from study.worker import trial
+from study.worker import gpu, trial
 from study.worker.environment import code_key
+from study.worker.gpu import is_lost
 
 Train = Callable[[store.Order, trial.Report], store.Outcome]  # called in a worker
 
@@ -42,8 +43,9 @@ def execute(
     on_tick: Callable[[], None] = lambda: None,
     train: Train = trial.run,
     meter: Meter = trial.probe,
+    look: Look = gpu.look,
 ) -> None:
-    """Trains until the agenda is finished. ``train`` and ``meter`` are what workers call.
+    """Trains until the agenda is finished. ``train``, ``meter`` and ``look`` are what workers call.
 
     Raises:
         Stopped: a signal, a full disk, or a failure that makes going on senseless; its text says
@@ -55,7 +57,7 @@ def execute(
     with (
         interruption() as interrupted,
         built(display.note) as kernels,
-        session(spec.resources, address) as temporary,
+        session(spec.resources, address, display.note) as ray_session,
         live_page(agenda.folder) as renew_page,
     ):
 
@@ -64,7 +66,9 @@ def execute(
             renew_page()
 
         interrupted.listen()  # again, for Ray has put a handler of its own for SIGTERM
-        share = Share(agenda.plan, agenda.folder, max_concurrent, meter, display.note)
+        share = Share(agenda.plan, agenda.folder, max_concurrent, meter, display.note, look)
+        if share.has_company:
+            ray_session.mps.start()
         jobs = TuneJobs(
             agenda,
             display,
@@ -83,7 +87,7 @@ def execute(
                 loggers.feeds(spec.loggers, spec.name, agenda.folder, display.note) as feeds,
             ):
                 callbacks = [loggers.callback(feeds, jobs.jobs.get)] if feeds else []
-                _tune(jobs, train, temporary, callbacks)
+                _tune(jobs, train, ray_session.folder, callbacks)
         except Stopped:
             if jobs.problem is None:
                 raise
@@ -146,6 +150,9 @@ def _trainable(train: Train) -> Callable[[dict[str, Any]], None]:
         with contextlib.suppress(OSError):  # another machine may have no such folder
             os.chdir(here)
         outcome = train(store.Order.from_json(json.loads(config["job"])), tune.report)
+        if is_lost(outcome.reason):
+            # The outcome is on disk; the next trial needs a process whose GPU works.
+            raise RuntimeError(f"this process has lost its GPU: {outcome.reason}")
         tune.report({"outcome": json.dumps(outcome.to_json())})
 
     return trainable

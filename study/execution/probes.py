@@ -23,6 +23,10 @@ from study.store.records import Order
 Meter = Callable[[Order], Mapping[str, float]]
 
 
+# What a worker says of its GPU: its name and memory, or the problem with it.
+Look = Callable[[], Mapping[str, Any]]
+
+
 class Known:
     """``shares.json``.
 
@@ -37,6 +41,12 @@ class Known:
 
     def _save(self) -> None:
         store.write_json(self.path, {"probes": self.probes, "raised": self.raised})
+
+    def of_kind(self, name: str, config: TrialConfig) -> list[Footprint]:
+        """Returns what was measured on GPUs that Ray calls ``name``, whatever their memory."""
+        kinds = [kind for kind in self.probes if kind.partition(":")[0] == name]
+        found = [self.footprint(kind, config) for kind in kinds]
+        return [footprint for footprint in found if footprint is not None]
 
     def footprint(self, gpu: str, config: TrialConfig) -> Footprint | None:
         found = self.probes.get(gpu, {}).get(key_of(config))

@@ -13,12 +13,14 @@ from study.agenda.job import Job
 from study.errors import RayLost
 from study.execution.fractions import Footprint, larger, why_too_small
 from study.execution.portion import ALMOST, Portion
-from study.execution.probes import Known, Meter, measure, shares
+from study.execution.probes import Known, Look, Meter, measure, shares
 from study.execution.shapes import worst
 from study.plan import Arm, Plan
 from study.store.records import Order
+from study.worker.gpu import look as look_at_gpu
 
 UNKNOWN_GPU = "GPU"  # where Ray does not say which
+LOOK_SECONDS = 120.0  # a driver that hangs must not keep the study waiting
 REFRESH_SECONDS = 5.0  # between two looks at which machines there are
 
 
@@ -32,6 +34,7 @@ class Share:
         max_concurrent: int | None,
         meter: Meter,
         note: Callable[[str], None],
+        look: Look = look_at_gpu,
     ) -> None:
         import ray
 
@@ -40,6 +43,7 @@ class Share:
         self.resources = plan.spec.resources
         self.note = note
         self.meter = meter
+        self.look = look
         self.known = Known(folder)
         self.nodes = self._nodes()
         self.gpus = sum(node.get("GPU", 0.0) for node in self.nodes)
@@ -91,6 +95,12 @@ class Share:
     def _measure(self, plan: Plan) -> None:
         kind = self._gpu_name()
         automatic = [arm for arm in plan.arms if self.resources.gpu_of(arm.name) == "auto"]
+        if automatic:
+            facts = self._look()
+            if "problem" in facts:
+                self.note(f"the GPU is not used: {facts['problem']}; trials run on the CPU")
+                return
+            kind = f"{kind}: {facts['name']}, {facts['total_mb']:,.0f} MB"
         failed = measure(
             self.known, kind, automatic, lambda config: self._probe(plan, config), self.note
         )
@@ -105,7 +115,8 @@ class Share:
             self.note(f"{', '.join(names)}: {reason}")
         for arm in plan.arms:
             for config in worst(arm):
-                self._check_explicit(arm.name, self.known.footprint(kind, config))
+                for footprint in self.known.of_kind(self._gpu_name(), config):
+                    self._check_explicit(arm.name, footprint)
 
     def _most_per_gpu(self) -> int:
         """Returns how many trials the CPUs can serve per GPU, on the machine with most of them."""
@@ -116,6 +127,15 @@ class Share:
                 counts.append(int(per_gpu + ALMOST))
         return max(counts)
 
+    def _look(self) -> Mapping[str, Any]:
+        """Asks a worker which GPU it has, and whether PyTorch can use it."""
+        task = self.ray.remote(num_cpus=0, num_gpus=1, max_calls=1, max_retries=0)(self.look)
+        try:
+            found: Mapping[str, Any] = self.ray.get(task.remote(), timeout=LOOK_SECONDS)
+        except Exception as error:
+            return {"problem": (str(error).strip().splitlines() or [type(error).__name__])[-1]}
+        return found
+
     def _probe(self, plan: Plan, config: dict[str, Any]) -> Mapping[str, float]:
         task = self.ray.remote(num_cpus=self.resources.cpu, num_gpus=1, max_calls=1, max_retries=0)(
             self.meter
@@ -124,9 +144,9 @@ class Share:
         found: Mapping[str, float] = self.ray.get(task.remote(order))
         return found
 
-    def _check_explicit(self, arm: str, footprint: Footprint | None) -> None:
+    def _check_explicit(self, arm: str, footprint: Footprint) -> None:
         """Raises ConfigError for a given fraction that an earlier probe shows to be impossible."""
-        if footprint is None or self.resources.gpu_of(arm) == "auto":
+        if self.resources.gpu_of(arm) == "auto":
             return
         fraction = self.portions[arm].gpu
         problem = why_too_small(fraction, footprint) if fraction else None
@@ -204,6 +224,11 @@ class Share:
         cpu = sum(one.cpu for one in running) + min(one.cpu for one in portions)
         gpu = sum(one.gpu for one in running) + min(one.gpu for one in portions)
         return cpu <= cpus + ALMOST and gpu <= gpus + ALMOST
+
+    @property
+    def has_company(self) -> bool:
+        """Whether trials share a GPU."""
+        return any(0 < portion.gpu < 1 for portion in self._now())
 
     @property
     def on_cpu(self) -> bool:

@@ -13,6 +13,20 @@ from study.store.records import State
 OF_THE_SURROUNDINGS = ("data", "disk_full", "system")
 
 
+# What torch and CUDA's libraries say, in errors that are no OutOfMemoryError.
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "cuda error: out of memory",
+    "cuda out of memory",
+    "hip out of memory",
+    "cudaerrormemoryallocation",
+    "cublas_status_alloc_failed",
+    "cudnn_status_alloc_failed",
+    "device_allocation_failed",
+)
+
+
 def cause_of(error: BaseException) -> tuple[State, str]:
     """The state and the cause that an exception of a trial means."""
     if isinstance(error, Diverged):
@@ -28,10 +42,10 @@ def cause_of(error: BaseException) -> tuple[State, str]:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    torchs = (
-        type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error).lower()
-    )
-    return isinstance(error, MemoryError) or torchs
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error).lower()
+    return any(words in text for words in OUT_OF_MEMORY)
 
 
 def reason_of(error: BaseException) -> str:

@@ -128,6 +128,31 @@ def test_so_many_trials_share_a_gpu_that_each_has_headroom(
     assert trials_per_gpu(Footprint(peak, 500, 24_000), most) == trials
 
 
+@pytest.mark.parametrize(
+    ("busy", "foreign", "trials"),
+    [
+        (0.0, 0.0, 5),  # not measured: memory alone
+        (0.2, 0.0, 5),
+        (0.5, 0.0, 2),
+        (0.62, 0.0, 2),
+        (0.9, 0.0, 1),  # a device that is busy gains nothing from company
+        (0.0, 14_400.0, 2),  # what others hold is not there to share
+        (0.0, 23_999.0, 1),
+    ],
+)
+def test_company_only_where_the_device_has_time_and_room(
+    busy: float, foreign: float, trials: int
+) -> None:
+    footprint = Footprint(4000, 500, 24_000, busy=busy, foreign_mb=foreign)
+    assert trials_per_gpu(footprint, 16) == trials
+
+
+def test_the_reason_says_what_limits() -> None:
+    text = why(Footprint(4000, 500, 24_000, busy=0.5, foreign_mb=2000), 2, 16)
+    assert "(2,000 MB of them held by other processes), busy 50% of the time" in text
+    assert text.endswith(": 2 trials to a GPU (more would only wait for each other)")
+
+
 def test_the_reason_shows_the_arithmetic() -> None:
     assert (
         why(A100, 5, 16)

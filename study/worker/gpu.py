@@ -1,0 +1,38 @@
+"""What a worker finds out about its GPU: whether PyTorch can use it, and which kind it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Words of errors after which every further call to CUDA in the process fails too.
+LOST = (
+    "device-side assert",
+    "illegal memory access",
+    "illegal instruction",
+    "misaligned address",
+    "unspecified launch failure",
+    "uncorrectable ecc",
+    "cuda error: unknown error",
+    "gpu has fallen off the bus",
+)
+
+
+def look() -> dict[str, Any]:
+    """Returns ``name`` and ``total_mb`` of the GPU, or ``problem``: why PyTorch cannot use it."""
+    import torch
+
+    if torch.version.cuda is None and torch.version.hip is None:
+        return {"problem": f"PyTorch {torch.__version__} is built for the CPU only"}
+    try:
+        if not torch.cuda.is_available():
+            torch.cuda.init()  # says why
+        properties = torch.cuda.get_device_properties(0)
+        torch.zeros(1, device="cuda").add_(1).item()  # a kernel for this device exists
+    except Exception as error:
+        return {"problem": (str(error).strip().splitlines() or [type(error).__name__])[0]}
+    return {"name": properties.name, "total_mb": properties.total_memory / 2**20}
+
+
+def is_lost(text: str | None) -> bool:
+    """Returns whether an error leaves this process without a usable GPU."""
+    return any(words in (text or "").lower() for words in LOST)
