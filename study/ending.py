@@ -21,9 +21,10 @@ class Ending:
     failed: int
     first_failure: str | None
     budget: str | None
+    undecided: tuple[str, ...] = ()  # arms whose verdicts ``replicate.until`` leaves open
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "without_result": list(self.without_result)}
+        return asdict(self)
 
     def lines(self) -> list[str]:
         """What is printed at the end."""
@@ -34,6 +35,8 @@ class Ending:
             )
         if self.budget is not None:
             lines += [self.budget, self.missing()]
+        if self.undecided:
+            lines.append(f"not decided: {', '.join(self.undecided)}")
         if self.failed:
             lines.append(
                 f"{self.failed} of {self.ended} trials failed; the first: {self.first_failure}"
@@ -59,13 +62,14 @@ def ending(agenda: Agenda) -> Ending:
     without = _without_configuration(agenda)
     ended = sum(State(row["state"]).is_final for row in rows.values())
     return Ending(
-        planned=plan.total_search + plan.total_replicates,
+        planned=agenda.planned,
         ended=ended,
         arms=len(plan.arms),
         without_result=tuple(arm.name for arm in plan.arms if arm.name not in completed),
         without_configuration=without,
         failed=len(bad),
         first_failure=f"{bad[0]['id']}: {bad[0]['reason']}" if bad else None,
+        undecided=tuple(dict.fromkeys(arm for arm, _ in agenda.undecided())),
         budget=agenda.budget_note + _unequal(agenda) if agenda.budget_note else None,
     )
 

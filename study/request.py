@@ -99,7 +99,8 @@ def smaller(plan: Plan, tree: dict[str, Any]) -> dict[str, Any]:
     overrides = {**spec.overrides, "train.epochs": 2, "data.train_size": 256, "data.test_size": 128}
     overrides.update({"train.warmup_epochs": None, "train.warmup_fraction": None})
     tree = {**tree, "name": f"{spec.name}_smoke", "overrides": overrides}
-    tree["replicate"] = {**spec.replicate.model_dump(), "seeds": min(2, spec.replicate.seeds)}
+    few = {"seeds": min(2, spec.replicate.seeds), "most": None, "until": None}
+    tree["replicate"] = {**spec.replicate.model_dump(), **few}
     if spec.search is not None:
         pruner = spec.search.pruner.model_copy(update={"grace_epochs": 1, "startup_trials": 1})
         tree["search"] = {

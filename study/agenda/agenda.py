@@ -16,11 +16,13 @@ from typing import Any
 from eisnn.config.trial import resolved
 from study import store
 from study.agenda.choices import Choices
+from study.agenda.deciding import Deciding
 from study.agenda.job import Job
 from study.agenda.limits import Ledger, senseless, used_up
 from study.agenda.outcomes import Outcomes
 from study.agenda.queue import Queue
 from study.plan import Plan
+from study.plan.record import of_data
 from study.search.arm_search import ArmSearch, Proposal, Slot
 from study.store.records import Key, Kind, Order, Outcome, Role, State
 from study.store.tables import Tables
@@ -42,11 +44,13 @@ class Agenda:
         self.tables = Tables(folder, arms, list(spec.parameters), own)
         self.queue = Queue()
         self.choices = Choices(plan, self.tables)
+        self.deciding = Deciding(plan, **of_data(plan))
         self.outcomes = Outcomes(folder, plan, self.searches, self.tables)
         self.spent_seconds = spent_seconds
         self.concurrency = 1
         self.budget_note: str | None = None  # which budget kept something from starting
         self._problem: str | None = None
+        self._seeds: Mapping[str, int] | None = None  # until a trial ends, or an arm is chosen
         self._given: set[Key] = set()  # replicates handed out or ended
         self._ended: list[Outcome] = []  # in this run
         self._deaths: Counter[str] = Counter()  # of workers, by trial
@@ -118,18 +122,47 @@ class Agenda:
             self._choose()
         if (replicate := self._next_replicate()) is not None:
             self._given.add(replicate)
-            job = self.choices.replicate((replicate.arm, replicate.repeat), replicate.number)
-            return self.outcomes.with_history(job)
+            return self.outcomes.with_history(self.replicate(replicate))
         return self._ask() if searching else None
 
     def _next_replicate(self) -> Key | None:
         """The first replicate that nobody has begun: one of every arm and repeat, then more."""
-        for number in range(len(self.plan.seeds)):
-            for arm, repeat in self.slots:
-                key = Key(arm, Kind.REPLICATE, repeat, number)
-                if self.chosen.get((arm, repeat)) is not None and key not in self._given:
-                    return key
+        for key in self.replicates():
+            if key not in self._given:
+                return key
         return None
+
+    def replicates(self) -> Iterator[Key]:
+        """The replicates of arms that have their configuration: one of each, then more."""
+        seeds = self.seeds()
+        for number in range(max(seeds.values())):
+            for arm, repeat in self.slots:
+                if number < seeds[arm] and self.chosen.get((arm, repeat)) is not None:
+                    yield Key(arm, Kind.REPLICATE, repeat, number)
+
+    def seeds(self) -> Mapping[str, int]:
+        """How many seeds each arm is to have by now; more than planned where a verdict is open."""
+        if self.plan.spec.replicate.until is None:
+            return dict.fromkeys(self.plan.by_name, len(self.plan.seeds))
+        if self._seeds is None:
+            self._seeds = self.deciding.seeds(self.tables.rows, self._without())
+        return self._seeds
+
+    @property
+    def planned(self) -> int:
+        """How many trials the study is to have by now."""
+        return self.plan.total_search + self.plan.repeats * sum(self.seeds().values())
+
+    def undecided(self) -> list[tuple[str, str]]:
+        """The comparisons that ``replicate.until`` leaves open."""
+        return self.deciding.open(self.tables.rows, self._without())
+
+    def _without(self) -> frozenset[str]:
+        """Arms without a configuration to replicate."""
+        return frozenset(arm for (arm, _), found in self.chosen.items() if found is None)
+
+    def replicate(self, key: Key) -> Job:
+        return self.choices.replicate((key.arm, key.repeat), key.number)
 
     def _ask(self) -> Job | None:
         """The next proposal of the search that has had fewest: all come forward together."""
@@ -261,6 +294,7 @@ class Agenda:
     def record(self, job: Job, outcome: Outcome) -> None:
         """Takes note of a trial's end."""
         self.outcomes.record(job, outcome)
+        self._seeds = None
         if not job.is_search:
             self._given.add(job.key)
 
@@ -284,6 +318,7 @@ class Agenda:
 
     def _choose(self) -> None:
         self.choices.update(self._search_goes_on())
+        self._seeds = None
 
     def _search_goes_on(self) -> Callable[[Slot], bool]:
         """A function that says whether a search has trials to come, or not at their end."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from eisnn.config.trial import TrialConfig, resolved, trial_id
 from eisnn.config.yaml_file import ConfigError
@@ -84,19 +84,13 @@ class Choices:
             return None
         return Proposal(-1, values, None)
 
-    def replicates(self, slot: Slot) -> Iterator[Job]:
-        """The slot's replicates, once its configuration is fixed."""
-        if self.made.get(slot) is not None:
-            for number in range(len(self.plan.seeds)):
-                yield self.replicate(slot, number)
-
     def replicate(self, slot: Slot, number: int) -> Job:
         proposal = self.made[slot]
         assert proposal is not None
         arm, repeat = slot
         if slot not in self._configs:  # checked once, not for every seed
             self._configs[slot] = self.plan.by_name[arm].config(proposal.parameters, 0)
-        seed = self.plan.seeds_of(repeat)[number]
+        seed = self.plan.seed(repeat, number)
         config = self._configs[slot].model_copy(update={"seed": seed})
         role = Role(arm, Kind.REPLICATE, number, repeat, proposal.parameters)
         return Job(trial_id(config), role, seed, resolved(config))

@@ -149,6 +149,8 @@ def used_up(
     owed = []
     if replicates:
         following = estimate.replicates(plan, tables.rows)
+        if plan.spec.replicate.until is not None:  # an open verdict asks for more than planned
+            following = following or [Work(arm.name, 1, plan.epochs(arm)) for arm in plan.arms]
     else:
         following = estimate.searches(plan, tables.rows, ())
         owed = ledger.replicates(ledger.target())

@@ -14,7 +14,7 @@ from study.agenda.job import Job
 from study.plan import Plan
 from study.search.arm_search import ArmSearch, Slot
 from study.search.storage import close_phantoms, open_storage
-from study.store.records import Kind, Outcome
+from study.store.records import Key, Kind, Outcome
 
 
 @dataclass
@@ -61,19 +61,22 @@ def recover(agenda: Agenda) -> Diff:
     for slot, search in agenda.searches.items():
         _recover_search(agenda, slot, search, diff)
     agenda.choose()
-    replicates = [job for slot in agenda.slots for job in agenda.choices.replicates(slot)]
-    for job in replicates:
-        if (outcome := agenda.outcomes.settled(job)) is not None:
-            agenda.record(job, outcome)
-        else:
-            diff.damaged += store.set_damaged_aside(agenda.outcomes.place(job))
+    replicates: dict[Key, Job] = {}
+    # What is recorded may leave a verdict open, which asks for further replicates.
+    while missing := [key for key in agenda.replicates() if key not in replicates]:
+        for key in missing:
+            job = replicates[key] = agenda.replicate(key)
+            if (outcome := agenda.outcomes.settled(job)) is not None:
+                agenda.record(job, outcome)
+            else:
+                diff.damaged += store.set_damaged_aside(agenda.outcomes.place(job))
     rows = agenda.tables.rows
     asked = {row["id"] for row in rows.values()}
-    asked |= {job.id for job in [*agenda.queue.waiting, *replicates]}
+    asked |= {job.id for job in [*agenda.queue.waiting, *replicates.values()]}
     known = {path.name for path in folders if (path / "config.yaml").exists()}
     diff.kept, diff.retired = len(known & asked), len(known - asked)
-    begun = sum(job.id in known and job.key not in rows for job in replicates)
-    planned = agenda.plan.total_search + agenda.plan.total_replicates
+    begun = sum(job.id in known and key not in rows for key, job in replicates.items())
+    planned = agenda.planned
     diff.new = max(0, planned - len(rows) - len(agenda.queue.waiting) - begun)
     return diff
 

@@ -30,6 +30,7 @@ def progress(agenda: Agenda) -> list[ArmProgress]:
     plan = agenda.plan
     metric = plan.spec.metric
     better = max if metric.mode == "max" else min
+    seeds = agenda.seeds()
     records = []
     for arm in plan.arms:
         rows = [row for key, row in agenda.tables.rows.items() if key[0] == arm.name]
@@ -42,7 +43,7 @@ def progress(agenda: Agenda) -> list[ArmProgress]:
         for repeat in range(plan.repeats):
             # An arm without a configuration (chosen, but None) has no replicates.
             if agenda.chosen.get((arm.name, repeat), ...) is not None:
-                replicates += len(plan.seeds)
+                replicates += seeds[arm.name]
         open_trials = sum(count for state, count in states.items() if State(state).is_open)
         unwell = sum(count for state, count in states.items() if State(state).is_unwell)
         records.append(

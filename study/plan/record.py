@@ -57,11 +57,11 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         "design": list(spec.ablation.design),
         "numerics": NUMERICS_VERSION,
         "data": plan.reference.config({}, 0).data.model_dump(exclude={"root", "augment"}),
-        **_of_data(plan),
+        **of_data(plan),
     }
 
 
-def _of_data(plan: Plan) -> dict[str, int | None]:
+def of_data(plan: Plan) -> dict[str, int | None]:
     """How many classes and test images there are; None where only the data can tell."""
     config = plan.reference.config({}, 0)
     known = DATASETS.get(config.data.name)

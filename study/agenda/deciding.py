@@ -1,0 +1,143 @@
+"""``replicate.until: decided``: arms whose verdict is open get more seeds, in planned looks.
+
+A study that looks again after every step of seeds, and stops once it likes what it sees, finds
+something by chance. So the looks are planned: after ``seeds``, twice, three times as many, and at
+``most``. Each has an equal share of alpha, and so has each comparison (Bonferroni). A comparison is
+decided at the first look at which its interval leaves out zero or lies within the margin; the chance
+of one false verdict in the whole study then stays below alpha, whichever arms stop when. Reports
+judge by the same rule.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy import stats
+
+from study.plan import Plan
+from study.store.records import Key, Kind, State
+from study.store.tables import Row
+
+Rows = Mapping[Key, Row]
+METRIC = "test/accuracy"
+FAILURES = (State.DIVERGED, State.OUT_OF_MEMORY)  # count as chance
+
+
+def looks(seeds: int, most: int) -> list[int]:
+    """After how many seeds the study looks.
+
+    >>> looks(5, 18)
+    [5, 10, 15, 18]
+    """
+    return [*range(seeds, most, seeds), max(most, seeds)] if seeds else []
+
+
+def is_decided(
+    differences: Sequence[float], level: float, resolution: float, margin: float | None
+) -> bool:
+    """Whether a paired t interval at ``level`` leaves out zero, or lies within the margin.
+
+    ``resolution``: the least difference that the test set can show; it stands in for the spread of
+    differences that do not differ.
+    """
+    n = len(differences)
+    if n < 2:
+        return False
+    spread = max(float(np.std(differences, ddof=1)), resolution)
+    mean = abs(float(np.mean(differences)))
+    half = float(stats.t.isf(level / 2, n - 1)) * spread / math.sqrt(n)
+    return mean > half or (margin is not None and mean + half < margin)
+
+
+class Deciding:
+    """How many seeds each arm is to have, from the ends of those that it had."""
+
+    def __init__(self, plan: Plan, classes: int | None, test_images: int | None) -> None:
+        self.plan = plan
+        replicate, report = plan.spec.replicate, plan.spec.report
+        most = replicate.most if replicate.until else None
+        self.looks = looks(replicate.seeds, most or replicate.seeds)
+        self.pairs = comparisons(plan)
+        corrected = len(self.pairs) if report.correction != "none" else 1
+        shares = max(1, corrected) * max(1, len(self.looks))
+        self.level, self.margin = (1 - report.confidence) / shares, report.margin
+        self.chance = 1 / classes if classes and report.failures == "chance" else None
+        self.resolution = 1 / test_images if test_images else 1e-3
+
+    def seeds(self, rows: Rows, without: frozenset[str] = frozenset()) -> dict[str, int]:
+        """The seeds that each arm is to have by now. ``without``: arms that cannot have any."""
+        first = self.looks[0] if self.looks else 0
+        wanted = {arm.name: first for arm in self.plan.arms}
+        for pair in self.open(rows, without):
+            for arm in pair:
+                wanted[arm] = max(wanted[arm], self._reached(rows, pair))
+        return wanted
+
+    def open(self, rows: Rows, without: frozenset[str] = frozenset()) -> list[tuple[str, str]]:
+        """The comparisons that no look has decided so far, and that a later one may decide."""
+        return [
+            pair
+            for pair in self.pairs
+            if len(self.looks) > 1 and not without & set(pair) and not self._decided(rows, pair)
+        ]
+
+    def _decided(self, rows: Rows, pair: tuple[str, str]) -> bool:
+        for seeds in self.looks:
+            if not self._is_complete(rows, pair, seeds):
+                return False
+            if self._decides(rows, pair, seeds):
+                return True
+        return False
+
+    def _reached(self, rows: Rows, pair: tuple[str, str]) -> int:
+        """The first look that has not all its seeds yet; the last one if all have."""
+        for seeds in self.looks:
+            if not self._is_complete(rows, pair, seeds):
+                return seeds
+        return self.looks[-1]
+
+    def _is_complete(self, rows: Rows, pair: tuple[str, str], seeds: int) -> bool:
+        for arm in pair:
+            for repeat in range(self.plan.repeats):
+                for number in range(seeds):
+                    row = rows.get(Key(arm, Kind.REPLICATE, repeat, number))
+                    if row is None or not State(row["state"]).is_final:
+                        return False
+        return True
+
+    def _decides(self, rows: Rows, pair: tuple[str, str], seeds: int) -> bool:
+        differences = []
+        for repeat in range(self.plan.repeats):
+            of_repeat = []
+            for number in range(seeds):
+                one, other = (self._value(rows, arm, repeat, number) for arm in pair)
+                if one is not None and other is not None:
+                    of_repeat.append(one - other)
+            if self.plan.repeats == 1:
+                differences = of_repeat
+            elif of_repeat:  # a repeat counts once, with the mean of its seeds
+                differences.append(float(np.mean(of_repeat)))
+        return is_decided(differences, self.level, self.resolution, self.margin)
+
+    def _value(self, rows: Rows, arm: str, repeat: int, number: int) -> float | None:
+        row = rows[Key(arm, Kind.REPLICATE, repeat, number)]
+        if row["state"] in FAILURES:
+            return self.chance
+        value = row.get(METRIC) if row["state"] == State.COMPLETED else None
+        return None if value is None else float(value)
+
+
+def comparisons(plan: Plan) -> list[tuple[str, str]]:
+    """Every comparison that the plan names, each pair of arms once."""
+    report = plan.spec.report
+    found: dict[frozenset[str], tuple[str, str]] = {}
+    for other in (plan.reference.name, plan.baseline.name):
+        for arm in plan.arms:
+            found.setdefault(frozenset((arm.name, other)), (arm.name, other))
+    for one, other in report.pairs:
+        found.setdefault(frozenset((one, other)), (one, other))
+    for claim in report.claims:
+        found.setdefault(frozenset((claim.arm, claim.against)), (claim.arm, claim.against))
+    return [pair for names, pair in found.items() if len(names) == 2]
