@@ -8,7 +8,6 @@ from elsewhere cannot execute code.
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,28 +15,16 @@ from typing import Any
 import torch
 
 from eisnn.errors import CheckpointError
+from eisnn.files import write_whole
 
 FORMAT = "eisnn-checkpoint-1"
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces ``path`` by ``content``: a reader, or a crash at any moment, sees the old file or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save_checkpoint(path: str | Path, state: dict[str, Any]) -> None:
     """Writes ``state`` (tensors and plain values) to ``path``, atomically."""
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, **state}, buffer)
-    write_atomically(Path(path), buffer.getvalue())
+    write_whole(Path(path), buffer.getvalue())
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from eisnn.checkpoints.authors import LoadReport, load_authors_state_dict, looks_like_the_authors
-from eisnn.checkpoints.checkpoint import write_atomically
 from eisnn.config import authors
 from eisnn.config.trial import ConfigError, TrialConfig, make_config, resolved
 from eisnn.data.loading import shape_of
 from eisnn.errors import CheckpointError
+from eisnn.files import write_whole
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.networks import Network, as_trial_config, build_model, with_shapes
 
@@ -271,4 +271,4 @@ def export_safetensors(model: Network, path: str | Path) -> None:
         for name, value in model.state_dict().items()
     }
     metadata = {"format": "pt", "config": json.dumps(resolved(model.config), sort_keys=True)}
-    write_atomically(Path(path), save(tensors, metadata))
+    write_whole(Path(path), save(tensors, metadata))

@@ -15,7 +15,6 @@ sample of 131,072 entries is counted. Values that are not finite are not counted
 from __future__ import annotations
 
 import io
-import os
 import warnings
 import zipfile
 from pathlib import Path
@@ -25,6 +24,7 @@ import torch
 from torch import Tensor
 
 from eisnn.diagnostics.observe import Layer, current, parameters, sample, watch
+from eisnn.files import write_whole
 from eisnn.networks.network import Network
 
 BINS = 64
@@ -133,6 +133,4 @@ def _load(path: Path) -> dict[str, np.ndarray]:
 def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(buffer.getvalue())
-    os.replace(temporary, path)
+    write_whole(path, buffer.getvalue(), durable=False)

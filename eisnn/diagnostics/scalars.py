@@ -19,7 +19,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from eisnn.diagnostics.observe import Layer, circuit_input, current, parameters, sample, watch
+from eisnn.files import write_whole
 from eisnn.layers.circuit import (
     ZERO_TOLERANCE,
     ZERO_TOLERANCE_DEFAULT,
@@ -234,9 +234,7 @@ def append_rows(path: str | Path, rows: Iterable[Row]) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(text.getvalue())
         return
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text.getvalue(), encoding="utf-8")
-    os.replace(temporary, path)
+    write_whole(path, text.getvalue().encode(), durable=False)
 
 
 def _rows_before(path: Path, epoch: int) -> list[list[str]] | None:

@@ -9,8 +9,9 @@ import zipfile
 import pytest
 import torch
 
-from eisnn.checkpoints.checkpoint import load_checkpoint, save_checkpoint, write_atomically
+from eisnn.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from eisnn.errors import CheckpointError
+from eisnn.files import write_whole
 
 STATE = {"epoch": 2, "model": {"w": torch.arange(4000.0)}}
 
@@ -80,7 +81,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(saved, monkeypatch):
         "os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device"))
     )
     with pytest.raises(OSError, match="No space"):
-        write_atomically(saved, b"new")
+        write_whole(saved, b"new")
     assert saved.read_bytes() == before
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
 
