@@ -29,10 +29,11 @@ from study.forecast import disk
 from study.log import logging_to
 from study.plan import Plan, own_code, plan_record
 from study.request import Request, digest_of, intact
-from study.store import temporary
+from study.store import links, temporary
 from study.worker import environment
 
 DONE, OUR_FAULT, TRIALS_FAILED, INTERRUPTED = 0, 1, 3, 130
+MANY = 200  # trials, whose folders take seconds to read
 RAY_STARTS = 3  # Ray itself may die so often in one run
 
 
@@ -59,6 +60,8 @@ def run(
         raise store.StoreError(
             f"{folder}: is not empty and not a study's folder; give another --name or --results"
         )
+    for line in links.settle(folder):
+        print(line)
     lock = store.lock_study(folder)
     code = OUR_FAULT
     try:
@@ -162,6 +165,9 @@ def _write_inputs(request: Request, plan: Plan, folder: Path, record: dict[str, 
 
 def _agenda(plan: Plan, folder: Path, *, first: bool) -> Agenda:
     """The agenda over what the folder holds; what is damaged or different is said."""
+    trials = sum(1 for _ in (folder / "trials").iterdir())
+    if trials > MANY:
+        print(f"reading {trials} trials of {folder}", flush=True)
     opened = open_agenda(folder, plan)
     if opened.aside is not None:
         print(

@@ -40,6 +40,7 @@ def open_storage(folder: Path) -> tuple[RDBStorage, Path | None]:
         # Made elsewhere and renamed: a kill while the tables are made leaves no half database.
         temporary = folder / ".optuna.db.tmp"
         temporary.unlink(missing_ok=True)
+        temporary.touch()  # SQLite would make a file that a group cannot write, whatever the umask
         _storage(temporary).engine.dispose()
         os.replace(temporary, path)
     return _storage(path), aside

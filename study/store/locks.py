@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from study.store.files import StoreError, now, read_json, write_json
+from study.store.links import user_name
 
 PATIENCE = 120.0  # seconds for which a trial waits for an orphan of a killed run
 
@@ -36,7 +37,7 @@ def lock_study(folder: Path) -> FileLock:
             "Wait for it or stop it; reports may be made meanwhile: "
             f"python -m reports {folder}"
         ) from None
-    user = os.environ.get("USER") or os.environ.get("LOGNAME") or str(os.getuid())
+    user = user_name()
     owner = {"user": user, "host": socket.gethostname(), "pid": os.getpid(), "since": now()}
     write_json(folder / "owner.json", owner)
     return lock
