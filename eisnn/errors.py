@@ -15,3 +15,10 @@ class DataError(RuntimeError):
 
 class CheckpointError(RuntimeError):
     """A checkpoint is missing, damaged, foreign, or of another config. The message names the file and what to do."""
+
+
+class ConfigError(ValueError):
+    """The user's input is wrong.
+
+    ``str(error)`` has one line per problem: file, dotted key, what must hold, what was given.
+    """

@@ -1,105 +1,42 @@
-"""Strict YAML: what a user meant, or an error that names file, key and line.
-
-PyYAML implements YAML 1.1, where ``1e-4`` is a string, ``off`` and ``no`` are False, and the last of two equal keys wins
-without a word. Here ``1e-4`` is a number, only ``true`` and ``false`` are booleans (``on``/``off``/``yes``/``no`` stay words,
-which boolean fields of a config understand), equal keys are errors, and anchors, aliases (which can blow a file of 1 kB up to
-gigabytes), merge keys and tags are refused.
-"""
+"""Config and study files: reading them, and setting values in them by dotted paths."""
 
 from __future__ import annotations
 
-import difflib
 import math
-import re
-import reprlib
-import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
+from eisnn.config.messages import explain, known_fields, model_in, suggestion
+from eisnn.errors import ConfigError
 
 MAX_BYTES = 1_000_000
-MAX_PROBLEMS = 20  # lines of one error
 
-
-class ConfigError(ValueError):
-    """The user's input is wrong. ``str(error)`` has one line per problem: file, dotted key, what must hold, what was given."""
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's booleans and numbers, unique keys, and no aliases, merge keys or tags."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()
-        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
-            problem = "anchors and aliases are not supported; write the value out"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
-        if event.tag is not None:
-            problem = f"tags such as {event.tag} are not supported; write the plain value"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key_node, _ in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise yaml.MarkedYAMLError(
-                    problem="a key must be a plain word", problem_mark=key_node.start_mark
-                )
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                problem = "merge keys (<<) are not supported; write the keys out"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
-            if key_node.value in seen:
-                problem = (
-                    f"the key {key_node.value!r} is given twice in one mapping; keep one of them"
-                )
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
-            seen.add(key_node.value)
-        return super().construct_mapping(node, deep=True)
-
-
-_NUMBER = re.compile(
-    r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
-)
-_INT, _FLOAT, _BOOL = (f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool"))
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern)
-        for tag, pattern in resolvers
-        if tag not in (_INT, _FLOAT, _BOOL, "tag:yaml.org,2002:timestamp")
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    _BOOL, re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Loader.add_implicit_resolver(_INT, re.compile(r"^[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789"))
-_Loader.add_implicit_resolver(_FLOAT, re.compile(f"^({_NUMBER.pattern})$"), list("-+.0123456789"))
+__all__ = [
+    "ConfigError",
+    "explain",
+    "known_fields",
+    "model_in",
+    "parse_yaml",
+    "plain_value",
+    "read_yaml",
+    "scalar",
+    "set_keys",
+    "set_path",
+    "shipped",
+    "suggestion",
+]
 
 
 def parse_yaml(text: str, where: str) -> dict[str, Any]:
     """The mapping that ``text`` holds; ``where`` names its source in errors.
 
     Raises:
-        ConfigError: not YAML, not a mapping, a key given twice, an alias, nested too deeply.
+        ConfigError: see `eisnn.config.strict_yaml`, which alone needs PyYAML.
     """
-    try:
-        value = yaml.load(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{where}{line}: {error.problem or error.context}") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(
-            f"{where}: cannot be read as YAML: {str(error).splitlines()[0]}"
-        ) from None
-    if not isinstance(value, dict):
-        given = "nothing" if value is None else type(value).__name__
-        raise ConfigError(f"{where}: must be a mapping of keys to values, given {given}")
-    return value
+    from eisnn.config import strict_yaml
+
+    return strict_yaml.parse_yaml(text, where)
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -162,182 +99,3 @@ def set_keys(tree: dict[str, Any], keys: Sequence[str], value: Any) -> None:
             child = tree[key] = {}
         tree = child
     tree[last] = value
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean 'x'?)`` for the nearest known word, or all the known words if none is near."""
-    known = sorted(known)
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
-
-
-def known_fields(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
-    """The field names of the model that a pydantic error's ``location`` (without its last part) points into."""
-    current: Any = model
-    for part in location:
-        fields = getattr(current, "model_fields", {})
-        if part in fields:
-            current = model_in(fields[part].annotation)
-    return set(getattr(current, "model_fields", {}))
-
-
-def model_in(annotation: Any) -> Any:
-    """The pydantic model inside an annotation such as ``Section | None`` or ``dict[str, Section]``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = model_in(argument)
-        if found is not None:
-            return found
-    return None
-
-
-def explain(
-    error: ValidationError,
-    model: type[BaseModel],
-    where: str,
-    given: Mapping[str, Any] | None = None,
-) -> ConfigError:
-    """A pydantic error as ours: one line per problem, ``file: dotted.key: what must hold, given ...``."""
-    lines: dict[tuple[str, str], str] = {}
-    problems = error.errors(include_url=False)
-    for count, problem in enumerate(problems):
-        if len(lines) == MAX_PROBLEMS:
-            lines["", ""] = f"{where}: and up to {len(problems) - count} more problems"
-            break
-        location, text = _place_and_text(problem, model)
-        key = ".".join(_key(part) for part in location)
-        what = text.partition(", given ")[
-            0
-        ]  # a value of several possible kinds fails once for each: said once
-        lines.setdefault((key, what), f"{where}: {key}: {text}" if key else f"{where}: {text}")
-    return ConfigError("\n".join(lines.values()))
-
-
-_PLAIN = {
-    "bool_type": "true or false",
-    "string_type": "text",
-    "tuple_type": "a list",
-    "list_type": "a list",
-    "float_type": "a number",
-}
-_PLAIN |= {"int_type": "a whole number", "int_from_float": "a whole number"}
-_PLAIN |= dict.fromkeys(
-    ("model_type", "model_attributes_type", "dict_type", "mapping_type"),
-    "a mapping of keys to values",
-)
-
-
-def _place_and_text(problem: Any, model: type[BaseModel]) -> tuple[tuple[Any, ...], str]:
-    """Where a problem is, as the user sees it, and what it is."""
-    location, kind, value = problem["loc"], problem["type"], problem["input"]
-    depth, field = _leaf(model, location)
-    wrong_length = kind in ("too_long", "too_short") or (
-        kind == "missing" and depth < len(location)
-    )
-    if field is not None and (wrong_length or _is_union(field.annotation)):
-        return location[
-            :depth
-        ], f"must be {describe(field.annotation, field.metadata)}, given {_short(value)}"
-    if kind == "extra_forbidden":
-        return location, "unknown key" + _known_key(str(location[-1]), location, model)
-    if kind == "missing":
-        return location, "is required and not given"
-    if kind == "value_error":
-        return location, str(problem["ctx"]["error"])
-    if kind == "invalid_key":
-        return location[:-1], f"a key must be text, given {_short(value)}"
-    message = _PLAIN.get(
-        kind, problem["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-    )
-    text = f"must be {message}, given {_short(value)}"
-    if kind == "literal_error" and isinstance(value, str):
-        near = difflib.get_close_matches(value, re.findall("'([^']*)'", message), n=1)
-        text += "".join(f"; did you mean {word!r}?" for word in near)
-    return location, text
-
-
-def _known_key(name: str, location: tuple[Any, ...], model: type[BaseModel]) -> str:
-    """What to write instead of an unknown key: a similar one of its section, the same of another, or a list of its section's."""
-    known = known_fields(model, location[:-1])
-    if not difflib.get_close_matches(name, known, n=1):
-        for path in _paths(model):
-            if path.rpartition(".")[2] == name:
-                return f"; did you mean {path}?"
-    return suggestion(name, known)
-
-
-def _leaf(model: type[BaseModel], location: tuple[Any, ...]) -> tuple[int, FieldInfo | None]:
-    """The field that holds a plain value on the way along ``location``, and how many parts lead to it (what follows is inside it)."""
-    current: Any = model
-    for depth, part in enumerate(location):
-        field = getattr(current, "model_fields", {}).get(part)
-        if field is not None:
-            current = model_in(field.annotation)
-            if current is None:
-                return depth + 1, field
-    return len(location), None
-
-
-def _paths(model: type[BaseModel], prefix: str = "") -> Iterable[str]:
-    """The dotted paths of all fields."""
-    for name, field in model.model_fields.items():
-        yield prefix + name
-        inner = model_in(field.annotation)
-        if inner is not None and get_origin(field.annotation) is not dict:
-            yield from _paths(inner, f"{prefix}{name}.")
-
-
-def _is_union(annotation: Any) -> bool:
-    """Of several kinds of value; ``X | None`` is not."""
-    union = get_origin(annotation) in (Union, types.UnionType)
-    return union and len([kind for kind in get_args(annotation) if kind is not types.NoneType]) > 1
-
-
-def describe(annotation: Any, constraints: Iterable[Any] = ()) -> str:
-    """A type in plain words: ``int | tuple[int, ...]`` with ``ge=1`` is "a whole number >= 1, or a list of them"."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        inner = [
-            item
-            for extra in arguments[1:]
-            for item in (extra.metadata if isinstance(extra, FieldInfo) else [extra])
-        ]
-        return describe(arguments[0], inner)
-    if origin in (Union, types.UnionType):
-        kinds = [describe(kind) for kind in arguments if kind is not types.NoneType]
-        return ", or ".join(
-            kind.replace(f"a list, each {kinds[0]}", "a list of them") for kind in kinds
-        )
-    if origin is Literal:
-        return " or ".join(map(repr, arguments))
-    if origin in (tuple, list):
-        number = "" if origin is list or arguments[-1] is Ellipsis else f" of {len(arguments)}"
-        return f"a list{number}, each {describe(arguments[0])}"
-    name = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(
-        annotation, "another kind of value"
-    )
-    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    limits = [
-        f"{sign} {getattr(item, limit):g}"
-        for item in constraints
-        for limit, sign in signs.items()
-        if hasattr(item, limit)
-    ]
-    return " ".join([name, " and ".join(limits)]) if limits else name
-
-
-def _key(part: Any) -> str:
-    text = str(part)
-    return text if text.isprintable() else repr(text)
-
-
-_REPR = reprlib.Repr()
-_REPR.maxlevel, _REPR.maxstring, _REPR.maxlong, _REPR.maxother = 4, 80, 80, 80
-
-
-def _short(value: Any) -> str:
-    """A value as YAML writes it, near enough, in at most a line."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return _REPR.repr(list(value) if isinstance(value, tuple) else value)

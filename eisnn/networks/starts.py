@@ -28,9 +28,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy.optimize import brentq
-from scipy.special import log_ndtr, ndtr, ndtri
-
 from eisnn.config.trial import NeuronConfig, TrialConfig
 
 DEFAULT_RATE = 0.1
@@ -93,6 +90,8 @@ def steady_state(threshold: float, kappa: float, rate: float) -> SteadyState:
     Raises:
         ValueError: no current makes cells fire so often.
     """
+    from scipy.special import ndtri
+
     a = float(ndtri(1 - rate))
     below, density = 1 - rate, _density(a)
     mean_over_deviation = -kappa * density / (1 - kappa * below)
@@ -114,6 +113,8 @@ def first_layer_rate(deviation: float, threshold: float, kappa: float) -> float:
     A cell fires for the first time in step k (from 0) if its current is between theta / S_k and
     theta / S_{k-1}, S_k = (1 - kappa^(k+1)) / (1 - kappa), and then every k + 1 steps.
     """
+    from scipy.special import ndtr
+
     at = threshold / deviation
     rate = 1 - float(ndtr(at))
     total, k = 1.0, 1  # S_{k-1}
@@ -130,6 +131,8 @@ def first_layer_deviation(threshold: float, kappa: float, rate: float) -> float:
     Raises:
         ValueError: the rate is 1/2 or more, which no symmetric current reaches.
     """
+    from scipy.optimize import brentq
+
     if rate >= 0.5:
         raise ValueError(f"model.init_rate: must be below 0.5 with init: spikeinit, given {rate:g}")
 
@@ -145,6 +148,8 @@ def surrogate_width(cells: NeuronConfig, rate: float) -> float:
     E[h(y)^2] = (1 - (1 - p) kappa^2) / (lambda gain)^2 over the potentials y ~ N(mu, s^2) of
     `steady_state`; then the gradient of a layer's input has the variance of its output's.
     """
+    from scipy.optimize import brentq
+
     layer = Layer(cells, rate, rate)
     state = steady_state(cells.threshold, layer.kappa, rate)
     gain = _spikeinit(layer)
@@ -163,6 +168,8 @@ def mean_square_surrogate(alpha: float, state: SteadyState, threshold: float) ->
     With z = y - theta ~ N(m, s^2) and b = 4 alpha, E[exp(-b |z|)] is the sum over both signs of
     exp(b^2 s^2 / 2 -+ b m) Phi(+-m / s - b s).
     """
+    from scipy.special import log_ndtr
+
     m, s, b = state.mean - threshold, state.deviation, 4 * alpha
     spread = b * b * s * s / 2
     above = math.exp(spread - b * m + float(log_ndtr(m / s - b * s)))
@@ -198,6 +205,8 @@ def _ding(layer: Layer) -> float:
 
 
 def _micheli(layer: Layer) -> float:
+    from scipy.special import ndtr
+
     return 1 / math.sqrt(float(ndtr(-layer.cells.threshold)))
 
 

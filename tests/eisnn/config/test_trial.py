@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from eisnn.config import trial as module
+from eisnn.config.messages import describe
 from eisnn.config.trial import (
     ConfigError,
     TrialConfig,
@@ -19,7 +20,7 @@ from eisnn.config.trial import (
     resolved,
     trial_id,
 )
-from eisnn.config.yaml_file import describe, parse_yaml, set_path
+from eisnn.config.yaml_file import parse_yaml, set_path
 
 # If this changes, so does every stored trial's name: intended only together with NUMERICS_VERSION or a new field.
 DEFAULT_ID = "b0793b14a550"
