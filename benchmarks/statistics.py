@@ -1,4 +1,6 @@
-"""python -m benchmarks.statistics: do verdicts hold what they promise? Monte Carlo over whole studies.
+"""python -m benchmarks.statistics: do verdicts hold what they promise?
+
+Monte Carlo over whole studies.
 
 Every table of docs/statistics.md that is simulated comes from here (about 3 minutes on one core).
 The rules are the report's own functions; only the studies are made up. All values are in standard
@@ -113,7 +115,10 @@ def false_verdicts(name: str, n: int, studies: int, rule: Callable[..., Array]) 
 
 
 def coverage(name: str, n: int, studies: int) -> float:
-    """Share of studies in which all of the family's intervals hold the true difference, which is 0."""
+    """Share of studies in which all of the family's intervals hold the true difference.
+
+    It is 0.
+    """
     rng = np.random.default_rng(100 + n)
     d = differences(DATA[name](rng, (studies, ARMS + 1, n)))
     mean, _, half = statistics.t_bounds(d, ALPHA / ARMS, resolution_of(name))
@@ -157,7 +162,7 @@ def tuned(quality: float, repeats: int, seeds: int, studies: int) -> float:
 
 
 def searches(studies: int) -> Iterator[str]:
-    yield f"Share of studies with a difference claimed, {ARMS} equal arms with searches of their own"
+    yield f"Share of studies with a difference claimed, {ARMS} equal arms, each with own searches"
     yield "| repeats x seeds | 0.5 SD | 1 SD | 2 SD | 4 SD |"
     yield "|---|---:|---:|---:|---:|"
     for repeats, seeds in ((1, 10), (3, 3), (5, 2), (5, 5)):
@@ -187,7 +192,8 @@ def dying(share: float, n: int, studies: int, chance: bool) -> tuple[float, floa
 
 def deaths(studies: int) -> Iterator[str]:
     yield "Verdicts on an arm that equals the reference, but whose worst runs die"
-    yield "| dead runs | counted as | n = 5: better | worse | n = 10: better | worse | n = 20: better | worse |"
+    counts = " | ".join(f"n = {n}: better | worse" for n in (5, 10, 20))
+    yield f"| dead runs | counted as | {counts} |"
     yield "|---|---|---:|---:|---:|---:|---:|---:|"
     for share in (0.2, 0.4):
         for chance in (False, True):
@@ -231,7 +237,10 @@ def until_decided(
 
 def sequential(studies: int) -> Iterator[str]:
     yield f"`until: decided`, 5 to 20 seeds in steps of 5, {ARMS} arms against one reference"
-    yield "| effect (SD of a replicate) | alpha at each look | false verdict in a study | arms decided | seeds an arm |"
+    yield (
+        "| effect (SD of a replicate) | alpha at each look | false verdict in a study"
+        " | arms decided | seeds an arm |"
+    )
     yield "|---:|---|---:|---:|---:|"
     for effect in (0.0, -1.0, -2.0, -4.0):
         for shared in (True, False) if effect == 0 else (True,):
@@ -268,7 +277,10 @@ def powers(_: int) -> Iterator[str]:
 
 
 def stands_out(trials: int, times: int, matters: bool) -> tuple[float, float]:
-    """(first is right, something stands out) of searches over four parameters, one of which may matter."""
+    """(first is right, something stands out) of searches over four parameters.
+
+    One of them may matter.
+    """
     names = ["learning rate", "gain", "ratio", "exponent"]
     right = out = 0
     for seed in range(times):
@@ -293,7 +305,10 @@ def stands_out(trials: int, times: int, matters: bool) -> tuple[float, float]:
 def importances(studies: int) -> Iterator[str]:
     times = max(10, studies // 100)
     yield f"Importance over {times} simulated searches of four parameters"
-    yield "| completed trials | right first, one matters | it stands out | something stands out, none matters |"
+    yield (
+        "| completed trials | right first, one matters | it stands out"
+        " | something stands out, none matters |"
+    )
     yield "|---:|---:|---:|---:|"
     for trials in (20, 40):
         right, out = stands_out(trials, times, True)

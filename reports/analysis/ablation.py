@@ -121,7 +121,10 @@ def main_effects(factors: Sequence[str], y: Cells, options: Options) -> list[Eff
 
 
 def interactions(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
-    """By how much one factor's presence changes another's effect: the mean of (ab - a - b + none)."""
+    """By how much one factor's presence changes another's effect: two at a time.
+
+    It is the mean of (ab - a - b + none).
+    """
     effects = []
     for f, g in itertools.combinations(factors, 2):
         weight = 2.0 ** (2 - len(factors))
@@ -153,7 +156,9 @@ def shapley_values(factors: Sequence[str], y: Cells, options: Options) -> list[E
 
 
 def path(factors: Sequence[str], y: Cells, options: Options) -> list[tuple[str, pd.Series]]:
-    """The executed ablation path (Fawcett & Hoos 2016): from the whole, always take away the factor that costs most.
+    """The executed ablation path (Fawcett & Hoos 2016).
+
+    From the whole, always take away the factor that costs most.
 
     [(factor taken away, values after it)], the whole first under "". It goes on as long as a
     combination was executed and has a value; nothing is trained for it.
@@ -199,7 +204,10 @@ def missing_cells(factors: Sequence[str], y: Cells) -> list[str]:
 def interaction_matrix(
     factors: Sequence[str], effects: Sequence[Effect], singles: Sequence[Effect]
 ) -> pd.DataFrame:
-    """[k x k]: interactions off the diagonal (symmetric), main effects on it; NaN where there is no number."""
+    """[k x k]: interactions off the diagonal (symmetric), main effects on it.
+
+    NaN stands where there is no number.
+    """
     matrix = pd.DataFrame(np.nan, index=list(factors), columns=list(factors))
     for record in effects:
         f, g = record.factors

@@ -1,4 +1,4 @@
-"""The answer of a study: one sentence per arm, made of its numbers, and what the sentences are about."""
+"""The answer of a study: one sentence per arm, made of its numbers."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _open(record: Difference, options: Options) -> str:
 
 
 def scope(study: Study, options: Options) -> str:
-    """What the verdicts are about: tuned arms, or the one configuration that each arm's search chose."""
+    """What the verdicts are about: tuned arms, or the configuration that each search chose."""
     searched = any(arm.get("tuned") for arm in study.arms)
     if options.repeats > 1:
         return (

@@ -1,4 +1,6 @@
-"""What a search's budget buys: best so far, the expected best of k trials, and rankings that it turns.
+"""What a search's budget buys.
+
+Best so far, the expected best of k trials, and rankings that it turns.
 
 ``values`` is float [n], one per finished trial of an arm in the order in which they were proposed;
 NaN where a trial has no value: it used budget and gave nothing.
@@ -28,7 +30,10 @@ def best_so_far(values: ArrayLike, higher: bool = True) -> Array:
 
 @dataclass(frozen=True)
 class Budget:
-    """Best of ``k`` trials, k = 1 ... n: expectation and the ``[10 %, 90 %]`` range over random orders. All float [n]."""
+    """The best of k = 1 ... n trials: its expectation and [10 %, 90 %] range over random orders.
+
+    All float [n].
+    """
 
     mean: Array
     low: Array

@@ -30,7 +30,10 @@ class StudyError(ValueError):
 
 @dataclass(frozen=True)
 class Study:
-    """One study (or several joined) as found on disk. ``arms`` are plan.json's, in its order, then any that only trials.csv knows."""
+    """One study (or several joined) as found on disk.
+
+    ``arms`` are plan.json's, in its order, then any that only trials.csv knows.
+    """
 
     name: str
     folders: tuple[Path, ...]
@@ -149,7 +152,10 @@ def _arms(plan: dict[str, Any], trials: pd.DataFrame) -> tuple[dict[str, Any], .
 
 
 def read_studies(folders: str | Path | Sequence[str | Path]) -> Study:
-    """One folder, or several as one study. Arms whose name occurs in more than one are told apart as ``arm (study)``; seeds still pair."""
+    """One folder, or several as one study.
+
+    Arms whose name occurs in more than one are told apart as ``arm (study)``; seeds still pair.
+    """
     folders = [folders] if isinstance(folders, (str, Path)) else folders
     studies = [read_study(folder) for folder in folders]
     if not studies:
@@ -159,7 +165,8 @@ def read_studies(folders: str | Path | Sequence[str | Path]) -> Study:
     names = [study.name for study in studies]
     if len(set(names)) < len(names):
         raise StudyError(
-            f"two of the folders hold a study of the same name ({', '.join(names)}); give each once."
+            f"two of the folders hold a study of the same name ({', '.join(names)});"
+            " give each once."
         )
     _check_same_data(studies)
     everywhere = [name for study in studies for name in study.arm_names]
@@ -176,8 +183,9 @@ def _check_same_data(studies: Sequence[Study]) -> None:
         if differing:
             key = differing[0]
             raise StudyError(
-                f"{study.folders[0]}: data.{key} is {here.get(key)}, and in {first.folders[0]} it is {there.get(key)}; differences between"
-                " them would mean nothing: report them one by one."
+                f"{study.folders[0]}: data.{key} is {here.get(key)}, and in"
+                f" {first.folders[0]} it is {there.get(key)}; differences between them would mean"
+                " nothing: report them one by one."
             )
 
 

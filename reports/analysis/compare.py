@@ -1,4 +1,4 @@
-"""A study -> the comparison between its arms, as records: replicates only, paired, one family of tests.
+"""A study -> the comparison between its arms, as records: replicates only, one family.
 
 Units are paired: the difference of two arms is taken seed by seed, and averaged over the seeds of a
 repeat where the search was repeated. One family of tests holds every comparison that the plan names
@@ -160,7 +160,9 @@ def differences(
     trained: Mapping[str, Trained],
     options: Options,
 ) -> dict[Pair, Difference]:
-    """Every comparison of the page, judged as one family: with the reference, the baseline, pairs, claims.
+    """Every comparison of the page, judged as one family.
+
+    They are with the reference, with the baseline, planned pairs, and claims.
 
     (reference, baseline) is the same test as (baseline, reference), and so is any pair turned
     round: each is judged once and read from both sides.
@@ -230,7 +232,10 @@ def _interval_level(options: Options) -> float:
 
 
 def _with_half(test: statistics.Paired, critical: float) -> statistics.Paired:
-    """The interval that says the same as the joint sign-flip test; none if n is too small for it."""
+    """The interval that says the same as the joint sign-flip test.
+
+    There is none if n is too small for it.
+    """
     if test.n < 2 or math.isinf(critical):
         return replace(test, low=math.nan, high=math.nan)
     half = critical * test.sd / math.sqrt(test.n)
@@ -259,7 +264,10 @@ def _with_verdict(record: Difference, ablation: bool, options: Options) -> Diffe
 
 
 def simultaneous(record: Difference, options: Options) -> tuple[float, float]:
-    """Bounds that hold for the whole family together; of Holm's rows, whose own are not, Bonferroni's."""
+    """Bounds that hold for the whole family together.
+
+    Holm's p-values have none, so Bonferroni's stand in for them.
+    """
     if options.test == "sign_flip" or options.correction != "holm" or record.n < 2:
         return record.low, record.high
     half = statistics.t_half(record.n, record.sd, options.level)

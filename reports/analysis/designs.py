@@ -29,7 +29,9 @@ Term = tuple[tuple[str, str], ...]  # (factor, level) of each factor in it
 
 @dataclass(frozen=True)
 class Design:
-    """``levels``: those of each factor besides the reference's own. ``values``: of each combination.
+    """A study's factors, and the values of each combination of their levels.
+
+    ``levels``: those of each factor besides the reference's own. ``values``: of each combination.
 
     A combination is a level per factor, in the order of ``levels``.
     """
@@ -102,7 +104,10 @@ def contrast(design: Design, term: Term, options: Options) -> Effect:
 
 
 def _sign(level: str, wanted: str) -> float:
-    """With minus without, for a factor that is there or away; else this level minus the reference's."""
+    """With minus without, for a factor that is there or away.
+
+    Else it is this level minus the reference's.
+    """
     with_it, without = (OWN, wanted) if wanted == AWAY else (wanted, OWN)
     if level == with_it:
         return 1.0
@@ -110,7 +115,9 @@ def _sign(level: str, wanted: str) -> float:
 
 
 def contrasts(design: Design, options: Options, most: int | None = None) -> list[Effect]:
-    """Main effects, then interactions of every order up to ``most``; empty unless the design is complete.
+    """Main effects, then interactions of every order up to ``most``.
+
+    There are none unless the design is complete.
 
     ``p_corrected`` is over all terms of the table, in one step.
     """

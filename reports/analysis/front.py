@@ -22,9 +22,9 @@ class Place(StrEnum):
 def places(results: Sequence[ArmResult], cost: str, options: Options) -> dict[str, Place]:
     """Where each arm with a cost stands; arms of which no replicate trained are left out.
 
-    By means an arm is on the front if none that costs at most as much is better. It is behind only if
-    such a better arm's interval lies wholly above its own; where they overlap, or where there is no
-    interval, it may be on the front.
+    By means an arm is on the front if none that costs at most as much is better. It is behind only
+    if such a better arm's interval lies wholly above its own; where they overlap, or where there is
+    no interval, it may be on the front.
     """
     sign = 1.0 if options.higher_is_better else -1.0
     known = [r for r in results if r.trained.trained and not math.isnan(r.costs[cost])]

@@ -32,7 +32,9 @@ RESAMPLES = 39  # bootstraps, and permutations: the largest of 40 has p = 0.025
 
 @dataclass(frozen=True)
 class Importance:
-    """``share`` of the metric's variance that the parameter alone explains, with a 90 % bootstrap interval.
+    """What one parameter explains, and what chance would show.
+
+    ``share`` is of the metric's variance, [low, high] its 90 % bootstrap interval.
 
     ``null`` is the level that the largest share of a search in which nothing matters stays below in
     95 % of cases.
@@ -57,7 +59,10 @@ def importance(study: Study, arm: str) -> dict[str, float]:
 
 
 def importances(study: Study, arm: str) -> list[Importance]:
-    """One record per searched parameter, by falling share; none below LEAST_FOR_IMPORTANCE trials."""
+    """One record per searched parameter, by falling share.
+
+    There are none below LEAST_FOR_IMPORTANCE trials.
+    """
     rows = trials_of(study, arm)
     rows = rows[rows["value"].notna()]
     names = searched_parameters(study, rows)

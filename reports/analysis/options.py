@@ -1,4 +1,7 @@
-"""What to compare, on what, and how sure to be: the user's wishes over plan.json's over the defaults."""
+"""What to compare, on what, and how sure to be.
+
+The user's wishes go before plan.json, and that before the defaults.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,10 @@ def classes_of(plan: Mapping[str, Any]) -> int | None:
 
 @dataclass(frozen=True)
 class Claim:
-    """A planned comparison with a direction: ``arm`` is so beside ``against``, by more than ``margin``."""
+    """A planned comparison with a direction.
+
+    It claims that ``arm`` is so beside ``against``, by more than ``margin``.
+    """
 
     say: str
     arm: str
@@ -122,7 +128,10 @@ class Options:
 
     @property
     def unit(self) -> str:
-        """What is independent of what: a repeat of the search where there are several, else a seed."""
+        """What is independent of what.
+
+        It is a repeat of the search where there are several, else a seed.
+        """
         return "repeat" if self.repeats > 1 else "seed"
 
     @property

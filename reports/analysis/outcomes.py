@@ -74,7 +74,7 @@ class Trained:
 
 
 def trained(study: Study, options: Options, arm: str) -> Trained:
-    """A replicate trained if it completed with an accuracy above chance, by three standard errors."""
+    """How many replicates trained: completed, three standard errors above chance."""
     rows = replicates(study)
     rows = rows[(rows["arm"] == arm) & rows["state"].isin((State.COMPLETED, *FAILURES))]
     if rows.empty:
@@ -93,7 +93,10 @@ def trained(study: Study, options: Options, arm: str) -> Trained:
 
 
 def at_chance(rows: pd.DataFrame, options: Options) -> pd.Series:
-    """Which rows have a test accuracy that guessing gives: within three standard errors of 1 / classes."""
+    """Which rows have a test accuracy that guessing gives.
+
+    That is within three standard errors of 1 / classes.
+    """
     if options.classes is None or "test/accuracy" not in rows:
         return pd.Series(False, index=rows.index)
     chance = 1 / options.classes
@@ -103,7 +106,10 @@ def at_chance(rows: pd.DataFrame, options: Options) -> pd.Series:
 
 
 def p_trains(one: Trained, other: Trained) -> float:
-    """Exact McNemar test of "both train equally often", over the seeds that both have; NaN if none."""
+    """Exact McNemar test of "both train equally often", over the seeds that both have.
+
+    It is NaN if there is none.
+    """
     mine, theirs = one.seeds or {}, other.seeds or {}
     shared = mine.keys() & theirs.keys()
     if not shared:

@@ -20,7 +20,9 @@ DRAWS = 4_000
 
 @dataclass(frozen=True)
 class Pilot:
-    """How replicates behave: the SD of paired differences, how often each arm's fail, and what that costs.
+    """How replicates behave.
+
+    ``sd`` is that of paired differences; ``dies`` and ``reference_dies`` say how often they fail.
 
     ``drop`` is the distance from a trained network to chance, in the metric's unit.
     """
@@ -32,7 +34,7 @@ class Pilot:
 
 
 def power(n: int, effect: float, pilot: Pilot, level: float) -> float:
-    """The chance that an interval of confidence 1 - ``level`` leaves out zero on the effect's side."""
+    """The chance that an interval at ``level`` leaves out zero on the effect's side."""
     if n < 2:
         return 0.0
     if pilot.dies == 0 and pilot.reference_dies == 0:

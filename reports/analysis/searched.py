@@ -39,7 +39,10 @@ def short_names(names: Sequence[str] | pd.Index) -> dict[str, str]:
 
 
 def default_trial(study: Study, arm: str) -> pd.Series | None:
-    """The search trial of the study file's first point, which is tried first: its default values."""
+    """The search trial of the study file's first point, which is tried first.
+
+    It has the default values.
+    """
     if not (study.plan.get("search") or {}).get("points"):
         return None
     rows = search.trials_of(study, arm)

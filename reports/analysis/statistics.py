@@ -150,7 +150,10 @@ def sign_flip_p(d: ArrayLike) -> float:
 
 
 def smallest_p(n: int) -> float:
-    """The smallest two-sided p of a sign-flip test with ``n`` units: all of one sign. 6 give 0.03125."""
+    """The smallest two-sided p of a sign-flip test with ``n`` units: all of one sign.
+
+    6 give 0.03125.
+    """
     return 2.0 ** (1 - n) if n > 0 else math.nan
 
 
@@ -234,7 +237,9 @@ def mcnemar_p(only_one: int, only_other: int) -> float:
 
 
 def effect_size(d: ArrayLike, resolution: float = 0.0) -> float:
-    """Hedges-corrected Cohen's d_z of paired differences: ``mean / sd * (1 - 3 / (4 (n - 1) - 1))``.
+    """Hedges-corrected Cohen's d_z of paired differences.
+
+    It is ``mean / sd * (1 - 3 / (4 (n - 1) - 1))``.
 
     NaN without spread or below 3 units (at n = 2 the correction factor is 0 and says nothing).
     """

@@ -1,4 +1,7 @@
-"""Search trials and what they were judged by: validation data only. A test metric is never read here."""
+"""Search trials and what they were judged by: validation data only.
+
+A test metric is never read here.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,9 @@ def trials_of(study: Study, arm: str) -> pd.DataFrame:
 
 
 def noise(study: Study) -> float:
-    """By how much two equal configurations differ: sqrt(2) times the SD of replicates on validation data.
+    """By how much two equal configurations differ.
+
+    It is sqrt(2) times the SD of replicates on validation data.
 
     0 where no arm has two replicates.
     """

@@ -16,7 +16,10 @@ from study.store import Kind, State
 
 @dataclass(frozen=True)
 class Tuned:
-    """The chosen value of one parameter of one arm, and where the best quarter of the arm's trials lie."""
+    """The chosen value of one parameter of one arm.
+
+    ``low`` and ``high`` are where the best quarter of the arm's trials lie.
+    """
 
     arm: str
     parameter: str
@@ -63,7 +66,9 @@ def _choice_text(value: Any) -> str:
 
 
 def edge(value: float, space: Mapping[str, Any]) -> str:
-    """'low' or 'high' if the value lies within a twentieth of the range from that end, on its own scale.
+    """'low' or 'high' if the value lies within a twentieth of the range from that end.
+
+    The range is taken on its own scale.
 
     The range may then have been too small.
     """
@@ -77,7 +82,10 @@ def edge(value: float, space: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Overtuning:
-    """The same configuration three times: as the search saw it, and with fresh seeds on validation and test data."""
+    """The same configuration three times.
+
+    Once as the search saw it, and with fresh seeds on validation and on test data.
+    """
 
     arm: str
     trials: int

@@ -15,7 +15,10 @@ MINUS = "−"
 
 
 class Verdict(StrEnum):
-    """What the report claims of an arm. Those of ablations speak of the part that was taken away."""
+    """What the report claims of an arm.
+
+    Those of ablations speak of the part that was taken away.
+    """
 
     NEEDED = "needed"
     HARMFUL = "harmful"
@@ -44,7 +47,7 @@ class Verdict(StrEnum):
 
     @property
     def turned(self) -> Verdict:
-        """The verdict of the same comparison seen from the other arm, in the words of a baseline."""
+        """The verdict of the same comparison seen from the other arm, in a baseline's words."""
         return _TURNED.get(self, self)
 
 

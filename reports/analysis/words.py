@@ -40,7 +40,10 @@ def p_text(p: float) -> str:
 
 
 def effect_text(effect: float) -> str:
-    """Two decimals; beyond 10 only that it is: from a few seeds, such a figure is their spread's luck."""
+    """Two decimals; beyond 10 only that it is.
+
+    From a few seeds, a larger figure is the luck of their spread.
+    """
     if abs(effect) > 10:
         return "> 10" if effect > 0 else f"< {MINUS}10"
     return number(effect)

@@ -64,8 +64,8 @@ def adjustment(options: Options, family: str) -> str:
     looks = f" at {options.looks} planned looks" if options.looks > 1 else ""
     if options.test == "sign_flip":
         return (
-            f"a joint sign-flip test of the page's {family}{looks} at {level}; intervals and verdicts"
-            " are one statement"
+            f"a joint sign-flip test of the page's {family}{looks} at {level};"
+            " intervals and verdicts are one statement"
         )
     if options.correction == "holm":
         return (
@@ -75,22 +75,24 @@ def adjustment(options: Options, family: str) -> str:
     if options.correction == "none":
         return f"paired t-tests at {level}, not adjusted for the page's {family}{looks}"
     return (
-        f"paired t intervals that hold together for the page's {family}{looks} at {level}; a verdict"
-        " says where its interval lies"
+        f"paired t intervals that hold together for the page's {family}{looks} at {level};"
+        " a verdict says where its interval lies"
     )
 
 
 def _margin(options: Options) -> str:
     if options.margin is None:
         return ""
-    return f" Differences up to {show(options.margin, options)} {options.unit_of_differences} do not matter."
+    margin = show(options.margin, options)
+    return f" Differences up to {margin} {options.unit_of_differences} do not matter."
 
 
 def too_few(n: int, options: Options) -> str:
     """Why no data can decide: the sign-flip test's smallest p."""
     if options.test != "sign_flip" or not n or smallest_p(n) <= options.alpha / options.looks:
         return ""
-    return f"With {n} {options.unit}s the smallest possible p is {smallest_p(n):.3g}: nothing can be decided."
+    least = f"{smallest_p(n):.3g}"
+    return f"With {n} {options.unit}s the smallest possible p is {least}: nothing can be decided."
 
 
 def test_set(results: Sequence[ArmResult], options: Options) -> str:

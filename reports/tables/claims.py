@@ -42,8 +42,8 @@ def table(study: Study, options: Options) -> Table | None:
     )
     caption = (
         "Claims named in the study file (report.claims), each judged from the interval of its"
-        f" difference. They belong to the page's family of {options.comparisons} comparisons: holds if"
-        " all of the interval agrees with the claim, fails if none of it does."
+        f" difference. They belong to the page's family of {options.comparisons} comparisons:"
+        " a claim holds if all of the interval agrees with the claim, fails if none of it does."
     )
     lines = [
         {

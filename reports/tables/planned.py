@@ -78,7 +78,8 @@ def _caption(options: Options) -> str:
         named = "on the command line (--pair)"
     family = "1 comparison" if options.comparisons == 1 else f"{options.comparisons} comparisons"
     return (
-        f"Pairs named {named}. {metric_name(options).capitalize()} {reading(options)}; both means are"
-        f" over the n {options.unit}s that the two arms share. Difference: arm minus the other, in"
+        f"Pairs named {named}. {metric_name(options).capitalize()} {reading(options)};"
+        f" both means are over the n {options.unit}s that the two arms share."
+        " Difference: arm minus the other, in"
         f" {options.unit_of_differences}; {adjustment(options, family)} (* a difference)."
     )

@@ -35,13 +35,22 @@ from reports.tables.states import all_states, state_table, states_text
 from reports.tables.table import Cell, Field, Table, build
 
 __all__ = [
-    "comparison_table", "cost_table", "difference_cell", "main_table", "metric_header", "metric_name",
-    "reading", "short_table", "show", "state_table", "states_text",
-]  # fmt: skip
+    "comparison_table",
+    "cost_table",
+    "difference_cell",
+    "main_table",
+    "metric_header",
+    "metric_name",
+    "reading",
+    "short_table",
+    "show",
+    "state_table",
+    "states_text",
+]
 
 
 def best_arms(results: Sequence[ArmResult], options: Options) -> set[str]:
-    """The best arm among those with as many units as any, and those that are not told apart from it.
+    """The best arm among those with as many units as any, and its equals.
 
     Told apart: the unadjusted 95 % intervals of the means do not overlap. With one unit per arm
     nothing is the best.
@@ -150,7 +159,10 @@ def short_table(study: Study, results: Sequence[ArmResult], options: Options) ->
 
 
 def frame(results: Sequence[ArmResult]) -> pd.DataFrame:
-    """Raw numbers, one row per arm; differences as diff_<arm>, diff_<arm>_low ...; accuracies as fractions."""
+    """Raw numbers, one row per arm.
+
+    Differences as diff_<arm>, diff_<arm>_low ...; accuracies as fractions.
+    """
     lines = []
     for result in results:
         line = {"arm": result.arm, "role": result.role, "n": result.n, "planned": result.planned}

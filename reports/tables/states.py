@@ -32,7 +32,7 @@ def states_text(counts: Mapping[str, int]) -> str:
 
 
 def all_states(result: ArmResult) -> str:
-    """'3 completed', or '3 completed; search: 12 completed, 3 pruned' where the arm was searched."""
+    """'3 completed', and how the search's trials ended where the arm was searched."""
     ended = states_text(result.states.get("replicate", {}))
     searched = result.states.get("search")
     return f"{ended}; search: {states_text(searched)}" if searched else ended

@@ -1,4 +1,4 @@
-"""A table as a record, and its renderings: CSV, parquet, Markdown, LaTeX (booktabs) and terminal text.
+"""A table as a record, and its renderings: CSV, parquet, Markdown, LaTeX and terminal text.
 
 ``Table.frame`` holds the raw numbers in base units (accuracies as fractions); the cells hold what
 people read. The page draws its own HTML.
@@ -182,7 +182,7 @@ _LATEX = {
 
 
 def latex(text: str) -> str:
-    """Plain text for pdflatex: special characters escaped, other non-ASCII ones as a question mark."""
+    """Plain text for pdflatex: special characters escaped, unknown ones as question marks."""
     return "".join(_LATEX.get(c, c if c.isascii() else "?") for c in text)
 
 
@@ -206,7 +206,10 @@ def to_text(table: Table) -> str:
 
 
 def write_table(table: Table, folder: Path, formats: Sequence[str]) -> list[str]:
-    """Writes <folder>/<name>.{csv,parquet,md,tex} for each such format; returns the names written."""
+    """Writes <folder>/<name>.{csv,parquet,md,tex} for each such format.
+
+    It returns the names written.
+    """
     names = []
     for extension, text in (("md", to_markdown), ("tex", to_latex)):
         if extension in formats:

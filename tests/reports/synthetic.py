@@ -1,4 +1,7 @@
-"""Study folders in the store's format, made from a few numbers, so that a report's figures can be checked by hand."""
+"""Study folders in the store's format.
+
+They are made from a few numbers, so that a report's figures can be checked by hand.
+"""
 
 from __future__ import annotations
 
@@ -124,14 +127,18 @@ def history(row: Mapping[str, Any], epochs: int = EPOCHS) -> list[dict[str, Any]
 def arm(
     name: str, role: str = "ablation", factors: Sequence[str] = (), **more: Any
 ) -> dict[str, Any]:
-    return {"name": name, "role": role, "factors": list(factors), "base": "configs/EI-SNN/Digits-VGG4.yaml", "overrides": {}, "tuned": True,
-            "optuna_study": name, **more}  # fmt: skip
+    plain = {"name": name, "role": role, "factors": list(factors), "overrides": {}}
+    base = "configs/EI-SNN/Digits-VGG4.yaml"
+    return {**plain, "base": base, "tuned": True, "optuna_study": name, **more}
 
 
 def write_study(
     folder: Path, rows: Sequence[dict[str, Any]], arms: Sequence[dict[str, Any]], **plan: Any
 ) -> Path:
-    """The folder a study leaves, with ``rows`` as trials.csv and histories for every trial that has an accuracy."""
+    """The folder a study leaves.
+
+    It has ``rows`` as trials.csv and histories for every trial that has an accuracy.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "study.yaml").write_text(
         f"name: {folder.name}\nbase: configs/EI-SNN/Digits-VGG4.yaml   # <b>as given</b>\n"
@@ -167,7 +174,10 @@ def write_study(
 
 
 def small_study(folder: Path) -> Path:
-    """full, two ablations (one of which always diverges) and bn, three seeds each; full is ahead of no_ste by 0.01, 0.02, 0.03."""
+    """full, two ablations (one of which always diverges) and bn, three seeds each.
+
+    full is ahead of no_ste by 0.01, 0.02, 0.03.
+    """
     values: dict[str, list[float | None]] = {
         "full": [0.96, 0.97, 0.98],
         "no_ste": [0.95, 0.95, 0.95],
@@ -197,7 +207,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 
 
 def large_study(folder: Path, *, trials: int = 15, seeds: int = 10, epochs: int = 100) -> Path:
-    """A study like the default one (200 trials at the default sizes): a search per arm, then seeds; some arms weak, one dead."""
+    """A study like the default one (200 trials at the default sizes).
+
+    A search per arm, then seeds; some arms weak, one dead.
+    """
     rng = np.random.default_rng(0)
     taken = {
         "full": [],
@@ -265,7 +278,10 @@ def large_study(folder: Path, *, trials: int = 15, seeds: int = 10, epochs: int 
 def factorial_study(
     folder: Path, *, seeds: int = 8, noise: float = 0.0, design: Sequence[str] = ("factorial",)
 ) -> Path:
-    """Three factors a, b, c worth 0.10, 0.20 and 0; a and b together give 0.06 less than the sum. The bare network has 0.5."""
+    """Three factors a, b, c worth 0.10, 0.20 and 0.
+
+    A and b together give 0.06 less than the sum. The bare network has 0.5.
+    """
     rng = np.random.default_rng(1)
     arms, rows = [], []
     for away in [away for size in range(4) for away in itertools.combinations("abc", size)]:
@@ -300,7 +316,10 @@ def add_insides(
     epochs: int = 12,
     layers: Sequence[str] = ("features.0", "features.3", "head"),
 ) -> None:
-    """diagnostics.csv and distributions.npz for the arm's first replicate: a distribution that splits into two modes."""
+    """diagnostics.csv and distributions.npz for the arm's first replicate.
+
+    A distribution that splits into two modes.
+    """
     rng = np.random.default_rng(2)
     trials = pd.read_csv(folder / "trials.csv", dtype={"id": "str"})
     identity = trials[(trials["arm"] == arm_name) & (trials["kind"] == "replicate")]["id"].iloc[0]

@@ -1,4 +1,7 @@
-"""Effects of a study whose factors are worth 0.10 (a), 0.20 (b), 0 (c), and -0.06 for a and b together."""
+"""Effects of a study whose factors have known worth.
+
+It is 0.10 (a), 0.20 (b), 0 (c), and -0.06 for a and b together.
+"""
 
 import pytest
 from synthetic import arm, factorial_study, replicate, write_study

@@ -1,4 +1,7 @@
-"""Does the report tell the truth about made-up studies whose truth is known? Monte Carlo, with its own error in every bound."""
+"""Does the report tell the truth about made-up studies whose truth is known?
+
+Monte Carlo, with its own error in every bound.
+"""
 
 import math
 
@@ -38,7 +41,10 @@ def test_the_bootstrap_is_too_short_for_three_seeds():
 
 
 def made_up(rng, effects, seeds, spread=0.01):
-    """A study in memory: every arm's accuracy is 0.9 + its effect + a part shared by the seed + a part of its own."""
+    """A study in memory.
+
+    Every arm's accuracy is 0.9 + its effect + a part shared by the seed + a part of its own.
+    """
     shared = rng.normal(0, spread, seeds)
     rows = []
     for name, effect in effects.items():
@@ -56,7 +62,7 @@ def made_up(rng, effects, seeds, spread=0.01):
 
 
 def share_with_a_wrong_verdict(effects, seeds, times):
-    """In how many tables is at least one true null called better or worse, and in how many is the arm "worse" found worse?"""
+    """Shares of tables in which a true null is called better or worse, and "worse" is found."""
     rng, wrong, found = np.random.default_rng(7), 0, 0
     for _ in range(times):
         study = made_up(rng, effects, seeds)
@@ -98,7 +104,7 @@ def test_whole_tables_rarely_hold_a_false_verdict_at_length(seeds):
 
 
 def test_three_seeds_decide_what_is_plain():
-    """A difference of 25 standard deviations needs no fourth seed, whatever the size of the family."""
+    """A difference of 25 standard deviations needs no fourth seed."""
     wrong, found = share_with_a_wrong_verdict(
         {"full": 0.0, "bn": 0.0, "worse": -0.5}, seeds=3, times=20
     )
@@ -131,7 +137,10 @@ def verdict_on_no_scaling(folder, rows):
 
 
 def test_an_ablation_at_one_learning_rate_ranks_wrongly_and_equal_tuning_rightly(tmp_path):
-    """The whole loses 0.08 at the learning rate that suits its ablation; with the same search for each, the truth shows."""
+    """The whole loses 0.08 at the learning rate that suits its ablation.
+
+    With the same search for each, the truth shows.
+    """
     rng = np.random.default_rng(3)
     frozen = [
         replicate(name, seed, accuracy(name, 0.01, rng)) for name in PEAKS for seed in range(8)

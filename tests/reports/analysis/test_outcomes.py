@@ -11,7 +11,10 @@ from reports.analysis.compare import main_table, options_for
 
 
 def dying(folder, *, seeds=5, dead=2, **plan):
-    """full has 0.90 in all seeds; lucky has 0.92 where it lives, and dies in the first ``dead`` seeds."""
+    """full has 0.90 in all seeds.
+
+    lucky has 0.92 where it lives, and dies in the first ``dead`` seeds.
+    """
     rows = [replicate("full", k, 0.90 + 0.001 * k) for k in range(seeds)]
     for k in range(seeds):
         rows.append(replicate("lucky", k, None if k < dead else 0.92 + 0.001 * k))
@@ -72,7 +75,10 @@ def test_completed_at_chance_is_not_trained(tmp_path):
 
 
 def repeated(folder, *, repeats=3, seeds=2):
-    """bn is ahead of full by 0.01, 0.02 and 0.03 in its repeats, and by -+0.001 about that in their seeds."""
+    """bn is ahead of full in each repeat.
+
+    By 0.01, 0.02 and 0.03, and by -+0.001 about that in their seeds.
+    """
     rows = []
     for repeat in range(repeats):
         for k in range(seeds):

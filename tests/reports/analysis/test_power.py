@@ -5,6 +5,7 @@ import math
 import pytest
 
 from reports.analysis.power import Pilot, detectable, power
+from study.forecast import power as forecast
 
 
 def test_a_known_power():
@@ -32,3 +33,14 @@ def test_runs_that_die_cost_power():
 
 def test_an_arm_that_always_dies_is_found():
     assert power(3, -1.0, Pilot(1.0, dies=1.0, drop=40.0), 0.05 / 30) == 1.0
+
+
+@pytest.mark.parametrize("dies", [0.0, 0.2])
+def test_the_dry_run_promises_what_the_report_can_find(dies):
+    """Two modules, since neither room may import the other: the same numbers."""
+    here = Pilot(0.7, dies=dies, drop=30.0)
+    there = forecast.Pilot(0.7, dies=dies, drop=30.0)
+    level = 0.05 / 8
+    for n in (3, 5, 10):
+        one = power(n, -2.0, here, level)
+        assert one == pytest.approx(forecast.power(n, -2.0, there, forecast.Rule(level)), abs=0.03)

@@ -82,7 +82,10 @@ def test_every_searched_parameter_is_listed(tmp_path):
 
 
 def searched_study(tmp_path, **plan):
-    """A search in which only the learning rate matters (best at 0.01), the best trial at the upper end of the gain's range."""
+    """A search in which only the learning rate matters (best at 0.01).
+
+    The best trial is at the upper end of the gain's range.
+    """
     rng = np.random.default_rng(0)
     rows = []
     for number in range(30):
@@ -195,7 +198,10 @@ def test_a_search_is_never_judged_on_test_data(tmp_path):
 
 
 def test_test_metrics_of_search_trials_change_nothing(tmp_path):
-    """Even if a foreign trials.csv had them: the search's records and the chosen values stay the same."""
+    """Even if a foreign trials.csv had them.
+
+    The search's records and the chosen values stay the same.
+    """
     study = searched_study(tmp_path)
     before = s.tuned_values(study, "full"), s.importance(study, "full"), s.overtuning(study, "full")
     study.trials.loc[study.trials["kind"] == "search", ["test/accuracy", "test/accuracy_best"]] = (

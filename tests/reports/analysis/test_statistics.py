@@ -117,7 +117,8 @@ def test_one_image_stands_in_where_seeds_agree():
 
 
 def test_how_many_more_units_decide():
-    # mean 1, sd 1: t(0.975, k - 1) / sqrt(k) falls below 1 at k = 7 (2.447 / 2.646 = 0.925; k = 6: 1.049)
+    # mean 1, sd 1: t(0.975, k - 1) / sqrt(k) falls below 1 at k = 7:
+    # 2.447 / 2.646 = 0.925, and 1.049 at k = 6.
     assert st.units_needed(3, 1.0, 1.0, 0.05, None) == 4
     assert st.units_needed(3, 0.0, 1.0, 0.05, None) is None
     # mean 0, margin 1: the same widths must fit into the margin
@@ -127,7 +128,7 @@ def test_how_many_more_units_decide():
 
 
 def test_joint_sign_flips_by_hand():
-    # Both columns are 1, 2, 3: 2 of 8 patterns give |t| as large, for each of them and for the largest.
+    # Both columns are 1, 2, 3: 2 of 8 patterns give |t| as large, for each and for the largest.
     d = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
     p, critical = st.joint_sign_flips(d, 0.05)
     assert p == pytest.approx([0.25, 0.25])

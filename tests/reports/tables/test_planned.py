@@ -17,7 +17,10 @@ from reports.tables.text import main_table_text
 
 
 def depths(folder, seeds=6):
-    """ei_2 is ahead of bn_2 by 0.01 to 0.06; ei_4 and bn_4 differ by -+0.01 in turn; full stands by itself."""
+    """ei_2 is ahead of bn_2 by 0.01 to 0.06.
+
+    ei_4 and bn_4 differ by -+0.01 in turn; full stands by itself.
+    """
     rows = [replicate("full", 1000 + k, 0.9) for k in range(seeds)]
     for k in range(seeds):
         rows += [
