@@ -224,6 +224,9 @@ class PropConfig(Section):
     """No gradient through D at all."""
     corrections: Literal["ei", "dann"] = "ei"
     """dann: also 1/sqrt(n_E) on W_IE and 1/(sqrt(n_E) d) on g_I."""
+    centre_gradients: Switch = False
+    """Whether the error of I_ee - I_sub has its mean over the cells of a sample taken away: what
+    inhibition does to activity is then done to errors, too (Eyono et al. 2026)."""
 
     @model_validator(mode="after")
     def _meaningful(self) -> PropConfig:

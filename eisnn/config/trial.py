@@ -150,6 +150,7 @@ def resolved_root(root: str | None, folder: Path) -> str | None:
 ADDED_LATER = (
     "model.factory",
     "model.options",
+    "circuit.prop.centre_gradients",
     "data.split",
     "model.init",
     "model.init_rate",

@@ -68,6 +68,8 @@ def why_unsupported(circuit: CircuitConfig | None, neuron: NeuronConfig) -> str 
     prop = circuit.prop
     if circuit.inhibitory_cells != "linear":
         return f"circuit.inhibitory_cells: {circuit.inhibitory_cells} has no kernel"
+    if prop.centre_gradients:
+        return "circuit.prop.centre_gradients has no kernel"
     replaces_entries = circuit.divisive and prop.stabiliser in ("min_positive", "clamp")
     if replaces_entries and not prop.straight_through and not prop.detach:
         return (

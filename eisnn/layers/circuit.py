@@ -52,6 +52,19 @@ def scale_gradient(x: Tensor, factor: float) -> Tensor:
     return x if factor == 1 else _ScaleGradient.apply(x, factor)
 
 
+class _CentreGradient(torch.autograd.Function):
+    """Identity whose gradient loses its mean over all but the first dimension."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
+        (upstream,) = grads
+        return upstream - upstream.mean(tuple(range(1, upstream.dim())), keepdim=True)
+
+
 def inhibit(W_ei: Tensor, s_I: Tensor) -> Tensor:
     """W_EI s_I: [n_E, n_I] and [N, n_I, ...] -> [N, n_E, ...]; a 1x1 convolution over any number of positions."""
     if s_I.dim() == 2:
@@ -152,6 +165,8 @@ def integrate(
     net = I_ee - inhibit(W_ei, I_ie) if subtractive else I_ee
     if output_layer:
         return net
+    if prop.centre_gradients:
+        net = _CentreGradient.apply(net)
     silent = None
     if divisive:
         if prop.corrections == "dann":

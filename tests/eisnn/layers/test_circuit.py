@@ -436,3 +436,26 @@ def test_shapes_at_their_limits(N, inputs, n_E, data, kernel, stride, side):
     assert layer.fan_in == inputs * (kernel or 1) ** 2
     y.sum().backward()
     assert all(p.grad.isfinite().all() for p in layer.parameters())
+
+
+def test_centred_gradients_are_those_of_a_circuit_whose_errors_sum_to_zero():
+    """By hand: I_int = g_E (I_ee - I_sub) / D, so the error of I_ee is g_E / D times upstream, less its mean."""
+    generator = torch.Generator().manual_seed(0)
+    I_ee, I_ie = (
+        torch.rand(3, n, 2, dtype=torch.float64, generator=generator, requires_grad=True)
+        for n in (8, 2)
+    )
+    W, g_I = torch.rand(8, 2, dtype=torch.float64, generator=generator), torch.ones(2).double()
+    g_E, b_E = torch.rand(8, dtype=torch.float64, generator=generator), torch.zeros(8).double()
+    upstream = torch.rand(3, 8, 2, dtype=torch.float64, generator=generator)
+    outputs, errors = [], []
+    for centred in (False, True):
+        prop = EIProp(centre_gradients=centred)
+        I_int = integrate(I_ee, I_ie, W, g_I, g_E, b_E, fan_in=4, prop=prop)
+        (error,) = torch.autograd.grad(I_int, I_ee, upstream)
+        outputs.append(I_int)
+        errors.append(error)
+    assert torch.equal(*outputs)
+    expected = errors[0] - errors[0].mean((1, 2), keepdim=True)
+    torch.testing.assert_close(errors[1], expected, rtol=0, atol=1e-12)
+    assert errors[1].sum((1, 2)).abs().max() < 1e-12
