@@ -1,16 +1,20 @@
 """Weights of the paper's authors, by their parameter names, into our networks.
 
-Their layers come in pairs, a map and a norm, each with its own prefix; ours are one module. By family and kind:
+Their layers come in pairs, a map and a norm, each with its own prefix; ours are one module. By
+family and kind:
 
     family        map prefix                            norm prefix
-    MLP, VGG      layers.N (N in numeric order)         layers.M, the next prefix above N that has norm parameters
-    ResNet        conv1, layerS.B.convJ, fc,            norm1, layerS.B.normJ, final_ei_norm (BN: bn1, layerS.B.bnJ),
+    MLP, VGG      layers.N (N in numeric order)         layers.M, the next above N with norm
+                                                        parameters
+    ResNet        conv1, layerS.B.convJ, fc,            norm1, layerS.B.normJ, final_ei_norm
+                                                        (BN: bn1, layerS.B.bnJ),
                   layerS.B.downsample.0                 layerS.B.downsample.1
 
     kind          parameters of the map                 parameters of the norm
-    E-I           conv_ee.weight | weight_ee  -> W_EE   weight_ei -> W_EI,  gain_i -> g_I,  gain_e -> g_E,  bias -> b_E
-                  conv_ie.weight | weight_ie  -> W_IE
-    BN            conv.weight | linear.weight (+ .bias) bn.weight, bn.bias, bn.running_mean, bn.running_var, bn.num_batches_tracked
+    E-I           conv_ee.weight | weight_ee  -> W_EE   weight_ei -> W_EI,  gain_i -> g_I,
+                  conv_ie.weight | weight_ie  -> W_IE   gain_e -> g_E,  bias -> b_E
+    BN            conv.weight | linear.weight           bn.weight, bn.bias, bn.running_mean,
+                  (+ .bias)                             bn.running_var, bn.num_batches_tracked
 
 Only names are used, never the order of the state dict: safetensors files are sorted alphabetically.
 """
@@ -57,18 +61,18 @@ _NORM_AT = re.compile(r"layers\.(\d+)\.(?:" + "|".join(map(re.escape, NORM)) + r
 
 @dataclass
 class LoadReport:
-    """What became of a foreign state dict. ``missing`` and ``wrong_shape`` speak of ours, the rest of their names."""
+    """What became of a foreign state dict.
+
+    ``missing`` and ``wrong_shape`` speak of ours, the rest of their names.
+    """
 
     loaded: dict[str, str] = field(default_factory=dict)  # their name -> ours
-    dropped: list[str] = field(
-        default_factory=list
-    )  # gains and bias of the output layer, which nothing reads
-    folded: list[str] = field(
-        default_factory=list
-    )  # biases below a batch normalisation, moved into its running mean
-    projected: dict[str, int] = field(
-        default_factory=dict
-    )  # entries below 0 where Dale's law wants none, set to 0 (they clamp in forward)
+    # gains and bias of the output layer, which nothing reads
+    dropped: list[str] = field(default_factory=list)
+    # biases below a batch normalisation, moved into its running mean
+    folded: list[str] = field(default_factory=list)
+    # entries below 0 where Dale's law wants none, set to 0 (they clamp in forward)
+    projected: dict[str, int] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     wrong_shape: list[str] = field(default_factory=list)
@@ -89,7 +93,8 @@ class LoadReport:
                 )
         if self.projected:
             lines.append(
-                f"set to 0: {sum(self.projected.values())} negative entries in {', '.join(self.projected)}"
+                f"set to 0: {sum(self.projected.values())} negative entries in "
+                f"{', '.join(self.projected)}"
             )
         return "\n".join(lines)
 
@@ -102,7 +107,10 @@ def looks_like_the_authors(names: Mapping[str, object]) -> bool:
 
 
 def sequential_prefixes(names: Mapping[str, object]) -> list[tuple[str, str]]:
-    """(map prefix, norm prefix) of each layer of their MLP or VGG, from the bottom up; the norm prefix is "" where there is none."""
+    """(map prefix, norm prefix) of each layer of their MLP or VGG, from the bottom up.
+
+    The norm prefix is "" where there is none.
+    """
     maps = sorted({int(found[1]) for name in names if (found := _MAP_AT.match(name))})
     norms = {int(found[1]) for name in names if (found := _NORM_AT.match(name))} - set(maps)
     pairs = []
@@ -152,8 +160,9 @@ def pair_layers(model: Network, names: Mapping[str, object]) -> list[tuple[nn.Mo
             else "no layer named 'layers.N' (a ResNet's, or not the authors')"
         )
         raise CheckpointError(
-            f"the weights have {found}, the network (model.arch: {model.config.model.arch}, model.layers: {model.config.model.layers}, "
-            f"model.head: {model.config.model.head}) has {len(ours)}: check those three keys"
+            f"the weights have {found}, the network (model.arch: {model.config.model.arch}, "
+            f"model.layers: {model.config.model.layers}, model.head: {model.config.model.head}) "
+            f"has {len(ours)}: check those three keys"
         )
     return [(layer, *prefixes) for layer, prefixes in zip(ours, theirs, strict=True)]
 
@@ -165,11 +174,14 @@ def load_authors_state_dict(
 
     Args:
         model: E-I or BN network, see `eisnn.build_model`. Its dtype and device stay.
-        state_dict: their names (table above) to tensors. Vectors may be shaped [n], [1, n] or [n, 1, 1].
-        strict: refuse unless every tensor of ours is given and every tensor of theirs has its place. Otherwise what fits is loaded.
+        state_dict: their names (table above) to tensors. Vectors may be shaped [n], [1, n] or [n,
+            1, 1].
+        strict: refuse unless every tensor of ours is given and every tensor of theirs has its
+            place. Otherwise what fits is loaded.
 
     Returns:
-        a report. The gains and bias of an excitatory output layer, which the authors keep but never use, are dropped and listed there.
+        a report. The gains and bias of an excitatory output layer, which the authors keep but never
+        use, are dropped and listed there.
 
     Raises:
         CheckpointError: something does not fit; the message lists it. The model is left as it was.
@@ -193,7 +205,8 @@ class Move(NamedTuple):
     theirs: str
     value: Tensor
     layer: nn.Module
-    ours: str  # name within the layer; "map.bias" of a layer without one is folded into its running mean
+    # name within the layer; "map.bias" of a layer without one is folded into its running mean
+    ours: str
 
 
 def _match(model: Network, state_dict: Mapping[str, Tensor]) -> tuple[LoadReport, list[Move]]:
@@ -210,7 +223,8 @@ def _match(model: Network, state_dict: Mapping[str, Tensor]) -> tuple[LoadReport
                 value, target = rest.pop(theirs), wanted.pop(ours)
                 if (shaped := _shaped_as(value, target)) is None:
                     report.wrong_shape.append(
-                        f"{theirs} {list(value.shape)}, but {name}.{_own(layer, ours)} is {list(target.shape)}"
+                        f"{theirs} {list(value.shape)}, "
+                        f"but {name}.{_own(layer, ours)} is {list(target.shape)}"
                     )
                 else:
                     report.loaded[theirs] = f"{name}.{_own(layer, ours)}"
@@ -239,7 +253,10 @@ def _match(model: Network, state_dict: Mapping[str, Tensor]) -> tuple[LoadReport
 
 
 def _tensors(layer: nn.Module) -> dict[str, Tensor]:
-    """The parameters and buffers of one layer of ours, by the names used in the table; a linear read-out counts as a map."""
+    """The parameters and buffers of one layer of ours, by the names used in the table.
+
+    A linear read-out counts as a map.
+    """
     own = {**dict(layer.named_parameters()), **dict(layer.named_buffers())}
     return (
         {f"map.{name}": value for name, value in own.items()}
@@ -265,7 +282,7 @@ def _names(layer: nn.Module, at_map: str, at_norm: str) -> list[tuple[str, str]]
 
 
 def _shaped_as(value: Tensor, wanted: Tensor) -> Tensor | None:
-    """``value`` in the shape of ``wanted``, where they differ by dimensions of size 1 only; else None."""
+    """``value`` in the shape of ``wanted``; None if they differ by more than sizes of 1."""
     if [n for n in value.shape if n > 1] != [n for n in wanted.shape if n > 1]:
         return None
     return value.reshape(wanted.shape)
@@ -277,17 +294,24 @@ def _hint(model: Network, report: LoadReport) -> str:
     )
     ei_model = any(model.circuits())
     if ei_file != ei_model:
-        return f"the weights are of an {'E-I' if ei_file else 'ordinary'} network, model.norm is {model.config.model.norm!r}"
+        kind = "E-I" if ei_file else "ordinary"
+        return f"the weights are of an {kind} network, model.norm is {model.config.model.norm!r}"
     if any("conv_ie" in entry or "weight_ie" in entry for entry in report.wrong_shape) and not any(
         "conv_ee" in entry or "weight_ee" in entry for entry in report.wrong_shape
     ):
         return "the number of inhibitory cells differs: check circuit.ei_ratio"
-    return "check model.arch, model.layers, model.head, model.classes, model.input_shape and circuit.ei_ratio"
+    return (
+        "check model.arch, model.layers, model.head, model.classes, model.input_shape and "
+        "circuit.ei_ratio"
+    )
 
 
 @torch.no_grad()
 def _apply(move: Move, report: LoadReport) -> None:
-    """Copies one tensor; what Dale's law wants non-negative is projected first, as the authors do in every forward pass."""
+    """Copies one tensor into its layer.
+
+    What Dale's law wants non-negative is projected first, as the authors do in every forward pass.
+    """
     theirs, value, layer, ours = move
     if isinstance(layer, CircuitLayer):
         if (

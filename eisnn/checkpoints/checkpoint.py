@@ -1,8 +1,8 @@
 """Everything needed to continue a run, in one file that is replaced atomically.
 
-A checkpoint is an ordinary ``torch.save`` file (a zip archive whose members carry CRC-32 checksums, which are verified on loading)
-holding a dict: format, config, epoch, model, optimizer, history, best. It is only ever loaded with ``weights_only=True``: a file
-from elsewhere cannot execute code.
+A checkpoint is an ordinary ``torch.save`` file (a zip archive whose members carry CRC-32 checksums,
+which are verified on loading) holding a dict: format, config, epoch, model, optimizer, history,
+best. It is only ever loaded with ``weights_only=True``: a file from elsewhere cannot execute code.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     """The dict that `save_checkpoint` wrote, tensors on the CPU.
 
     Raises:
-        CheckpointError: the file is missing, truncated, fails its checksums, holds code, or is not a checkpoint of ours.
+        CheckpointError: the file is missing, truncated, fails its checksums, holds code, or is not
+            a checkpoint of ours.
     """
     path = Path(path)
     if not path.is_file():
@@ -41,12 +42,13 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
             damaged = archive.testzip()
         if damaged is not None:
             raise CheckpointError(
-                f"{path}: is damaged ({damaged} fails its checksum); remove it to train from the start"
+                f"{path}: is damaged ({damaged} fails its checksum); remove it to train from "
+                "the start"
             )
         state = torch.load(path, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
-    except Exception as error:  # torch and zipfile raise many kinds on a damaged file; each means the same to the user
+    except Exception as error:  # torch and zipfile raise many kinds; each means the same here
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(
             f"{path}: cannot be read as a checkpoint ({reason}); remove it to train from the start"

@@ -1,8 +1,11 @@
-"""Files that hold a network's weights: ours, the authors', safetensors. Reading one never executes code.
+"""Files that hold a network's weights: ours, the authors', safetensors.
 
-.safetensors    tensors only; those of `export_safetensors` carry the resolved config as JSON in their metadata
-checkpoint.pt   of `eisnn.checkpoints.checkpoint`: weights under "model", the resolved config under "config"
-.pth, .pt       a torch.save of a state dict, at the top or under one of the keys in NESTED, with or without "module." prefixes
+Reading one never executes code.
+
+.safetensors    tensors only; those of `export_safetensors` carry the resolved config as JSON
+checkpoint.pt   of `eisnn.checkpoints.checkpoint`: weights under "model", config under "config"
+.pth, .pt       a torch.save of a state dict, at the top or under one of the keys in NESTED, with or
+                without "module." prefixes; the authors' ckpt-best.pth with their config
 """
 
 from __future__ import annotations

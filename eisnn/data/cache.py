@@ -1,4 +1,6 @@
-"""Decoded images on disk, once per machine: every trial maps the same files and shares their memory.
+"""Decoded images on disk, once per machine.
+
+Every trial maps the same files and shares their memory.
 
 A cache is a folder of ``.npy`` files, named by the dataset and a hash of the original files' names,
 sizes and modification times. It lies in ``.eisnn`` in the data root if that can be written, else

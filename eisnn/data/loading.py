@@ -66,7 +66,10 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """The three splits. ``classes``: where targets are not classes, how many numbers a target is."""
+    """The three splits.
+
+    ``classes``: where targets are not classes, how many numbers a target is.
+    """
 
     name: str
     train: Split

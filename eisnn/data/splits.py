@@ -13,7 +13,7 @@ from eisnn.errors import DataError
 
 
 def strata(labels: np.ndarray) -> np.ndarray:
-    """What images are stratified by, int64 [N]: their class, or nothing where targets are floats."""
+    """What images are stratified by, int64 [N]: classes; nothing where targets are floats."""
     return np.zeros(len(labels), np.int64) if labels.dtype.kind == "f" else labels
 
 

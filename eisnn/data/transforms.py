@@ -1,12 +1,16 @@
-"""Training transforms, on whole batches where they lie: every sample has random parameters of its own, drawn at once from one generator.
+"""Training transforms, on whole batches where they lie.
 
-No loop over samples, nothing is read back from the device, values stay >= 0 and no mean is subtracted. A transform is a map from
-output to input coordinates (`take`, `interpolate`, `take_2d`) or a mask; its parameters are drawn by the functions named ``random_*``.
-All frames of an event sample undergo the same transform.
+Every sample has random parameters of its own, drawn at once from one generator.
 
-Source: the recipe of Liu, Ding, Yu (ICLR 2026), with these differences. Erased boxes are black, not of one channel's random value.
-DVS-Gesture is never flipped: left and right are different classes. Random resized crops are taken from the stored 32x32 (TinyImageNet)
-or 48x48 (event) images rather than from the originals, and bilinear.
+No loop over samples, nothing is read back from the device, values stay >= 0 and no mean is
+subtracted. A transform is a map from output to input coordinates (`take`, `interpolate`, `take_2d`)
+or a mask; its parameters are drawn by the functions named ``random_*``. All frames of an event
+sample undergo the same transform.
+
+Source: the recipe of Liu, Ding, Yu (ICLR 2026), with these differences. Erased boxes are black, not
+of one channel's random value. DVS-Gesture is never flipped: left and right are different classes.
+Random resized crops are taken from the stored 32x32 (TinyImageNet) or 48x48 (event) images rather
+than from the originals, and bilinear.
 """
 
 from __future__ import annotations
@@ -23,7 +27,9 @@ Generator = torch.Generator | None  # None: torch's own
 
 
 def augment(name: str, x: Tensor, generator: Generator) -> Tensor:
-    """The training transform of dataset ``name``: ``x`` ``[B, C, H, W]``, or ``[B, T, C, H, W]`` of event data, of the same shape out.
+    """The training transform of dataset ``name``.
+
+    ``x`` ``[B, C, H, W]``, or ``[B, T, C, H, W]`` of event data, of the same shape out.
 
     ``generator`` is on the device of ``x``. Digits, MNIST and Fashion-MNIST have no transform.
     """
@@ -45,7 +51,7 @@ def cifar(x: Tensor, generator: Generator) -> Tensor:
 
 
 def tiny_imagenet(x: Tensor, generator: Generator) -> Tensor:
-    """Random resized crop (8 to 100 % of the area), horizontal flip, colour jitter 0.4/0.4/0.4/0.1, erasing."""
+    """Random resized crop (8 to 100 % of the area), horizontal flip, colour jitter, erasing."""
     rows, cols = random_resized_crop(x, (0.08, 1.0), generator)
     x = interpolate(x, rows, random_flip(cols, None, generator))
     x = colour_jitter(x, *random_colours(x, (0.4, 0.4, 0.4, 0.1), generator))
@@ -53,7 +59,10 @@ def tiny_imagenet(x: Tensor, generator: Generator) -> Tensor:
 
 
 def cifar10_dvs(x: Tensor, generator: Generator) -> Tensor:
-    """Random resized crop (70 to 100 % of the area), horizontal flip, and one of: roll by up to 5, rotate by up to 30 degrees, erase 16."""
+    """Random resized crop (70 to 100 % of the area), horizontal flip, and one of three.
+
+    Roll by up to 5, rotate by up to 30 degrees, erase 16.
+    """
     rows, cols = random_resized_crop(x, (0.7, 1.0), generator)
     x = interpolate(x, rows, random_flip(cols, None, generator))
     return random_roll_rotate_or_erase(x, generator)
@@ -68,7 +77,10 @@ def dvs_gesture(x: Tensor, generator: Generator) -> Tensor:
 
 
 def take(x: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
-    """``out[b, c, i, j] = x[b, c, rows[b, i], cols[b, j]]``, 0 outside of the image. ``rows`` int64 ``[B, H']``, ``cols`` ``[B, W']``."""
+    """``out[b, c, i, j] = x[b, c, rows[b, i], cols[b, j]]``, 0 outside of the image.
+
+    ``rows`` int64 ``[B, H']``, ``cols`` ``[B, W']``.
+    """
     height, width = x.shape[2:]
     inside = ((rows >= 0) & (rows < height))[:, None, :, None] & ((cols >= 0) & (cols < width))[
         :, None, None, :
@@ -85,7 +97,10 @@ def interpolate(x: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
 
 
 def take_2d(x: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
-    """``out[b, c, i, j] = x[b, c, rows[b, i, j], cols[b, i, j]]``, 0 outside of the image. int64 ``[B, H, W]``."""
+    """``out[b, c, i, j] = x[b, c, rows[b, i, j], cols[b, i, j]]``, 0 outside of the image.
+
+    int64 ``[B, H, W]``.
+    """
     height, width = x.shape[2:]
     inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
     index = (rows * width + cols).where(inside, 0)
@@ -105,7 +120,10 @@ def _take_cols(x: Tensor, cols: Tensor) -> Tensor:
 
 
 def random_flip(cols: Tensor, width: int | None, generator: Generator) -> Tensor:
-    """Columns from right to left in half of the samples. ``width`` mirrors in the image, None in the columns' own order."""
+    """Columns from right to left in half of the samples.
+
+    ``width`` mirrors in the image, None in the columns' own order.
+    """
     flipped = cols.flip(1) if width is None else width - 1 - cols
     return flipped.where(_uniform(len(cols), 0, 1, cols, generator) < 0.5, cols)
 
@@ -113,7 +131,7 @@ def random_flip(cols: Tensor, width: int | None, generator: Generator) -> Tensor
 def random_resized_crop(
     x: Tensor, scale: tuple[float, float], generator: Generator
 ) -> tuple[Tensor, Tensor]:
-    """Rows ``[B, H]`` and columns ``[B, W]`` to `interpolate` at, so that a random box fills the image."""
+    """Rows ``[B, H]`` and columns ``[B, W]`` at which a random box fills the image."""
     top, left, height, width = random_boxes(x, scale, generator)
     return _stretched(top, height, x.shape[2], x), _stretched(left, width, x.shape[3], x)
 
@@ -121,9 +139,12 @@ def random_resized_crop(
 def random_boxes(
     x: Tensor, scale: tuple[float, float], generator: Generator
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Top, left, height and width ``[B, 1]`` of boxes with a share ``scale`` of the area and a ratio of sides of 3/4 to 4/3.
+    """Top, left, height and width ``[B, 1]`` of random boxes.
 
-    As torchvision does, the first of ten boxes that fits is taken, and the whole (square) image if none does.
+    They have a share ``scale`` of the area and a ratio of sides of 3/4 to 4/3.
+
+    As torchvision does, the first of ten boxes that fits is taken, and the whole (square) image if
+    none does.
     """
     batch, _, height, width = x.shape
     area = height * width * _uniform((batch, 10), *scale, x, generator)
@@ -142,7 +163,8 @@ def random_boxes(
 def random_erasing(x: Tensor, generator: Generator) -> Tensor:
     """A mask ``[B, 1, H, W]`` that is 0, in half of the samples, in a box of 2 to 40 % of the area.
 
-    The ratio of sides is 0.4 to 2.5, so that every such box fits a square image and none has to be drawn again.
+    The ratio of sides is 0.4 to 2.5, so that every such box fits a square image and none has to be
+    drawn again.
     """
     batch, _, height, width = x.shape
     area = _uniform(batch, 0.02, 0.4, x, generator)
@@ -157,7 +179,10 @@ def random_erasing(x: Tensor, generator: Generator) -> Tensor:
 
 
 def random_roll_rotate_or_erase(x: Tensor, generator: Generator) -> Tensor:
-    """One of three, drawn for each sample: roll by -5 to 5 pixels, rotate by -30 to 30 degrees, erase 16x16 pixels (less at an edge)."""
+    """One of three transforms, drawn for each sample.
+
+    Roll by -5 to 5 pixels, rotate by -30 to 30 degrees, erase 16x16 pixels (less at an edge).
+    """
     batch, _, height, width = x.shape
     choice = _integers(batch, 0, 2, x, generator)[:, :, None]
     down, right = _integers(batch, -5, 5, x, generator), _integers(batch, -5, 5, x, generator)
@@ -180,7 +205,10 @@ def random_roll_rotate_or_erase(x: Tensor, generator: Generator) -> Tensor:
 
 
 def rotated(rows: Tensor, cols: Tensor, degrees: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the nearest pixel comes from if the image ``[B, H, W]`` is turned anticlockwise about its centre by ``degrees`` ``[B, 1]``."""
+    """Where the nearest pixel comes from if the image ``[B, H, W]`` is turned.
+
+    It is turned anticlockwise about its centre by ``degrees`` ``[B, 1]``.
+    """
     angle = (degrees * (math.pi / 180))[:, :, None]
     middle_row, middle_col = (rows.shape[1] - 1) / 2, (rows.shape[2] - 1) / 2
     y, x = rows - middle_row, cols - middle_col
@@ -195,7 +223,7 @@ def rotated(rows: Tensor, cols: Tensor, degrees: Tensor) -> tuple[Tensor, Tensor
 def random_colours(
     x: Tensor, strengths: tuple[float, float, float, float], generator: Generator
 ) -> tuple[Tensor, Tensor]:
-    """The order ``[B, 4]`` of brightness, contrast, saturation, hue (0 to 3), and their factors ``[B, 4]``, for `colour_jitter`."""
+    """The order ``[B, 4]`` of brightness, contrast, saturation, hue (0 to 3), and their factors."""
     order = torch.rand((len(x), 4), generator=generator, device=x.device).argsort(1)
     factors = [
         _uniform(len(x), c - s, c + s, x, generator)
@@ -205,9 +233,12 @@ def random_colours(
 
 
 def colour_jitter(x: Tensor, order: Tensor, factors: Tensor) -> Tensor:
-    """Brightness, contrast and saturation are blends with black, the mean grey and the grey image; hue turns the colour circle.
+    """Brightness, contrast and saturation are blends; hue turns the colour circle.
 
-    ``x`` ``[B, 3, H, W]`` in [0, 1]; operation ``order[b, k]`` is the k-th that sample b undergoes, with ``factors[b, order[b, k]]``.
+    They are blends with black, the mean grey and the grey image.
+
+    ``x`` ``[B, 3, H, W]`` in [0, 1]; operation ``order[b, k]`` is the k-th that sample b undergoes,
+    with ``factors[b, order[b, k]]``.
     """
     for turn in range(4):
         operation = order[:, turn, None, None, None]
@@ -220,7 +251,10 @@ def colour_jitter(x: Tensor, order: Tensor, factors: Tensor) -> Tensor:
 
 
 def _hue_turned(x: Tensor, turns: Tensor) -> Tensor:
-    """RGB to hue, hue + ``turns``, and back: channel n of (5, 3, 1) is ``v - c max(0, min(k, 4 - k, 1))``, ``k = (n + 6 hue) mod 6``."""
+    """RGB to hue, hue + ``turns``, and back.
+
+    Channel n of (5, 3, 1) is ``v - c max(0, min(k, 4 - k, 1))``, ``k = (n + 6 hue) mod 6``.
+    """
     red, green, blue = x.unbind(1)
     value, low = x.amax(1), x.amin(1)
     chroma = value - low
@@ -260,7 +294,10 @@ def _positions(batch: int, size: int, like: Tensor) -> Tensor:
 
 
 def _stretched(start: Tensor, length: Tensor, size: int, like: Tensor) -> Tensor:
-    """``[B, size]`` positions of pixel centres, when ``length`` pixels from ``start`` on are stretched to ``size``."""
+    """``[B, size]`` positions of pixel centres.
+
+    ``length`` pixels from ``start`` on are stretched to ``size``.
+    """
     centres = (torch.arange(size, device=like.device, dtype=like.dtype) + 0.5) * (
         length / size
     ) - 0.5

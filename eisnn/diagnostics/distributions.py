@@ -1,15 +1,19 @@
-"""How the distributions of weights and activity evolve (``--log 2``): histograms per epoch, one compact file per trial.
+"""How the distributions of weights and activity evolve (``--log 2``).
+
+Histograms are recorded per epoch, in one compact file per trial.
 
 ``distributions.npz`` holds, for every layer and tensor,
 
     edges/<layer>/<tensor>    [bins + 1]       fixed at the first epoch recorded, see `choose_edges`
-    counts/<layer>/<tensor>   [epochs, bins]   int64; the end bins also count what lies beyond the edges
+    counts/<layer>/<tensor>   [epochs, bins]   int64; the end bins also count what
+                                               lies beyond the edges
     epochs                    [epochs]         int64, ascending
 
-Tensors: every trainable parameter as the network uses it (W_EE, W_IE, W_EI, g_I, g_E, b_E: after Dale's law; weight, bias,
-norm.weight, ... of a baseline), and of the layer's activity on one fixed batch ``input`` (what reaches it: pixels, spikes, sums or
-fractions of spikes) and ``output`` (the integrated current that drives its cells; the read-out's current). Of a large tensor an even
-sample of 131,072 entries is counted. Values that are not finite are not counted.
+Tensors: every trainable parameter as the network uses it (W_EE, W_IE, W_EI, g_I, g_E, b_E: after
+Dale's law; weight, bias, norm.weight, ... of a baseline), and of the layer's activity on one fixed
+batch ``input`` (what reaches it: pixels, spikes, sums or fractions of spikes) and ``output`` (the
+integrated current that drives its cells; the read-out's current). Of a large tensor an even sample
+of 131,072 entries is counted. Values that are not finite are not counted.
 """
 
 from __future__ import annotations
@@ -32,9 +36,10 @@ ROOM = 0.5  # how far the edges reach beyond what the first epoch shows, as a fr
 
 
 class Distributions:
-    """Records histograms of ``model`` on the fixed batch ``x`` (as ``model`` takes it) into the file at ``path``.
+    """Records histograms of ``model`` on a fixed batch ``x`` into the file at ``path``.
 
-    A file that is there is gone on with: epochs from the one recorded on are replaced, so that a resumed run repeats nothing.
+    Appends to an existing file: epochs from the one recorded on are replaced, so that a resumed run
+    repeats nothing.
     """
 
     def __init__(self, model: Network, x: Tensor, path: str | Path) -> None:
@@ -44,7 +49,10 @@ class Distributions:
         self.arrays = _load(self.path)
 
     def record(self, epoch: int) -> None:
-        """Adds the histograms of ``epoch`` and replaces the file atomically. The network is observed in evaluation mode."""
+        """Adds the histograms of ``epoch`` and replaces the file atomically.
+
+        The network is observed in evaluation mode.
+        """
         epochs = self.arrays.get("epochs", np.zeros(0, np.int64))
         keep = int((epochs < epoch).sum())
         arrays: dict[str, np.ndarray] = {"epochs": np.append(epochs[:keep], epoch)}
@@ -89,8 +97,9 @@ def tensors(model: Network, x: Tensor) -> dict[str, Tensor]:
 def choose_edges(values: np.ndarray, *, signed: bool, bins: int = BINS) -> np.ndarray:
     """Edges [bins + 1] around finite ``values`` [n], with room for them to spread.
 
-    From 0 to 1.5 times the 99.9 % quantile, or, where ``signed``, from the 0.1 % to the 99.9 % quantile and half that range more on
-    either side. Values that are all equal to c: 0 to 4 c, or c - s to c + s with s = max(1, |c|). No values: as if they were all 0.
+    From 0 to 1.5 times the 99.9 % quantile, or, where ``signed``, from the 0.1 % to the 99.9 %
+    quantile and half that range more on either side. Values that are all equal to c: 0 to 4 c, or c
+    - s to c + s with s = max(1, |c|). No values: as if they were all 0.
     """
     low, high = (
         (float(np.quantile(values, q)) for q in (0.001, 0.999)) if len(values) else (0.0, 0.0)
@@ -107,7 +116,10 @@ def choose_edges(values: np.ndarray, *, signed: bool, bins: int = BINS) -> np.nd
 
 
 def count(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Counts [bins] of ``values`` [n]; bins hold their lower edge, the end bins also all that lies beyond them."""
+    """Counts [bins] of ``values`` [n].
+
+    Bins hold their lower edge, the end bins also all that lies beyond them.
+    """
     return np.bincount(
         np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2),
         minlength=len(edges) - 1,

@@ -3,18 +3,23 @@
     AC    one addition of a weight to a current                       0.9 pJ
     MAC   one multiplication and the addition of its product          4.6 pJ
 
-at 32 bits in 45 nm CMOS (Horowitz, ISSCC 2014), as is usual for spiking nets (Rathi & Roy, *DIET-SNN*, 2021). Memory traffic, the
-LIF cells' own updates and padding are not counted, for any network. What counts as what:
+at 32 bits in 45 nm CMOS (Horowitz, ISSCC 2014), as is usual for spiking nets (Rathi & Roy,
+*DIET-SNN*, 2021). Memory traffic, the LIF cells' own updates and padding are not counted, for any
+network. What counts as what:
 
-* **First layer of a static image**: real-valued pixels, so one MAC for every pixel and weight that meet, once for all T steps.
-* **Every other layer**, and event frames: one AC for every input that is not zero and weight that meets it. An input is a spike, a
-  sum of spikes (after a residual connection) or a fraction of them (after average pooling, whose 1/4 is folded into the next
-  weights; likewise an event frame's scale): each is one event with a value, and costs one AC whatever that is.
-* **Circuit**, per position: n_E n_I MACs for each of W_EI s_I (subtractive) and W_EI (g_I s_I) (divisive), n_I for g_I s_I, n_E for the
-  division, n_E for g_E (.) + b_E. Excitatory read-out: W_EI s_I alone. Where the I cells spike, the products with W_EI are ACs, one for
-  every spike and weight that meet, and g_I is folded into them.
-* **Normalisation** whose statistics are known before inference (bn, tdbn, tebn, bntt, ...) folds into the weights. gn and rmsnorm do
-  not: 2 MACs a cell and position (square for the statistic; scale and shift), gn also 1 AC (mean).
+* **First layer of a static image**: real-valued pixels, so one MAC for every pixel and weight that
+  meet, once for all T steps.
+* **Every other layer**, and event frames: one AC for every input that is not zero and weight that
+  meets it. An input is a spike, a sum of spikes (after a residual connection) or a fraction of them
+  (after average pooling, whose 1/4 is folded into the next weights; likewise an event frame's
+  scale): each is one event with a value, and costs one AC whatever that is.
+* **Circuit**, per position: n_E n_I MACs for each of W_EI s_I (subtractive) and W_EI (g_I s_I)
+  (divisive), n_I for g_I s_I, n_E for the division, n_E for g_E (.) + b_E. Excitatory read-out:
+  W_EI s_I alone. Where the I cells spike, the products with W_EI are ACs, one for every spike and
+  weight that meet, and g_I is folded into them.
+* **Normalisation** whose statistics are known before inference (bn, tdbn, tebn, bntt, ...) folds
+  into the weights. gn and rmsnorm do not: 2 MACs a cell and position (square for the statistic;
+  scale and shift), gn also 1 AC (mean).
 """
 
 from __future__ import annotations
@@ -35,7 +40,10 @@ PJ_PER_MAC = 4.6
 
 @dataclass(frozen=True)
 class Operations:
-    """Of one inference over all T time steps, a mean over the images of a batch; ``parameters`` counts all the network's numbers."""
+    """Of one inference over all T time steps, a mean over the images of a batch.
+
+    ``parameters`` counts all the network's numbers.
+    """
 
     macs: float
     acs: float
@@ -45,7 +53,10 @@ class Operations:
 
 @torch.no_grad()
 def count_operations(model: Network, batch: Tensor) -> Operations:
-    """Counts on ``batch`` as ``model`` takes it: images [B, C, H, W], or events [B, T, C, H, W]. Leaves no trace in the model."""
+    """Counts on ``batch`` as ``model`` takes it: images [B, C, H, W], or events [B, T, C, H, W].
+
+    Leaves no trace in the model.
+    """
     total = {"macs": 0, "acs": 0}
     static = batch.dim() == 4
 
@@ -72,7 +83,10 @@ def count_operations(model: Network, batch: Tensor) -> Operations:
 def layer_operations(
     layer: Layer, x: Tensor, *, shared: bool, real_valued: bool, T: int
 ) -> tuple[int, int]:
-    """(MACs, ACs) of one layer for its input x [N, ...] (with ``shared`` [B, ...], the same at every step), without normalisation."""
+    """(MACs, ACs) of one layer for its input x [N, ...], without normalisation.
+
+    With ``shared`` x is [B, ...], the same at every step.
+    """
     if layer.circuit is not None:
         outputs = layer.circuit.W_EE.shape[0] + layer.circuit.W_IE.shape[0]
         reach = fan_out(
@@ -116,10 +130,12 @@ def _inhibition(circuit: CircuitLayer, x: Tensor, shared: bool) -> tuple[int, in
 
 
 def fan_out(shape: tuple[int, ...], kernel: int | None, stride: int, padding: int) -> Tensor:
-    """How many of one output channel's values an input takes part in; int64, shaped to multiply [inputs, ...].
+    """How many of one output channel's values an input takes part in.
 
-    A linear layer: 1. A convolution [C, H, W]: [H, W], how many windows hold each pixel; fewer at the edges, and windows' cells that
-    lie in the padding belong to no pixel.
+    int64, shaped to multiply [inputs, ...].
+
+    A linear layer: 1. A convolution [C, H, W]: [H, W], how many windows hold each pixel; fewer at
+    the edges, and windows' cells that lie in the padding belong to no pixel.
     """
     if kernel is None:
         return torch.ones((), dtype=torch.int64)

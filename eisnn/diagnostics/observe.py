@@ -1,7 +1,10 @@
-"""Looking at a network from outside: what reaches each layer and what it answers, without a trace in the network.
+"""Looks at a network from outside.
 
-A "layer" is what `Network.driven` yields: a block of cells (its drive is an E-I circuit, or a linear map + normalisation), or the
-read-out. Energy, diagnostics and distributions are built on `watch`.
+What reaches each layer and what it answers is seen without a trace in the network.
+
+A "layer" is what `Network.driven` yields: a block of cells (its drive is an E-I circuit, or a
+linear map + normalisation), or the read-out. Energy, diagnostics and distributions are built on
+`watch`.
 """
 
 from __future__ import annotations
@@ -22,7 +25,11 @@ SAMPLE = 2**17  # entries of a large tensor that histograms, quantiles and momen
 
 
 class Layer(NamedTuple):
-    """One layer. ``name`` is the circuit's own (``features.0``, ``stage1.0.2``, ``output``), or else the module's path."""
+    """One layer of a network.
+
+    ``name`` is the circuit's own (``features.0``, ``stage1.0.2``, ``output``), or else the module's
+    path.
+    """
 
     name: str
     module: nn.Module  # the block, or the read-out: what is called with the layer's input
@@ -48,9 +55,12 @@ def layers(model: Network) -> list[Layer]:
 
 
 def parameters(model: Network) -> Iterator[tuple[str, str, nn.Parameter]]:
-    """(layer, kind, parameter) of every parameter: kinds are W_EE, ..., b_E of a circuit; weight, bias, norm.weight, ... of a baseline.
+    """(layer, kind, parameter) of every parameter.
 
-    A parameter outside the layers, such as a residual gain, belongs to the path of the module that holds it.
+    Kinds are W_EE, ..., b_E of a circuit; weight, bias, norm.weight, ... of a baseline.
+
+    A parameter outside the layers, such as a residual gain, belongs to the path of the module that
+    holds it.
     """
     seen: set[nn.Parameter] = set()
     for layer in layers(model):
@@ -69,11 +79,14 @@ def parameters(model: Network) -> Iterator[tuple[str, str, nn.Parameter]]:
 
 @contextmanager
 def watch(model: Network, see: Callable[[Layer, Tensor, bool, Tensor], None]) -> Iterator[None]:
-    """Within, every call of a layer also calls ``see(layer, x, shared, out)``, without gradients; the network is in evaluation mode.
+    """Within, every call of a layer also calls ``see(layer, x, shared, out)``, without gradients.
+
+    The network is in evaluation mode.
 
     Args:
-        see: ``x`` is the layer's input [N, ...]; with ``shared`` it is [B, ...], the same at each of the T steps. ``out`` is what the
-            layer answers: spikes [T*B, ...], or the read-out's current.
+        see: ``x`` is the layer's input [N, ...]; with ``shared`` it is [B, ...], the same at each
+            of the T steps. ``out`` is what the layer answers: spikes [T*B, ...], or the read-out's
+            current.
 
     Evaluation mode leaves running statistics alone; every module's mode is put back.
     """
@@ -103,13 +116,19 @@ def watch(model: Network, see: Callable[[Layer, Tensor, bool, Tensor], None]) ->
 
 
 def circuit_input(layer: CircuitLayer, x: Tensor, shared: bool) -> tuple[Tensor, Tensor]:
-    """I_ee and s_I of a circuit for what `watch` saw of its input, recomputed (fast paths keep neither)."""
+    """I_ee and s_I of a circuit for what `watch` saw of its input.
+
+    They are recomputed, since fast paths keep neither.
+    """
     I_ee, I_ie = layer.currents(_over_time(layer, layer.T, x, shared))
     return I_ee, layer.inhibitory_activity(I_ie)
 
 
 def current(layer: Layer, x: Tensor, shared: bool) -> Tensor:
-    """The current that drives a block's cells, recomputed: [T*B, ...], or [B, ...] where it is the same at every step."""
+    """The current that drives a block's cells, recomputed.
+
+    [T*B, ...], or [B, ...] where it is the same at every step.
+    """
     assert isinstance(layer.module, Block)
     return layer.drive(_over_time(layer.module.drive, layer.module.neuron.T, x, shared))
 
@@ -119,9 +138,12 @@ def _over_time(drive: nn.Module, T: int, x: Tensor, shared: bool) -> Tensor:
 
 
 def sample(x: Tensor, limit: int = SAMPLE) -> Tensor:
-    """At most ``limit`` entries of x [...], flat, evenly strided: the same entries for the same shape.
+    """At most ``limit`` entries of x [...], flat, evenly strided.
 
-    The stride shares no factor with the number of entries, so that it visits all channels and positions alike.
+    Tensors of the same shape give the same entries.
+
+    The stride shares no factor with the number of entries, so that it visits all channels and
+    positions alike.
     """
     x = x.reshape(-1)
     n = x.numel()

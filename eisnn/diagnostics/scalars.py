@@ -1,17 +1,25 @@
-"""What goes on inside a network while it learns: per layer and epoch, on one fixed batch, as tidy rows.
+"""What goes on inside a network while it learns, as tidy rows.
 
-    rate, silent_fraction, saturated_fraction     mean firing rate; cells (channel, position) that never fire; that fire in > 95 % of steps
-    I_int_mean, I_int_std, P_above_threshold      of the current that drives the cells; how often it alone exceeds the threshold
+Measured per layer and epoch, on one fixed batch:
+
+    rate, silent_fraction, saturated_fraction     mean firing rate; cells (channel, position) that
+                                                  never fire; that fire in > 95 % of steps
+    I_int_mean, I_int_std, P_above_threshold      of the current that drives the cells; how often
+                                                  it alone exceeds the threshold
     ei_ratio_current                              sum I_sub / sum I_ee; 1 is balanced
-    balance_correlation                           Pearson's r of I_ee and I_sub per channel over steps, images, positions; mean of channels
+    balance_correlation                           Pearson's r of I_ee and I_sub per channel over
+                                                  steps, images, positions; mean of channels
     I_div_min_positive, _q01, _q50, _q99          of divisive inhibition before it is stabilised
     I_div_zero_fraction                           entries that the stabiliser takes for zero
-    clamped_fraction/<W>                          weights at exactly 0, where Dale's law is kept by projection
-    bimodality/<tensor>                           (skewness^2 + 1) / kurtosis; over 5/9 (a uniform distribution) suggests two modes
+    clamped_fraction/<W>                          weights at exactly 0, where Dale's law is kept by
+                                                  projection
+    bimodality/<tensor>                           (skewness^2 + 1) / kurtosis; over 5/9 (a uniform
+                                                  distribution) suggests two modes
     grad_norm/<parameter>                         2-norm of the gradient of the batch's loss
 
-A quantity that does not exist (no inhibition, no variance, not finite) has no row. Baselines have those rows that make sense.
-The network is observed in evaluation mode, gradients are taken without touching the optimiser's: training does not notice.
+A quantity that does not exist (no inhibition, no variance, not finite) has no row. Baselines have
+those rows that make sense. The network is observed in evaluation mode, gradients are taken without
+touching the optimiser's: training does not notice.
 """
 
 from __future__ import annotations
@@ -50,7 +58,10 @@ class Row(NamedTuple):
 
 
 def probe_size(train_images: int) -> int:
-    """How many images to probe with: 1 in 100, so that a measurement stays under 5 % of an epoch; from 16 to 128."""
+    """How many images to probe with: 1 in 100, from 16 to 128.
+
+    A measurement then stays under 5 % of an epoch.
+    """
     return max(16, min(128, train_images // 100))
 
 
@@ -76,7 +87,10 @@ class Probe:
         self.y = y
 
     def measure(self, epoch: int, more: Mapping[tuple[str, str], float] = {}) -> list[Row]:
-        """The rows of one epoch, with ``more``: (layer, quantity) -> number. The device is waited for once."""
+        """The rows of one epoch, with ``more``: (layer, quantity) -> number.
+
+        The device is waited for once.
+        """
         found: dict[tuple[str, str], Tensor] = {}
 
         def see(layer: Layer, x: Tensor, shared: bool, out: Tensor) -> None:
@@ -98,7 +112,10 @@ class Probe:
 
 
 def layer_quantities(layer: Layer, x: Tensor, shared: bool, out: Tensor) -> dict[str, Tensor]:
-    """All that is read from a layer's activity; scalars on the device. Arguments as `eisnn.diagnostics.observe.watch` gives them."""
+    """All that is read from a layer's activity; scalars on the device.
+
+    Arguments as `eisnn.diagnostics.observe.watch` gives them.
+    """
     found: dict[str, Tensor] = {}
     I_int = out
     if layer.circuit is not None:
@@ -154,7 +171,10 @@ def divisive_quantities(I_div: Tensor) -> dict[str, Tensor]:
 
 
 def weight_quantities(model: Network) -> dict[tuple[str, str], Tensor]:
-    """Bimodality of the weights (effective ones, matrices and kernels only), and how many of them projection holds at 0."""
+    """Bimodality of the weights, and how many of them projection holds at 0.
+
+    Effective weights count, and matrices and kernels only.
+    """
     found: dict[tuple[str, str], Tensor] = {}
     circuits = {circuit.name: circuit for circuit in model.circuits()}
     with torch.no_grad():
@@ -174,7 +194,10 @@ def weight_quantities(model: Network) -> dict[tuple[str, str], Tensor]:
 
 
 def gradient_norms(model: Network, loss: Tensor) -> dict[tuple[str, str], Tensor]:
-    """2-norm of d loss / d parameter for every trainable parameter; ``.grad`` is neither read nor written."""
+    """2-norm of d loss / d parameter for every trainable parameter.
+
+    ``.grad`` is neither read nor written.
+    """
     named = [
         (layer, kind, parameter)
         for layer, kind, parameter in parameters(model)
@@ -197,7 +220,10 @@ def mean(mask: Tensor) -> Tensor:
 
 
 def bimodality(x: Tensor) -> Tensor:
-    """(skewness^2 + 1) / kurtosis of x [n], from population moments; NaN for a constant. Normal 1/3, uniform 5/9, two points 1."""
+    """(skewness^2 + 1) / kurtosis of x [n], from population moments; NaN for a constant.
+
+    Normal 1/3, uniform 5/9, two points 1.
+    """
     x = x.double()
     centre = x.mean()
     x = x - centre
@@ -210,14 +236,19 @@ def bimodality(x: Tensor) -> Tensor:
 
 
 def correlation(a: Tensor, b: Tensor) -> Tensor:
-    """Pearson's r of a and b [N, C, ...] over all but the channel axis, mean of the channels where both vary; NaN if none do."""
+    """Pearson's r of a and b [N, C, ...] over all but the channel axis.
+
+    The mean of the channels where both vary; NaN if none do.
+    """
     dims = (0, *range(2, a.dim()))
     a, b = a - a.mean(dims, keepdim=True), b - b.mean(dims, keepdim=True)
     return ((a * b).sum(dims) / (a.square().sum(dims) * b.square().sum(dims)).sqrt()).nanmean()
 
 
 def append_rows(path: str | Path, rows: Iterable[Row]) -> None:
-    """Adds one epoch's rows to the CSV at ``path``. Rows of that epoch or later, as a killed run leaves them, are replaced.
+    """Adds one epoch's rows to the CSV at ``path``.
+
+    Rows of that epoch or later, as a killed run leaves them, are replaced.
 
     Call it before the epoch's checkpoint is written: then no epoch can be missing from the file.
     """
@@ -238,7 +269,7 @@ def append_rows(path: str | Path, rows: Iterable[Row]) -> None:
 
 
 def _rows_before(path: Path, epoch: int) -> list[list[str]] | None:
-    """None if the file ends, whole, with an earlier epoch; else its whole rows of earlier epochs."""
+    """The whole rows of earlier epochs; None if the file ends, whole, with an earlier epoch."""
     if not path.exists():
         return []
     with path.open("rb") as file:

@@ -3,24 +3,24 @@
     footprint            bytes of all parameters and buffers
     connection_sparsity  fraction of weights that are exactly 0
     activation_sparsity  fraction of (cell, step, image) without a spike
-    effective_acs        additions of a weight that is not 0, for an input that is not 0, where all of
-                         a layer's inputs are spikes
+    effective_acs        additions of a weight that is not 0, for an input that is not 0, where all
+                         of a layer's inputs are spikes
     effective_macs       the same where inputs are numbers: images, averages of pools, sums after a
                          residual connection, the currents of inhibitory cells
     dense                what both would be if no weight and no input were 0
     membrane_updates     changes of a membrane potential; at the first step every cell counts
 
 All but the first three are per image, over all T steps. The first layer of a static image computes
-its current once, and is counted once. A circuit has three maps: W_EE and W_IE on its input, and W_EI
-on the activity of its inhibitory cells, once for each kind of inhibition. Normalisations, divisions
-and gains are not counted, as NeuroBench does not (eisnn/diagnostics/energy.py does).
+its current once, and is counted once. A circuit has three maps: W_EE and W_IE on its input, and
+W_EI on the activity of its inhibitory cells, once for each kind of inhibition. Normalisations,
+divisions and gains are not counted, as NeuroBench does not (eisnn/diagnostics/energy.py does).
 
-Energy with memory traffic, `Workload.memory_energy_nj`, after the argument of Dampfhoffer et al. 2022
-and of arXiv 2409.08290: what is moved costs more than what is computed. Assumed are 32-bit numbers
-in 45 nm CMOS (Horowitz, ISSCC 2014: 0.9 pJ an addition, 4.6 pJ a MAC; 5, 10 and 50 pJ for 32 bits
-from an SRAM of 8 kB, 32 kB and 1 MB, linear in between and above), one SRAM for each layer's
-weights, one for its potentials, one for its inputs, and no reuse in registers but of the sum that is
-being accumulated:
+Energy with memory traffic, `Workload.memory_energy_nj`, after the argument of Dampfhoffer et al.
+2022 and of arXiv 2409.08290: what is moved costs more than what is computed. Assumed are 32-bit
+numbers in 45 nm CMOS (Horowitz, ISSCC 2014: 0.9 pJ an addition, 4.6 pJ a MAC; 5, 10 and 50 pJ for
+32 bits from an SRAM of 8 kB, 32 kB and 1 MB, linear in between and above), one SRAM for each
+layer's weights, one for its potentials, one for its inputs, and no reuse in registers but of the
+sum that is being accumulated:
 
     an AC               reads a weight, reads and writes a potential
     a MAC               reads a weight and an input
@@ -113,7 +113,10 @@ class _Operations:
     outputs: int = 0  # values that maps of numbers write
 
     def add(self, x: Tensor, weight: Tensor, stride: int = 1, padding: int = 0) -> None:
-        """A map of x [N, in, ...] by weight [out, in, ...]; a matrix on a map acts at each position."""
+        """A map of x [N, in, ...] by weight [out, in, ...].
+
+        A matrix on a map acts at each position.
+        """
         if weight.dim() == 2 and x.dim() > 2:
             x, weight = x.flatten(2), weight[:, :, None]
         effective, dense = (

@@ -14,7 +14,10 @@ from eisnn.seeding import derive
 
 
 def as_trial_config(config: Any) -> TrialConfig:
-    """A TrialConfig from one, from a model section (object or dict), or from a dict of sections; other sections take defaults."""
+    """A TrialConfig from one, from a model section (object or dict), or from a dict of sections.
+
+    Other sections take defaults.
+    """
     if isinstance(config, TrialConfig):
         return config
     if isinstance(config, ModelConfig):
@@ -26,22 +29,29 @@ def as_trial_config(config: Any) -> TrialConfig:
 def with_shapes(
     config: TrialConfig, input_shape: tuple[int, int, int], classes: int
 ) -> TrialConfig:
-    """The config with a dataset's image shape (C, H, W) and number of classes where its model section leaves them open."""
+    """The config with a dataset's image shape (C, H, W) and number of classes.
+
+    They are filled in where its model section leaves them open.
+    """
     model = config.model
     update = {"input_shape": model.input_shape or input_shape, "classes": model.classes or classes}
     return config.model_copy(update={"model": model.model_copy(update=update)})
 
 
 def build_model(config: Any) -> Network:
-    """The network that a config describes, without weights: call `eisnn.initialize`, or load a state dict.
+    """The network that a config describes, without weights.
+
+    Call `eisnn.initialize`, or load a state dict, before you use it.
 
     Args:
-        config: a `TrialConfig`, its ``model`` section, or either as a dict. ``input_shape`` defaults to (3, 32, 32), ``classes`` to 10.
+        config: a `TrialConfig`, its ``model`` section, or either as a dict. ``input_shape``
+            defaults to (3, 32, 32), ``classes`` to 10.
 
     Raises:
         ConfigError: the config is not valid.
         UserCodeError: a network or layer of the user's is not there, or not what it must be.
-        ValueError: an E:I ratio that a layer cannot hold (named); a list of ratios of another length than the circuits.
+        ValueError: an E:I ratio that a layer cannot hold (named); a list of ratios of another
+            length than the circuits.
     """
     config = as_trial_config(config)
     with torch.random.fork_rng(

@@ -7,8 +7,9 @@ layer's input x, d its fan-in:
     W_EI = 1 / n_I,  g_E = 1,  b_E = 0
     g_I = sqrt(q + V) / (sqrt(d) m)                                   so that E[I_div] = std[I_ee]
 
-For another distribution with mean mu and coefficient of variation c: Var[I_ee] = d mu^2 (c^2 q + V),
-hence mu = sqrt(V / (d (c^2 q + V))) and g_I = sqrt(V) / (d mu m); c = 1 gives the equations above.
+For another distribution with mean mu and coefficient of variation c: Var[I_ee] = d mu^2 (c^2 q +
+V), hence mu = sqrt(V / (d (c^2 q + V))) and g_I = sqrt(V) / (d mu m); c = 1 gives the equations
+above.
 
 A circuit from which one kind of inhibition was taken away starts with its expected value as a
 constant, or it would start dead, which says nothing about what the inhibition is for: without

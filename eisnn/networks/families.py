@@ -52,7 +52,10 @@ RESNET_TABLE = {
 
 
 class Layers:
-    """Makes the layers of one network: blocks of the config's kind, each with its name and E:I ratio."""
+    """Makes the layers of one network.
+
+    They are blocks of the config's kind, each with its name and E:I ratio.
+    """
 
     def __init__(self, config: TrialConfig) -> None:
         self.config = config
@@ -78,13 +81,13 @@ class Layers:
         ratios = circuit.ei_ratio
         if isinstance(ratios, tuple) and index >= len(ratios):
             raise ValueError(
-                f"circuit.ei_ratio: gives {len(ratios)} ratios, but the network has more circuits than that"
+                f"circuit.ei_ratio: gives {len(ratios)} ratios, "
+                "but the network has more circuits than that"
             )
         ratio = ratios[index] if isinstance(ratios, tuple) else ratios
         if shape.get("kind") == "output" and not isinstance(ratios, tuple):
-            ratio = min(
-                ratio, outputs
-            )  # the read-out has only as many cells as there are classes; it gets one inhibitory cell at least
+            # the read-out has only as many cells as there are classes; one at least is inhibitory
+            ratio = min(ratio, outputs)
         return CircuitLayer(
             inputs, outputs, config=circuit, ei_ratio=ratio, T=model.T, name=name, **shape
         )
@@ -92,7 +95,11 @@ class Layers:
     def block(
         self, inputs: int, outputs: int, name: str, *, kernel: int | None = None, stride: int = 1
     ) -> Block:
-        """A hidden layer; ``kernel`` None makes it fully connected, else a convolution that keeps the map's size at stride 1."""
+        """A hidden layer.
+
+        ``kernel`` None makes it fully connected, else a convolution that keeps the map's size at
+        stride 1.
+        """
         padding = (kernel - 1) // 2 if kernel else 0
         drive = self._drive(inputs, outputs, name, kernel=kernel, stride=stride, padding=padding)
         return Block(drive, LIF(self.cells, self.config.model.T))
@@ -120,7 +127,8 @@ class Layers:
             and len(circuit.ei_ratio) != self.made
         ):
             raise ValueError(
-                f"circuit.ei_ratio: gives {len(circuit.ei_ratio)} ratios, but the network has {self.made} circuits"
+                f"circuit.ei_ratio: gives {len(circuit.ei_ratio)} ratios, "
+                f"but the network has {self.made} circuits"
             )
 
 

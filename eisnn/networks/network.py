@@ -23,9 +23,12 @@ from eisnn.layers.neurons import LIF, at_least_float32
 
 
 class Block(nn.Module):
-    """One layer of cells: current by ``drive``, spikes by LIF; both at once in a kernel where there is one for them.
+    """One layer of cells: current by ``drive``, spikes by LIF.
 
-    ``plain_because`` says why no kernel can compute this block; None if one can, on devices that have a backend.
+    Both are computed at once in a kernel where there is one for them.
+
+    ``plain_because`` says why no kernel can compute this block; None if one can, on devices that
+    have a backend.
     """
 
     def __init__(self, drive: Any, neuron: LIF) -> None:
@@ -38,9 +41,12 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, shared: bool = False, *, pool: bool = False, residual: Tensor | None = None
     ) -> Tensor:
-        """[T*B, ...] -> spikes [T*B, ...]; with ``shared``, x [B, ...] is the input at every one of the T steps.
+        """[T*B, ...] -> spikes [T*B, ...].
 
-        ``pool``: their 2x2 averages; ``residual`` is added to the spikes. Both cost next to nothing in the kernel.
+        With ``shared``, x [B, ...] is the input at every one of the T steps.
+
+        ``pool``: their 2x2 averages; ``residual`` is added to the spikes. Both cost next to nothing
+        in the kernel.
         """
         if shared and self.drive.needs_time:
             x, shared = repeat_over_time(x, self.neuron.T), False
@@ -53,7 +59,7 @@ class Block(nn.Module):
 
     @property
     def observed(self) -> bool:
-        """Whether a hook waits for this block's spikes, which then must be neither pooled nor summed."""
+        """Whether a hook waits for this block's spikes, which then are neither pooled nor summed."""
         return bool(self._forward_hooks)
 
 
@@ -63,7 +69,10 @@ def repeat_over_time(x: Tensor, T: int) -> Tensor:
 
 
 class Network(nn.Module):
-    """``body`` (spikes from images), ``output`` (read-out), mean over time; no state between calls."""
+    """``body`` (spikes from images), ``output`` (read-out), mean over time.
+
+    No state between calls.
+    """
 
     keeps_own_weights = False  # whether `initialize` leaves linear maps as they were built
 
@@ -76,7 +85,7 @@ class Network(nn.Module):
         self.initialized = False
 
     def driven(self) -> Iterator[tuple[nn.Module, nn.Module]]:
-        """(the module that is called with a layer's input, the layer that holds its weights), from the bottom up."""
+        """(module that is called with a layer's input, layer that holds its weights), bottom up."""
         for module in self.modules():
             if isinstance(module, Block):
                 yield module, module.drive
@@ -107,7 +116,8 @@ class Network(nn.Module):
         if not static:
             if x.shape[1] != self.T:
                 raise ValueError(
-                    f"the network has model.T = {self.T}, but the events have {x.shape[1]} time steps"
+                    f"the network has model.T = {self.T}, "
+                    f"but the events have {x.shape[1]} time steps"
                 )
             x = x.transpose(0, 1).flatten(0, 1)
         bf16 = (
@@ -121,13 +131,17 @@ class Network(nn.Module):
     def _refuse_without_weights(self) -> None:
         if any(not layer.W_EE.any() for layer in self.circuits()):
             raise RuntimeError(
-                "this network has no weights yet: call eisnn.initialize(model, batch), or load a state dict"
+                "this network has no weights yet: call eisnn.initialize(model, batch), "
+                "or load a state dict"
             )
         self.initialized = True  # somebody filled them in by hand
 
 
 class Chain(nn.Module):
-    """Blocks and shape changes, one after the other; the first block is told whether its input is the same at every step."""
+    """Blocks and shape changes, one after the other.
+
+    The first block is told whether its input is the same at every step.
+    """
 
     def __init__(self, layers: list[nn.Module]) -> None:
         super().__init__()
@@ -145,7 +159,10 @@ class Chain(nn.Module):
 
 
 class Residual(nn.Module):
-    """SEW residual block: spikes of the branch + spikes of the shortcut (identity where the shape stays)."""
+    """SEW residual block: spikes of the branch + spikes of the shortcut.
+
+    The shortcut is the identity where the shape stays.
+    """
 
     def __init__(
         self, branch: list[Block], shortcut: Block | None, scale: nn.Module | None = None

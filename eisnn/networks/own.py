@@ -21,7 +21,11 @@ from eisnn.networks.network import Block, Network
 
 
 class OwnNetwork(Network):
-    """A network of the user's. Blocks and circuits of ours that it holds are initialised, projected and observed as in our networks."""
+    """A network of the user's, as ours.
+
+    Blocks and circuits of ours that it holds are initialised, projected and observed as in our
+    networks.
+    """
 
     keeps_own_weights = True
 
@@ -70,7 +74,9 @@ class OwnNetwork(Network):
 
 
 def own_network(config: TrialConfig) -> OwnNetwork:
-    """What ``model.factory`` builds: called with the config, the shape (C, H, W) of an image, and the number of classes.
+    """What ``model.factory`` builds.
+
+    It is called with the config, the shape (C, H, W) of an image, and the number of classes.
 
     Raises:
         UserCodeError: it is not there, raises, or returns something that is not a network.
@@ -85,11 +91,13 @@ def own_network(config: TrialConfig) -> OwnNetwork:
         )
     if any(isinstance(parameter, nn.UninitializedParameter) for parameter in net.parameters()):
         raise UserCodeError(
-            f"model.factory: {reference}: must return a network whose parameters have shapes; call it once on zeros"
+            f"model.factory: {reference}: must return a network whose parameters have shapes; "
+            "call it once on zeros"
         )
     if not any(parameter.requires_grad for parameter in net.parameters()):
         raise UserCodeError(
-            f"model.factory: {reference}: must return a network with parameters to train, given none"
+            f"model.factory: {reference}: must return a network with parameters to train, "
+            "given none"
         )
     return OwnNetwork(config, net)
 
@@ -97,14 +105,18 @@ def own_network(config: TrialConfig) -> OwnNetwork:
 def own_layer(
     inputs: int, outputs: int, *, config: ModelConfig, name: str, **shape: Any
 ) -> nn.Module:
-    """A layer named by ``model.norm``: called with inputs, outputs and, as keywords, kernel (None: fully connected), stride, padding and
-    config; maps [N, inputs, ...] to currents [N, outputs, ...]."""
+    """A layer named by ``model.norm``.
+
+    It is called with inputs, outputs and, as keywords, kernel (None: fully connected), stride,
+    padding and config; maps [N, inputs, ...] to currents [N, outputs, ...].
+    """
     layer = find(config.norm, "model.norm")
     with blame(f"model.norm: {config.norm}: layer {name!r}:"):
         made = layer(inputs, outputs, config=config, **shape)
     if not isinstance(made, nn.Module):
         raise UserCodeError(
-            f"model.norm: {config.norm}: must be, or return, a torch.nn.Module, given {type(made).__name__}"
+            f"model.norm: {config.norm}: must be, or return, a torch.nn.Module, "
+            f"given {type(made).__name__}"
         )
     setattr(made, "name", name)  # noqa: B010 - mypy takes attributes of modules for tensors
     setattr(made, "needs_time", bool(getattr(made, "needs_time", False)))  # noqa: B010

@@ -68,7 +68,7 @@ class Start:
 
 @dataclass(frozen=True)
 class SteadyState:
-    """The potential before reset, N(mean, deviation^2), and the variance of the current behind it."""
+    """The potential before reset, N(mean, deviation^2), and the variance of its current."""
 
     mean: float
     deviation: float
