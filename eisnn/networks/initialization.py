@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from eisnn.config.trial import NeuronConfig
-from eisnn.errors import DataError
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.layers.normalize import NormalizedLayer
 from eisnn.networks import starts
@@ -53,13 +52,8 @@ def initialize(model: Network, batch: Tensor, *, seed: int = 0, again: bool = Fa
     model.initialized = True
     try:
         model.train()(batch)
-    except BaseException as error:
+    except BaseException:
         model.initialized = False
-        if "Expected more than 1 value per channel" in str(error):
-            raise DataError(
-                f"model.norm: {model.config.model.norm} cannot be trained on one image at a time: "
-                "train.batch_size must be at least 2"
-            ) from None
         raise
     finally:
         model.train(training)

@@ -20,7 +20,7 @@ from eisnn.config.yaml_file import ConfigError
 from eisnn.data.files import data_root
 from eisnn.data.loading import Split, batch_count, batches, load_once, shuffled, to_device
 from eisnn.diagnostics.energy import count_operations
-from eisnn.errors import Diverged
+from eisnn.errors import DataError, Diverged
 from eisnn.metrics import seconds_per_epoch
 from eisnn.networks import initialize
 from eisnn.seeding import derive
@@ -188,7 +188,7 @@ def explained(config: TrialConfig) -> Iterator[None]:
     try:
         with blame(f"{named}: training") if named else contextlib.nullcontext():
             yield
-    except (Diverged, ValueError) as error:
+    except (Diverged, DataError, ValueError) as error:
         if config.train.batch_size > 1 or isinstance(error, ConfigError):
             raise
         raise ConfigError(

@@ -155,8 +155,8 @@ def outer(axes: Sequence[Axes], columns: int) -> Iterator[tuple[Axes, bool, bool
 
 def panel_title(axes: Axes, name: str, note: str) -> None:
     """A name above a small panel, cut to its width, and a note in its lower right corner."""
-    figure = axes.get_figure(root=True)
-    assert figure is not None
+    figure = axes.figure  # get_figure(root=True) is of Matplotlib 3.10
+    assert isinstance(figure, Figure)
     box = axes.get_subplotspec()
     assert box is not None
     columns = box.get_gridspec().ncols

@@ -38,7 +38,7 @@ def _tpe(search: Search, draw: Draw, seed: int) -> BaseSampler:
 
 
 def _gp(search: Search, draw: Draw, seed: int) -> BaseSampler:
-    return GPSampler(seed=seed, n_startup_trials=search.startup, warn_independent_sampling=False)
+    return GPSampler(seed=seed, n_startup_trials=search.startup)
 
 
 def _random(search: Search, draw: Draw, seed: int) -> BaseSampler:

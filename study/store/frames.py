@@ -50,7 +50,11 @@ def _frame(path: Path, columns: tuple[str, ...], words: tuple[str, ...]) -> pd.D
     if not path.exists():
         return pd.DataFrame(columns=list(columns))
     frame = pd.read_csv(
-        path, dtype=dict.fromkeys(words, "string"), keep_default_na=False, na_values=[""]
+        path,
+        dtype=dict.fromkeys(words, "string"),
+        keep_default_na=False,
+        na_values=[""],
+        float_precision="round_trip",  # pandas 2 rounds the last digit of some numbers otherwise
     )
     for name in columns:
         if name in frame.columns:
