@@ -6,6 +6,7 @@ What needs torch (whether the networks can be built, whether the data are there)
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ def check(plan: Plan, where: str, *, folder: Path | None = None, here: bool = Tr
         ConfigError: one line per problem, each with its key.
     """
     loggers.check(plan.spec.loggers, where)
-    found = [*_equal_arms(plan), *_pruner(plan), *_data(plan)]
+    found = [*_equal_arms(plan), *_search(plan), *_pruner(plan), *_data(plan)]
     if here:
         found += _resources(plan)
     if folder is not None:
@@ -99,6 +100,16 @@ def _key(arm: Arm) -> str:
 
 
 # ---- the search
+
+
+def _search(plan: Plan) -> Iterator[str]:
+    search = plan.spec.search
+    if search is None or not plan.spec.tuned:
+        return
+    if search.sampler == "cmaes" and importlib.util.find_spec("cmaes") is None:
+        yield "search.sampler: cmaes needs the package cmaes; pip install cmaes"
+    if search.from_ is not None and not (Path(search.from_) / "trials.csv").is_file():
+        yield f"search.from: must be a study's folder with a trials.csv, given {search.from_}"
 
 
 def _pruner(plan: Plan) -> Iterator[str]:

@@ -61,6 +61,7 @@ class Choices:
             for row in rows
             if row["state"] == State.COMPLETED and row.get(metric.name) is not None
         ]
+        candidates = [row for row in candidates if self._keeps_constraints(row)] or candidates
         if not candidates:
             candidates = [row for row in rows if row["state"] in (State.PRUNED, State.DIVERGED)]
         if not candidates:
@@ -71,6 +72,10 @@ class Choices:
             return (math.inf if value is None else -sign * value, row["number"])
 
         return self._proposals[slot][min(candidates, key=rank)["number"]]
+
+    def _keeps_constraints(self, row: Row) -> bool:
+        search = self.plan.spec.search
+        return search is None or all(beyond <= 0 for beyond in search.violations(row).values())
 
     def _borrowed(self, arm: Arm, reference: Proposal | None) -> Proposal | None:
         """``tune: reference``: the reference's values where this arm has them."""

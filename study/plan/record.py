@@ -50,7 +50,7 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         "most": spec.replicate.most,
         "until": spec.replicate.until,
         "parameters": parameters,
-        "search": spec.search.model_dump() if spec.search and spec.tuned else None,
+        "search": spec.search.model_dump(by_alias=True) if spec.search and spec.tuned else None,
         "tune": spec.tune,
         "arms": [_arm_record(plan, arm) for arm in plan.arms],
         "factors": spec.ablation.factors,

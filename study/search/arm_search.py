@@ -13,12 +13,15 @@ import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from study.plan import Arm, Plan, search_name
+from study.search import warm_start
 from study.search.pruners import Deferred, make_pruner
 from study.search.samplers import Draw, make_sampler
 from study.search.storage import name_search
@@ -70,6 +73,7 @@ class ArmSearch:
             )
         self.storage = self.optuna._storage
         self.points = self._points()
+        self.warm_up()
         self.handles: dict[int, int] = {}  # our numbers -> the storage's trial ids
         self.ids: set[str] = set()  # the trials that count against the budget
         self.retired = 0  # trials of this search that the study file no longer asks for
@@ -100,7 +104,7 @@ class ArmSearch:
         self.ids.clear()
         for frozen in self.optuna.get_trials(deepcopy=False):
             is_running = frozen.state == TrialState.RUNNING
-            if frozen.state == TrialState.WAITING:
+            if frozen.state == TrialState.WAITING or "from" in frozen.user_attrs:
                 continue
             if frozen.user_attrs.get("surplus"):
                 if is_running:  # killed before it was closed
@@ -178,8 +182,29 @@ class ArmSearch:
             distributions={path: distribution(self.arm.space[path]) for path in parameters},
             intermediate_values=dict(values) if self.pruner else {},
             user_attrs=attributes,
+            constraints=self.search.violations(end.metrics) or None,
         )
         self.optuna.add_trial(trial)
+
+    def warm_up(self) -> None:
+        """Enters what another study found out, once, before this search's own trials.
+
+        Trials of the arm of the same name count, as far as this arm's space holds their values.
+        """
+        folder = self.search.from_
+        if folder is None or "warmed_up" in self.optuna.user_attrs:
+            return
+        there = {trial.user_attrs.get("from") for trial in self.optuna.get_trials(deepcopy=False)}
+        for trial in warm_start.trials(Path(folder), self.arm, self.plan.spec.objectives):
+            if trial.user_attrs["from"] not in there:
+                self.optuna.add_trial(trial)
+                there.add(trial.user_attrs["from"])
+        self.optuna.set_user_attr("warmed_up", len(there - {None}))
+
+    @property
+    def warmed_up(self) -> int:
+        """How many trials of another study this search knows."""
+        return int(self.optuna.user_attrs.get("warmed_up", 0))
 
     @property
     def adopted(self) -> bool:
@@ -268,7 +293,8 @@ class ArmSearch:
         return Proposal(number, values, identity, False, trial.user_attrs.get("stopped_at"))
 
     def _sampler(self, number: int, path: str, is_fresh: bool) -> optuna.samplers.BaseSampler:
-        draw = Draw(self.repeat, number, path, len(self.plan.spec.objectives))
+        spec = self.plan.spec
+        draw = Draw(self.repeat, number, path, len(spec.objectives), tuple(spec.parameters))
         return make_sampler(self.search, draw, fresh=is_fresh)
 
     def _in_vain(self, number: int) -> int:
@@ -337,6 +363,10 @@ class ArmSearch:
         self.storage.set_trial_user_attr(handle, "state", state)
         if reason:
             self.storage.set_trial_user_attr(handle, "reason", reason[:500])
+        if outcome == TrialState.COMPLETE:
+            for name, violation in self.search.violations(metrics).items():
+                key = f"{_CONSTRAINTS_KEY}:{name}"
+                self.storage.set_trial_system_attr(handle, key, violation)
         with warnings.catch_warnings(action="ignore"):
             self.optuna.tell(number, values, outcome)
 
@@ -352,11 +382,11 @@ class ArmSearch:
         return (outcome, values) if values is not None else (TrialState.FAIL, None)
 
     def _worst(self) -> list[float] | None:
-        """An accuracy of 0, or the largest loss told so far."""
-        if METRICS[self.plan.spec.metric.name] == "max":
+        """An accuracy of 0, or the worst value told so far."""
+        metric = self.plan.spec.metric
+        if metric.name in METRICS and metric.mode == "max":
             return [0.0]
-        told = [
-            trial.value
-            for trial in self.optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        ]
-        return [max(value for value in told if value is not None)] if told else None
+        complete = self.optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        told = [trial.value for trial in complete if trial.value is not None]
+        worst = min if metric.mode == "max" else max
+        return [worst(told)] if told else None

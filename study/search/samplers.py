@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
 
+from study.search.sobol import SobolSampler
 from study.spec.models import Search
 
 
@@ -25,6 +26,7 @@ class Draw:
     number: int
     path: str = ""
     objectives: int = 1
+    paths: tuple[str, ...] = ()  # all parameters of the study, in the file's order
 
 
 def _tpe(search: Search, draw: Draw, seed: int) -> BaseSampler:
@@ -41,6 +43,15 @@ def _gp(search: Search, draw: Draw, seed: int) -> BaseSampler:
     return GPSampler(seed=seed, n_startup_trials=search.startup)
 
 
+def _cmaes(search: Search, draw: Draw, seed: int) -> BaseSampler:
+    """Categorical parameters are drawn at random: CMA-ES knows numbers only."""
+    return CmaEsSampler(seed=seed, n_startup_trials=search.startup, warn_independent_sampling=False)
+
+
+def _qmc(search: Search, draw: Draw, seed: int) -> BaseSampler:
+    return SobolSampler(seed_for(search.seed, draw.repeat), draw.number, draw.paths)
+
+
 def _random(search: Search, draw: Draw, seed: int) -> BaseSampler:
     return RandomSampler(seed=seed)
 
@@ -48,6 +59,8 @@ def _random(search: Search, draw: Draw, seed: int) -> BaseSampler:
 SAMPLERS: dict[str, Callable[[Search, Draw, int], BaseSampler]] = {
     "tpe": _tpe,
     "gp": _gp,
+    "cmaes": _cmaes,
+    "qmc": _qmc,
     "random": _random,
     "grid": _random,  # its points are enqueued, and nothing is left to be drawn
 }

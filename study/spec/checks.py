@@ -13,7 +13,7 @@ from typing import Any
 from eisnn.config.sections import FREE_OPTIONS
 from eisnn.config.trial import TrialConfig
 from eisnn.config.yaml_file import known_fields, suggestion
-from study.spec.models import MAX_TRIALS, StudySpec
+from study.spec.models import CONSTRAINED, MAX_TRIALS, METRICS, StudySpec
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 NAME_RULE = "must be letters, digits, '_', '-' or '.', start with a letter or digit, and have at most 64 characters"
@@ -25,6 +25,7 @@ def problems(spec: StudySpec) -> Iterator[str]:
     yield from _paths(spec)
     yield from _conditions(spec)
     yield from _search(spec)
+    yield from _metric(spec)
     yield from _sizes(spec)
 
 
@@ -165,7 +166,12 @@ def _search(spec: StudySpec) -> Iterator[str]:
                 yield f"{key}: must name a parameter{suggestion(path, spec.parameters)}"
             elif not spec.parameters[path].can_be(value):
                 yield f"{key}: must be {spec.parameters[path].describe()}, given {value!r}"
+    for name in search.constraints:
+        if name not in CONSTRAINED:
+            yield f"search.constraints.{name}: must be a metric{suggestion(name, CONSTRAINED)}"
     if spec.second_objective is not None:
+        if search.sampler == "cmaes":
+            yield "search.sampler: cmaes knows one objective only; give tpe with a second_objective"
         if search.pruner.type != "none":
             yield f"search.pruner.type: must be none with a second_objective, given {search.pruner.type}"
         if search.diverged == "worst":
@@ -175,6 +181,20 @@ def _search(spec: StudySpec) -> Iterator[str]:
             if parameter.type == "float" and parameter.step is None:
                 yield f"parameters.{path}: sampler grid needs a step or choices; give step, or another sampler"
     yield from _seeds(spec)
+
+
+def _metric(spec: StudySpec) -> Iterator[str]:
+    """A metric of the user's that is searched for must be declared, in its direction."""
+    if spec.metric.name in METRICS:
+        return
+    name = spec.metric.name.removeprefix("val/")
+    if name not in spec.metrics:
+        yield f"metric.name: must be val/NAME of a key of metrics{suggestion(name, spec.metrics)}"
+        return
+    expected = "max" if spec.user_metrics[name].better == "higher" else "min"
+    if spec.metric.mode != expected:
+        better = spec.user_metrics[name].better
+        yield f"metric.mode: must be {expected}, since metrics.{name} is better {better}"
 
 
 def _seeds(spec: StudySpec) -> Iterator[str]:

@@ -7,17 +7,22 @@ sections, and `study.plan` checks the values against the networks that they conf
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from eisnn.config.sections import word_or_reference
 from eisnn.config.trial import Count, Fraction, Positive, Section, Value
 from eisnn.config.yaml_file import plain_value
+from eisnn.metrics import METRICS as KNOWN_METRICS
 from study.spec.parameter import Parameter
 
 MAX_TRIALS = 100_000
 METRICS = {"val/accuracy": "max", "val/accuracy_best": "max", "val/loss": "min"}
+VALIDATION_METRICS = [name for name in KNOWN_METRICS if name.startswith("val/")]
+# What a trial measures without the test set, for constraints.
+CONSTRAINED = [name for name, row in KNOWN_METRICS.items() if row.once and name[:5] != "test/"]
 
 
 def _word(value: Any) -> Any:
@@ -77,20 +82,31 @@ Designs = Annotated[
 SHARE_SCHEMA = {"anyOf": [{"enum": ["auto"]}, {"type": "number", "minimum": 0}]}
 
 
+def _validated(name: str) -> str:
+    own = name.startswith("val/") and name not in VALIDATION_METRICS
+    if name in METRICS or (own and len(name) > len("val/")):
+        return name
+    known = ", ".join(map(repr, list(METRICS)[:-1])) + f" or {list(METRICS)[-1]!r}"
+    raise ValueError(f"must be {known}, or val/NAME of one of your metrics, given {name[:80]!r}")
+
+
 class Metric(Section):
     """What a search optimises: a validation metric of the last epoch (or the best one so far)."""
 
-    name: Literal["val/accuracy", "val/accuracy_best", "val/loss"] = "val/accuracy"
-    """Measured on validation data; test data decide nothing."""
+    name: Annotated[
+        str,
+        AfterValidator(_validated),
+        WithJsonSchema({"anyOf": [{"enum": list(METRICS)}, {"type": "string"}]}),
+    ] = "val/accuracy"
+    """Measured on validation data; test data decide nothing. val/NAME is a metric of yours."""
     mode: Literal["max", "min"] = "max"
-    """max for accuracies, min for val/loss."""
+    """max for accuracies, min for val/loss; for your own metrics as their ``better`` says."""
 
     @model_validator(mode="after")
     def _direction(self) -> Metric:
-        if METRICS[self.name] != self.mode:
-            raise ValueError(
-                f"mode must be {METRICS[self.name]} for {self.name}, given {self.mode}"
-            )
+        expected = METRICS.get(self.name, self.mode)
+        if expected != self.mode:
+            raise ValueError(f"mode must be {expected} for {self.name}, given {self.mode}")
         return self
 
 
@@ -126,11 +142,29 @@ class Pruner(Section):
     """median: so many trials must have completed."""
 
 
+class Bounds(Section):
+    """What a metric of a trial must keep to."""
+
+    min: float | None = None
+    """At least so much."""
+    max: float | None = None
+    """At most so much."""
+
+    @model_validator(mode="after")
+    def _meaningful(self) -> Bounds:
+        if self.min is None and self.max is None:
+            raise ValueError("needs min or max, given neither")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min must be at most max ({self.max:g}), given {self.min:g}")
+        return self
+
+
 class Search(Section):
     """The budget of one arm's search and how Optuna proposes."""
 
-    sampler: Literal["tpe", "random", "gp", "grid"] = "tpe"
-    """Which of Optuna's samplers."""
+    sampler: Literal["tpe", "random", "gp", "cmaes", "qmc", "grid"] = "tpe"
+    """tpe, gp, cmaes (needs the package cmaes), random and grid are Optuna's; qmc draws from a
+    Sobol sequence. All arms begin with the same draws."""
     trials: Annotated[int, Field(ge=1, le=MAX_TRIALS)] = 20
     """The budget of each arm that is tuned, the same for all."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -146,6 +180,25 @@ class Search(Section):
     """What Optuna is told of a diverged trial: FAIL, or the worst value."""
     points: list[dict[str, Value]] = Field(default_factory=list)
     """Values to try first, in every arm that has the parameters."""
+    from_: str | None = Field(default=None, alias="from")
+    """The folder of another study, such as results/pilot: samplers learn from what the arms of the
+    same names completed there, as far as the parameters are the same. Those trials do not count."""
+    constraints: dict[str, Bounds] = Field(default_factory=dict)
+    """What a configuration must keep to, such as energy_nj: {max: 500}. Samplers learn of it, and
+    an arm's configuration is the best one that does."""
+
+    def violations(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """How far a trial is beyond each constraint; at most 0 where it keeps to it."""
+        found: dict[str, float] = {}
+        for name, bounds in self.constraints.items():
+            value = metrics.get(name)
+            if value is None:
+                continue
+            if bounds.max is not None:
+                found[f"{name} max"] = float(value) - bounds.max
+            if bounds.min is not None:
+                found[f"{name} min"] = bounds.min - float(value)
+        return found
 
 
 def _override_or_level(value: Any) -> Any:
@@ -372,7 +425,7 @@ class StudySpec(Section):
         }
 
     @property
-    def objectives(self) -> dict[str, str]:
+    def objectives(self) -> Mapping[str, str]:
         """What a search optimises: max or min, by name."""
         second = self.second_objective
         return {self.metric.name: self.metric.mode} | ({second.name: second.mode} if second else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +13,10 @@ import optuna
 import pytest
 
 from study.search.arm_search import ArmSearch, Proposal
+from study.search.sobol import at
 from study.search.storage import open_storage
+from study.spec.distributions import distribution
+from study.spec.parameter import Parameter
 
 Tree = dict[str, Any]
 
@@ -152,3 +156,80 @@ def test_the_folders_name_may_be_any(fast: Path) -> None:
     _, aside = open_storage(folder)
     assert aside is None
     assert {path.name for path in folder.iterdir()} == {"optuna.db"}
+
+
+# ---- what other samplers, constraints and another study's trials do
+
+
+def test_a_sobol_search_covers_and_shares_its_points(searches: Any, study_tree: Tree) -> None:
+    study_tree["search"] = {"trials": 8, "sampler": "qmc"}
+    opened = searches(study_tree)
+    found = {name: run(opened[name, 0], 8) for name in ("full", "bn")}
+    path = "train.learning_rate"
+    rates = [trial.parameters[path] for trial in found["full"]]
+    assert rates == [trial.parameters[path] for trial in found["bn"]]
+    # Of 8 points of a Sobol sequence, each eighth of the range has one: low 1e-3, high 1e-1.
+    assert sorted(int(8 * math.log(rate / 1e-3) / math.log(100)) for rate in rates) == [*range(8)]
+
+
+@pytest.mark.parametrize(
+    ("space", "share", "value"),
+    [
+        (Parameter(type="categorical", choices=["a", "b"]), 0.6, "b"),
+        (Parameter(type="int", low=2, high=5), 0.99, 5),
+        (Parameter(type="int", low=2, high=5), 0.0, 2),
+        (Parameter(type="int", low=1, high=100, log=True), 0.999, 100),
+        (Parameter(type="float", low=1e-3, high=1e-1, log=True), 0.5, 1e-2),
+        (Parameter(type="float", low=0.0, high=2.0), 0.25, 0.5),
+        (Parameter(type="float", low=0.0, high=0.3, step=0.1), 0.5, 0.2),
+    ],
+)
+def test_the_value_at_a_share_of_a_range(space: Parameter, share: float, value: Any) -> None:
+    expected = value if isinstance(value, str) else pytest.approx(value)
+    assert at(distribution(space), share) == expected
+
+
+def test_optuna_hears_of_constraints(searches: Any, study_tree: Tree) -> None:
+    study_tree["search"] = {"trials": 2, "constraints": {"energy_nj": {"max": 500, "min": 10}}}
+    search = searches(study_tree)["bn", 0]
+    for energy in (400.0, 700.0):
+        proposal = search.ask()
+        assert proposal is not None
+        metrics = {"val/accuracy": energy / 1000, "energy_nj": energy}
+        search.tell(proposal.number, "completed", metrics, None)
+    told = [trial.constraints for trial in search.optuna.get_trials()]
+    assert told == [
+        {"energy_nj max": -100.0, "energy_nj min": -390.0},
+        {"energy_nj max": 200.0, "energy_nj min": -690.0},
+    ]
+    assert search.optuna.best_trial.number == 0  # the more accurate one breaks the constraint
+
+
+def test_an_arms_configuration_keeps_the_constraints(world: Any, study_tree: Tree) -> None:
+    """The stand-in's energies lie anywhere between 0 and 100."""
+    study_tree["search"] = {"trials": 6, "constraints": {"energy_nj": {"max": 50}}}
+    study_tree["baselines"], study_tree["ablation"] = {}, {}
+    rows = world(study_tree).play().tables.rows
+    searched = [row for key, row in rows.items() if key[1] == "search"]
+    kept = [row for row in searched if row["energy_nj"] <= 50]
+    assert 0 < len(kept) < 6
+    best = max(kept, key=lambda row: row["val/accuracy"])
+    replicate = next(row for key, row in rows.items() if key[1] == "replicate")
+    assert replicate["circuit.init.gain"] == best["circuit.init.gain"]
+
+
+def test_a_search_begins_with_what_another_study_knows(world: Any, study_tree: Tree) -> None:
+    study_tree["search"] = {"trials": 3}
+    study_tree["baselines"], study_tree["ablation"] = {}, {}
+    first = world(study_tree)
+    first.play()
+    study_tree["search"] = {"trials": 2, "from": str(first.folder)}
+    study_tree["overrides"] = {"train.epochs": 3}  # other trials, so that none is the same one
+    second = world(study_tree, "second")
+    agenda = second.play()
+    search = agenda.searches["full", 0]
+    assert search.warmed_up == 3
+    states = [trial.state.name for trial in search.optuna.get_trials()]
+    assert states == ["COMPLETE"] * 5
+    assert len([key for key in agenda.tables.rows if key[1] == "search"]) == 2
+    assert str(world(study_tree, "second").play().searches["full", 0].warmed_up) == "3"
