@@ -1,7 +1,8 @@
 """Our operations as torch knows them: schemas, shapes for tracing, and gradients.
 
-They are defined here, in Python, and exist on every machine; the backends (cpu/, gpu/) implement them. `circuit_spikes` equals
-`lif(integrate(...))`, forward and backward; the tests in tests/eisnn/kernels hold the two together.
+They are defined here, in Python, and exist on every machine; the backends (cpu/, gpu/) implement them. On a CPU cpu/autograd.cpp
+takes the place of the gradients below, to save Python's time at each call. `circuit_spikes` equals `lif(integrate(...))`,
+forward and backward; the tests in tests/eisnn/kernels hold the two together.
 """
 
 from __future__ import annotations
