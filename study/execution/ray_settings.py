@@ -25,6 +25,8 @@ SETTINGS = {
     # The memory monitor's kill ends a whole run; limits are per trial instead.
     "RAY_memory_monitor_refresh_ms": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # The slot of a worker that cannot be reached is free again after seconds, not ten minutes.
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "20",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
