@@ -5,6 +5,9 @@ The operating system frees a lock when its process ends, however it ends.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
 import socket
 from pathlib import Path
@@ -12,35 +15,102 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from study.store.files import StoreError, now, read_json, write_json
+from study.store.heartbeat import SILENCE, Heartbeat, age, is_alive
 from study.store.links import user_name
 
+HELD = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK)  # what a held lock answers
 PATIENCE = 120.0  # seconds for which a trial waits for an orphan of a killed run
 
 
-def lock_study(folder: Path) -> FileLock:
+class StudyLock:
+    """A study's lock while this process runs it, with a sign of life for other machines."""
+
+    def __init__(self, lock: FileLock, owner: Path) -> None:
+        self._lock = lock
+        self._owner = owner
+        self._heartbeat = Heartbeat(owner)
+
+    def release(self) -> None:
+        """Frees the study, and says in owner.json that its run has ended."""
+        self._heartbeat.stop()
+        record = read_json(self._owner)
+        if record is not None and record.get("pid") == os.getpid():
+            with contextlib.suppress(OSError):
+                write_json(self._owner, {**record, "ended": now()})
+        self._lock.release()
+
+
+def lock_study(folder: Path) -> StudyLock:
     """Takes the study's lock, and writes its holder into ``owner.json``.
 
     Raises:
         StoreError: another run holds it; the message names its user, host, process and start.
+            Or the file system gives no locks.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", mode=0o664)
+    lock = _file_lock(folder)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        owner = read_json(folder / "owner.json") or {}
-        user, host = owner.get("user", "someone"), owner.get("host", "an unknown host")
-        since = owner.get("since", "an unknown time")
-        raise StoreError(
-            f"{folder}: another run of this study is going on: "
-            f"{user} on {host} (process {owner.get('pid', '?')}), since {since}. "
-            "Wait for it or stop it; reports may be made meanwhile: "
-            f"python -m reports {folder}"
-        ) from None
+        raise _going_on(folder) from None
+    try:
+        _check_owner(folder)
+    except BaseException:
+        lock.release()
+        raise
     user = user_name()
     owner = {"user": user, "host": socket.gethostname(), "pid": os.getpid(), "since": now()}
     write_json(folder / "owner.json", owner)
-    return lock
+    return StudyLock(lock, folder / "owner.json")
+
+
+def _going_on(folder: Path) -> StoreError:
+    owner = read_json(folder / "owner.json") or {}
+    user, host = owner.get("user", "someone"), owner.get("host", "an unknown host")
+    since = owner.get("since", "an unknown time")
+    return StoreError(
+        f"{folder}: another run of this study is going on: "
+        f"{user} on {host} (process {owner.get('pid', '?')}), since {since}. "
+        "Wait for it or stop it; reports may be made meanwhile: "
+        f"python -m reports {folder}"
+    )
+
+
+def _check_owner(folder: Path) -> None:
+    """Raises StoreError if a run on another machine lives, although its lock did not hold us.
+
+    Some file systems (sshfs, NFS with nolock) give each machine locks of its own.
+    """
+    path = folder / "owner.json"
+    owner = read_json(path) or {}
+    if "ended" in owner or owner.get("host", socket.gethostname()) == socket.gethostname():
+        return
+    if age(path) < 2 * SILENCE and is_alive(path):
+        raise _going_on(folder)
+
+
+def _file_lock(folder: Path) -> FileLock:
+    """Returns the folder's lock.
+
+    Raises:
+        StoreError: the file system gives no locks.
+    """
+    path = folder / ".lock"
+    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o664)
+    try:
+        if os.fstat(number).st_uid == os.getuid():
+            os.fchmod(number, 0o664)  # a study may be a group's, whatever the umask
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in HELD:
+            raise StoreError(
+                f"{path}: this file system gives no locks ({error.strerror}), and without them two "
+                "runs could write the same study; mount it with locks (NFS: without nolock; "
+                "Lustre: -o flock), or give another --results"
+            ) from None
+    finally:
+        os.close(number)
+    return FileLock(path, mode=0o664)
 
 
 def lock_trial(folder: Path, patience: float) -> FileLock:
@@ -51,7 +121,7 @@ def lock_trial(folder: Path, patience: float) -> FileLock:
     """
     if not folder.is_dir():
         raise StoreError(f"{folder}: is gone")  # the lock would make it again
-    lock = FileLock(folder / ".lock", mode=0o664)
+    lock = _file_lock(folder)
     try:
         lock.acquire(timeout=patience, poll_interval=0.1)
     except Timeout:

@@ -1,0 +1,86 @@
+"""Locks that are none: file systems that refuse them, and ones that keep them to one machine."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study import store
+from study.store import locks
+from study.store.heartbeat import Heartbeat, age, is_alive
+
+FAR = {"user": "ada", "host": "another-machine", "pid": 7, "since": "2026-11-28T01:00:00+00:00"}
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EIO, errno.ENOSYS])
+def test_a_file_system_without_locks_is_refused_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    for take in (store.lock_study, lambda folder: store.lock_trial(folder, 1.0)):
+        with pytest.raises(
+            store.StoreError, match=r"\.lock: this file system gives no locks"
+        ) as no:
+            take(tmp_path)
+        assert "give another --results" in str(no.value)
+
+
+def test_a_run_on_another_machine_that_lives_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = tmp_path / "owner.json"
+    owner.write_text(json.dumps(FAR))
+    monkeypatch.setattr(locks, "is_alive", lambda path: is_alive(path, silence=3.0, step=0.02))
+    beats = Heartbeat(owner, seconds=0.05)
+    try:
+        with pytest.raises(store.StoreError, match=r"ada on another-machine \(process 7\)"):
+            store.lock_study(tmp_path)
+    finally:
+        beats.stop()
+    assert json.loads(owner.read_text()) == FAR
+
+
+@pytest.mark.parametrize("minutes", [0, 60])
+def test_a_run_that_died_there_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    owner = tmp_path / "owner.json"
+    owner.write_text(json.dumps(FAR))
+    then = time.time() - 60 * minutes
+    os.utime(owner, (then, then))
+    watched = []
+
+    def watch(path: Path) -> bool:
+        watched.append(path)
+        return is_alive(path, silence=0.2, step=0.02)
+
+    monkeypatch.setattr(locks, "is_alive", watch)
+    store.lock_study(tmp_path).release()
+    assert len(watched) == (minutes == 0)  # after an hour there is nothing to wait for
+
+
+def test_a_run_that_ended_there_is_not_watched(tmp_path: Path) -> None:
+    (tmp_path / "owner.json").write_text(json.dumps({**FAR, "ended": "2026-11-28T01:10:00+00:00"}))
+    start = time.monotonic()
+    store.lock_study(tmp_path).release()
+    assert time.monotonic() - start < 5.0
+    assert "ended" in json.loads((tmp_path / "owner.json").read_text())
+
+
+def test_the_age_is_the_file_systems(tmp_path: Path) -> None:
+    file = tmp_path / "owner.json"
+    file.touch()
+    assert age(file) < 5.0
+    os.utime(file, (time.time() - 100, time.time() - 100))
+    assert 95 < age(file) < 110
+    assert [path.name for path in tmp_path.iterdir()] == ["owner.json"]
