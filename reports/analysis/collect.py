@@ -134,14 +134,15 @@ def read_study(folder: str | Path) -> Study:
         trials=trials,
         epochs=epochs,
         plan=plan,
-        arms=_arms(plan, trials),
+        arms=arms_of(plan, trials),
         environments={name: read_json(folder / "environment.json")},
         files={name: yaml.read_text(encoding="utf-8", errors="replace")} if yaml.exists() else {},
         budgets={name: note} if (note := read_json(folder / "ending.json").get("budget")) else {},
     )
 
 
-def _arms(plan: dict[str, Any], trials: pd.DataFrame) -> tuple[dict[str, Any], ...]:
+def arms_of(plan: dict[str, Any], trials: pd.DataFrame) -> tuple[dict[str, Any], ...]:
+    """The plan's arms, and those that only trials have."""
     arms = [{"role": "ablation", "factors": [], **arm} for arm in plan.get("arms", [])]
     known = {arm["name"] for arm in arms}
     extra = [name for name in trials["arm"].dropna().unique() if name not in known]

@@ -176,23 +176,37 @@ def options_for(
     pairs: Sequence[tuple[str, str]] = (),
 ) -> Options:
     """Raises StudyError for an arm or a metric that is not there."""
-    plan = study.plan
     _check_names(study, baseline, reference, pairs)
     if alpha is not None and not 0 < alpha < 1:
         raise StudyError(f"--alpha must lie between 0 and 1; got {alpha:g}.")
+    planned = options_of(study)
+    options = replace(
+        planned,
+        metric=metric or planned.metric,
+        at=at,
+        reference=reference or planned.reference,
+        baseline=baseline or planned.baseline,
+        alpha=planned.alpha if alpha is None else alpha,
+        method=method,
+        pairs=tuple(dict.fromkeys((one, other) for one, other in pairs)) or planned.pairs,
+        pairs_asked=bool(pairs),
+    )
+    _check_column(study, options)
+    return with_resolution(study, options)
+
+
+def options_of(study: Study) -> Options:
+    """What the study file asks for."""
+    plan = study.plan
     given = plan.get("correction", "single_step")
     confidence = float(plan.get("confidence", 0.95))
-    options = Options(
-        metric=metric or "test/accuracy",
-        at=at,
-        reference=reference or study.of_role("reference"),
-        baseline=baseline or study.of_role("baseline"),
-        alpha=alpha if alpha is not None else round(1 - confidence, 9),
+    return Options(
+        reference=study.of_role("reference"),
+        baseline=study.of_role("baseline"),
+        alpha=round(1 - confidence, 9),
         correction=OLD_CORRECTIONS.get(given, given),
         test=plan.get("test") or "t",
-        method=method,
-        pairs=tuple(dict.fromkeys((one, other) for one, other in pairs)) or study.pairs,
-        pairs_asked=bool(pairs),
+        pairs=study.pairs,
         claims=_claims(study),
         own=_own_metrics(plan.get("metrics") or ()),
         margin=plan.get("margin"),
@@ -203,8 +217,6 @@ def options_for(
         looks=_looks(plan),
         arms=_planned_arms(study),
     )
-    _check_column(study, options)
-    return with_resolution(study, options)
 
 
 def with_resolution(study: Study, options: Options) -> Options:

@@ -29,5 +29,5 @@ def main_table_text(folders: str | Path | Sequence[str | Path], **wishes: Any) -
     texts = [to_text(table) for table in tables if table is not None]
     sentences = [line.sentence for line in answer.lines(found, options)]
     if sentences and any(result.n for result in found):
-        texts.append("\n".join([*sentences, answer.scope(study, options)]))
+        texts.append("\n".join(sentences))
     return "\n\n".join(texts)
