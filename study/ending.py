@@ -69,7 +69,7 @@ def ending(agenda: Agenda) -> Ending:
         without_configuration=without,
         failed=len(bad),
         first_failure=f"{bad[0]['id']}: {bad[0]['reason']}" if bad else None,
-        undecided=tuple(dict.fromkeys(arm for arm, _ in agenda.undecided())),
+        undecided=tuple(dict.fromkeys(arm for arm, _ in agenda.replicates.undecided())),
         budget=agenda.budget_note + _unequal(agenda) if agenda.budget_note else None,
     )
 

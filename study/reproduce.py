@@ -21,7 +21,10 @@ from study.worker.trial import run
 
 
 def reproduce(request: Request, identity: str) -> int:
-    """Prints the comparison; 0 if every number is equal, 3 if not. The study's folder is only read."""
+    """Prints the comparison; returns 0 if every number is equal, 3 if not.
+
+    The study's folder is only read.
+    """
     plan = request.plan()
     study = request.folder or request.results / plan.spec.name
     folder = store.trial_folder(study, identity)

@@ -1,4 +1,4 @@
-"""What a command line asks for: a study file with what is put over it, from the file or from a study's folder alone."""
+"""What a command line asks for: a study file, or a study's folder, with what is put over it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from study.spec.reading import make_spec
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks for. ``text`` is the study file as given; ``bases`` are config texts kept from an earlier run."""
+    """What the command line asks for.
+
+    ``text`` is the study file as given; ``bases`` are config texts kept from an earlier run.
+    """
 
     text: str
     where: str
@@ -64,7 +67,8 @@ def from_folder(folder: Path, sets: Mapping[str, Any]) -> Request:
     command = store.read_json(folder / "command.json")
     if command is None or not (folder / "study.yaml").exists():
         raise ConfigError(
-            f"{folder}: is not a study's folder (study.yaml or command.json cannot be read); use --space instead"
+            f"{folder}: is not a study's folder (study.yaml or command.json cannot be read); "
+            "use --space instead"
         )
     if not intact(folder):
         raise ConfigError(
@@ -72,10 +76,16 @@ def from_folder(folder: Path, sets: Mapping[str, Any]) -> Request:
             "give --space with the study file that is meant, and the command says what differs"
         )
     request = from_file(folder / "study.yaml")
-    return Request(
-        request.text, request.where, {**command["sets"], **sets}, command["smoke"], command["name"],
-        folder=folder, bases=command["bases"], folders=_folders(Path(), *command.get("folders", ()), folder / user_code.FOLDER),
-    )  # fmt: skip
+    copies = folder / user_code.FOLDER  # of users' code, where the originals are not there
+    return replace(
+        request,
+        sets={**command["sets"], **sets},
+        smoke=command["smoke"],
+        name=command["name"],
+        folder=folder,
+        bases=command["bases"],
+        folders=_folders(Path(), *command.get("folders", ()), copies),
+    )
 
 
 def _folders(*folders: str | Path) -> tuple[str, ...]:
@@ -83,7 +93,10 @@ def _folders(*folders: str | Path) -> tuple[str, ...]:
 
 
 def intact(folder: Path) -> bool:
-    """Whether study.yaml is what a run wrote, by the digests in command.json (of the last two runs: it is written first)."""
+    """Whether study.yaml is what a run wrote, by the digests in command.json.
+
+    These are of the last two runs, since command.json is written first.
+    """
     command = store.read_json(folder / "command.json") or {}
     digest = digest_of(folder / "study.yaml")
     return digest is None or digest in command.get("digests", [digest])
@@ -94,7 +107,10 @@ def digest_of(path: Path) -> str | None:
 
 
 def smaller(plan: Plan, tree: dict[str, Any]) -> dict[str, Any]:
-    """``--smoke``: the same arms with two epochs, two search trials, two seeds and few images, under a name of its own."""
+    """``--smoke``: the same arms with two epochs, two search trials, two seeds and few images.
+
+    The study has a name of its own, and so a folder.
+    """
     spec = plan.spec
     overrides = {**spec.overrides, "train.epochs": 2, "data.train_size": 256, "data.test_size": 128}
     overrides.update({"train.warmup_epochs": None, "train.warmup_fraction": None})
@@ -106,6 +122,7 @@ def smaller(plan: Plan, tree: dict[str, Any]) -> dict[str, Any]:
         tree["search"] = {
             **(tree.get("search") or {}),
             "trials": min(2, spec.search.trials),
+            "repeats": min(2, spec.search.repeats),
             "pruner": {**pruner.model_dump(), "reduction_factor": 2},
         }
     return tree

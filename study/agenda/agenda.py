@@ -8,7 +8,7 @@ depends on it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,14 @@ from typing import Any
 from eisnn.config.trial import resolved
 from study import store
 from study.agenda.choices import Choices
-from study.agenda.deciding import Deciding
 from study.agenda.job import Job
 from study.agenda.limits import Ledger, senseless, used_up
 from study.agenda.outcomes import Outcomes
 from study.agenda.queue import Queue
+from study.agenda.replicates import Replicates
 from study.plan import Plan
-from study.plan.record import of_data
 from study.search.arm_search import ArmSearch, Proposal, Slot
-from study.store.records import Key, Kind, Order, Outcome, Role, State
+from study.store.records import Kind, Order, Outcome, Role, State
 from study.store.tables import Tables
 
 
@@ -44,14 +43,12 @@ class Agenda:
         self.tables = Tables(folder, arms, list(spec.parameters), own)
         self.queue = Queue()
         self.choices = Choices(plan, self.tables)
-        self.deciding = Deciding(plan, **of_data(plan))
+        self.replicates = Replicates(plan, self.choices, self.tables)
         self.outcomes = Outcomes(folder, plan, self.searches, self.tables)
         self.spent_seconds = spent_seconds
         self.concurrency = 1
         self.budget_note: str | None = None  # which budget kept something from starting
         self._problem: str | None = None
-        self._seeds: Mapping[str, int] | None = None  # until a trial ends, or an arm is chosen
-        self._given: set[Key] = set()  # replicates handed out or ended
         self._ended: list[Outcome] = []  # in this run
         self._deaths: Counter[str] = Counter()  # of workers, by trial
 
@@ -73,11 +70,9 @@ class Agenda:
         return self._problem or self.choices.problem
 
     @property
-    def slots(self) -> Iterator[Slot]:
-        """Every arm in every repeat: first all arms of the first repeat."""
-        for repeat in range(self.plan.repeats):
-            for arm in self.plan.arms:
-                yield arm.name, repeat
+    def planned(self) -> int:
+        """How many trials the study is to have by now."""
+        return self.plan.total_search + self.replicates.total
 
     @property
     def finished(self) -> bool:
@@ -88,7 +83,7 @@ class Agenda:
             return True
         if self.queue.waiting or any(map(self._search_goes_on(), self._affordable())):
             return False
-        return self._next_replicate() is None or self.out_of_budget(replicates=True)
+        return self.replicates.next() is None or self.out_of_budget(replicates=True)
 
     def out_of_budget(self, *, replicates: bool) -> bool:
         """Whether the study may start nothing more.
@@ -119,50 +114,11 @@ class Agenda:
             return None
         searching = not self.out_of_budget(replicates=False)
         if not searching:
-            self._choose()
-        if (replicate := self._next_replicate()) is not None:
-            self._given.add(replicate)
-            return self.outcomes.with_history(self.replicate(replicate))
+            self.choose()
+        if (replicate := self.replicates.next()) is not None:
+            self.replicates.give(replicate)
+            return self.outcomes.with_history(self.replicates.job(replicate))
         return self._ask() if searching else None
-
-    def _next_replicate(self) -> Key | None:
-        """The first replicate that nobody has begun: one of every arm and repeat, then more."""
-        for key in self.replicates():
-            if key not in self._given:
-                return key
-        return None
-
-    def replicates(self) -> Iterator[Key]:
-        """The replicates of arms that have their configuration: one of each, then more."""
-        seeds = self.seeds()
-        for number in range(max(seeds.values())):
-            for arm, repeat in self.slots:
-                if number < seeds[arm] and self.chosen.get((arm, repeat)) is not None:
-                    yield Key(arm, Kind.REPLICATE, repeat, number)
-
-    def seeds(self) -> Mapping[str, int]:
-        """How many seeds each arm is to have by now; more than planned where a verdict is open."""
-        if self.plan.spec.replicate.until is None:
-            return dict.fromkeys(self.plan.by_name, len(self.plan.seeds))
-        if self._seeds is None:
-            self._seeds = self.deciding.seeds(self.tables.rows, self._without())
-        return self._seeds
-
-    @property
-    def planned(self) -> int:
-        """How many trials the study is to have by now."""
-        return self.plan.total_search + self.plan.repeats * sum(self.seeds().values())
-
-    def undecided(self) -> list[tuple[str, str]]:
-        """The comparisons that ``replicate.until`` leaves open."""
-        return self.deciding.open(self.tables.rows, self._without())
-
-    def _without(self) -> frozenset[str]:
-        """Arms without a configuration to replicate."""
-        return frozenset(arm for (arm, _), found in self.chosen.items() if found is None)
-
-    def replicate(self, key: Key) -> Job:
-        return self.choices.replicate((key.arm, key.repeat), key.number)
 
     def _ask(self) -> Job | None:
         """The next proposal of the search that has had fewest: all come forward together."""
@@ -173,7 +129,7 @@ class Agenda:
             if proposal is not None:
                 self.choices.propose(slot, proposal)
                 return self.search_job(slot, proposal)
-            self._choose()  # this search has nothing more to propose
+            self.choose()  # this search has nothing more to propose
         return None
 
     def _has_more(self, slot: Slot) -> bool:
@@ -213,7 +169,7 @@ class Agenda:
         """Whether the job is to be trained: its outcome may be known, or the trial run already."""
         if job.id not in self.queue.running and (outcome := self.outcomes.settled(job)) is not None:
             self.record(job, outcome)
-            self._choose()
+            self.choose()
             return False
         if not self.queue.start(job):
             return False
@@ -279,7 +235,7 @@ class Agenda:
             return self._once_more(replace(job, alone=True, anew=True), found.reason)
         for one in [job, *self.queue.followers_of(job)]:
             self.record(one, found)
-        self._choose()
+        self.choose()
         self._ended.append(found)
         self._problem = self._problem or senseless(self._ended, self.plan.spec.max_failed)
         return found
@@ -294,17 +250,13 @@ class Agenda:
     def record(self, job: Job, outcome: Outcome) -> None:
         """Takes note of a trial's end."""
         self.outcomes.record(job, outcome)
-        self._seeds = None
+        self.replicates.look_again()
         if not job.is_search:
-            self._given.add(job.key)
+            self.replicates.give(job.key)
 
     def resume(self, job: Job) -> None:
         """Takes up a trial that an earlier run began."""
         self.queue.add(job)
-
-    def choose(self) -> None:
-        """Fixes the configurations of the searches that have ended."""
-        self._choose()
 
     def interrupt(self) -> None:
         """Marks what ran as interrupted, once its workers are gone."""
@@ -316,9 +268,10 @@ class Agenda:
 
     # ---- searches
 
-    def _choose(self) -> None:
+    def choose(self) -> None:
+        """Fixes the configurations of the searches that have ended."""
         self.choices.update(self._search_goes_on())
-        self._seeds = None
+        self.replicates.look_again()
 
     def _search_goes_on(self) -> Callable[[Slot], bool]:
         """A function that says whether a search has trials to come, or not at their end."""

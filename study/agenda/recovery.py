@@ -63,9 +63,9 @@ def recover(agenda: Agenda) -> Diff:
     agenda.choose()
     replicates: dict[Key, Job] = {}
     # What is recorded may leave a verdict open, which asks for further replicates.
-    while missing := [key for key in agenda.replicates() if key not in replicates]:
+    while missing := [key for key in agenda.replicates.wanted() if key not in replicates]:
         for key in missing:
-            job = replicates[key] = agenda.replicate(key)
+            job = replicates[key] = agenda.replicates.job(key)
             if (outcome := agenda.outcomes.settled(job)) is not None:
                 agenda.record(job, outcome)
             else:

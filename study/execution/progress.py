@@ -30,7 +30,7 @@ def progress(agenda: Agenda) -> list[ArmProgress]:
     plan = agenda.plan
     metric = plan.spec.metric
     better = max if metric.mode == "max" else min
-    seeds = agenda.seeds()
+    seeds = agenda.replicates.seeds()
     records = []
     for arm in plan.arms:
         rows = [row for key, row in agenda.tables.rows.items() if key[0] == arm.name]

@@ -1,7 +1,8 @@
-"""How much room a study needs on its disk, estimated from its plan: before it starts, and while it runs.
+"""How much room a study needs on its disk, estimated from its plan, before it starts and meanwhile.
 
-A checkpoint holds the weights and their momentum, a replicate's also the best weights. It is kept for replicates only; a search
-trial's lasts while it trains. A file that is replaced is there twice for a moment.
+A checkpoint holds the weights and their momentum, a replicate's also the best weights. It is kept
+for replicates only; a search trial's lasts while it trains. A file that is replaced is there twice
+for a moment.
 """
 
 from __future__ import annotations
@@ -22,14 +23,9 @@ Rows = Mapping[Key, Mapping[str, Any]]
 MB = 2**20
 RESERVE = 32 * MB  # for the report, the database's journal, and what else the machine writes
 A_TRIAL = 20_000  # bytes: config, state, its row in the tables and in the database
-AN_EPOCH = (
-    400  # bytes: its line in the trial's history and in the study's table, its row in the database
-)
-DIAGNOSED = {
-    "off": 0,
-    "scalars": 300,
-    "distributions": 4_000,
-}  # bytes for each layer and epoch of a replicate
+AN_EPOCH = 400  # bytes: its lines in the history and the study's table, its row in the database
+# Bytes for each layer and epoch of a replicate.
+DIAGNOSED = {"off": 0, "scalars": 300, "distributions": 4_000}
 COPIES = {Kind.SEARCH: 2, Kind.REPLICATE: 3}  # of the weights, in a checkpoint
 
 
@@ -59,11 +55,8 @@ def to_keep(plan: Plan, sizes: Mapping[str, int], rows: Rows) -> int:
         searches = plan.repeats * plan.search_trials(arm) - begun[arm.name, Kind.SEARCH]
         replicates = plan.repeats * len(plan.seeds) - begun[arm.name, Kind.REPLICATE]
         searches, replicates = max(0, searches), max(0, replicates)
-        diagnosed = (
-            DIAGNOSED.get(plan.spec.diagnostics, DIAGNOSED["scalars"])
-            * config.model.layers
-            * epochs
-        )
+        diagnosed = DIAGNOSED.get(plan.spec.diagnostics, DIAGNOSED["scalars"])
+        diagnosed *= config.model.layers * epochs
         total += (searches + replicates) * (A_TRIAL + AN_EPOCH * epochs)
         total += replicates * (COPIES[Kind.REPLICATE] * sizes[arm.name] + diagnosed)
     return total
@@ -75,8 +68,9 @@ def text(plan: Plan, folder: Path, rows: Rows, sizes: Mapping[str, int]) -> str:
     place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     left = plan.total_replicates - sum(key[1] == Kind.REPLICATE for key in rows)
     return (
-        f"disk: about {size(keep)} more to keep (checkpoints of {max(0, left)} replicates), {size(work)} for each trial at work, "
-        f"{size(RESERVE)} in reserve; {size(store.free_bytes(place))} are free"
+        f"disk: about {size(keep)} more to keep (checkpoints of {max(0, left)} replicates), "
+        f"{size(work)} for each trial at work, {size(RESERVE)} in reserve; "
+        f"{size(store.free_bytes(place))} are free"
     )
 
 
@@ -85,8 +79,9 @@ def check(folder: Path, needed: int) -> None:
     free = store.free_bytes(folder)
     if free < needed + RESERVE:
         raise Stopped(
-            f"{folder}: {size(free)} are free on this disk, and the study needs about {size(needed + RESERVE)} "
-            f"({size(RESERVE)} of them in reserve); make room and repeat the command"
+            f"{folder}: {size(free)} are free on this disk, and the study needs about "
+            f"{size(needed + RESERVE)} ({size(RESERVE)} of them in reserve); "
+            "make room and repeat the command"
         )
 
 

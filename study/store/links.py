@@ -1,7 +1,7 @@
 """Links in a study's folder, which may come from a stranger: files are never followed outside.
 
-Linked folders are a habit of people with scratch disks. They are followed, and said, in a study that
-this user ran before, or that has not begun.
+Linked folders are a habit of people with scratch disks. They are followed, and said, in a study
+that this user ran before, or that has not begun.
 """
 
 from __future__ import annotations

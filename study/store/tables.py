@@ -107,7 +107,7 @@ def _line(cells: Sequence[Any]) -> str:
 
 
 def own_columns(name: str) -> tuple[str, ...]:
-    """The columns of a metric of the user's: the last epoch's, and the best epoch's on test data."""
+    """The columns of a user's metric: the last epoch's, and the best epoch's on test data."""
     return (f"val/{name}", f"test/{name}", f"test/{name}_best")
 
 

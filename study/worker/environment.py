@@ -40,7 +40,10 @@ MAX_DIFF = 200_000
 
 
 def describe() -> dict[str, Any]:
-    """The surroundings that can change a number, and the command line. ``key`` names them without command line and time."""
+    """The surroundings that can change a number, and the command line.
+
+    ``key`` names the surroundings alone.
+    """
     surroundings = {
         **_code(),
         "numerics": NUMERICS_VERSION,
@@ -50,7 +53,7 @@ def describe() -> dict[str, Any]:
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "host": platform.node(),
         "cpu": _cpu(),
-        "cpus": len(os.sched_getaffinity(0)),
+        "cpus": _cpus(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "gpus": _run("nvidia-smi", "-L").splitlines() if shutil.which("nvidia-smi") else [],
     }
@@ -90,15 +93,16 @@ def freeze() -> list[str]:
 
 
 def record(folder: Path) -> str:
-    """Writes ``environment.json`` (earlier, different surroundings stay under ``earlier``); returns the present key."""
+    """Writes ``environment.json`` and returns its key.
+
+    Earlier, different surroundings stay under ``earlier``.
+    """
     present = describe()
     before = store.read_json(folder / "environment.json") or {}
     earlier: Mapping[str, Any] = before.pop("earlier", {})
-    kept = (
-        {**earlier, before["key"]: before}
-        if before.get("key") not in (None, present["key"])
-        else dict(earlier)
-    )
+    kept = dict(earlier)
+    if before.get("key") not in (None, present["key"]):
+        kept[before["key"]] = before
     store.write_json(folder / "environment.json", {**present, "earlier": kept})
     return str(present["key"])
 
@@ -114,21 +118,27 @@ def recorded(folder: Path, key: str | None) -> Mapping[str, Any] | None:
 
 @functools.cache
 def code_key() -> str:
-    """Names the code that trains: eight digits over the sources of `eisnn` and `study`, wherever they lie. Read once per process, as
-    Python reads what it imports, and not before every trial."""
+    """Names the code that trains: eight digits over the sources of `eisnn` and `study`.
+
+    Read once per process, as Python reads what it imports, and not before every trial.
+    """
     digest = hashlib.sha256()
     for room in (Path(eisnn.__file__).parent, Path(__file__).parents[1]):
-        for path in sorted(path for ending in ("py", "cpp") for path in room.rglob(f"*.{ending}")):
+        for path in sorted([*room.rglob("*.py"), *room.rglob("*.cpp")]):
             digest.update(f"{room.name}/{path.relative_to(room)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:8]
 
 
 def check_code(key: str | None) -> None:
-    """Raises OSError where this machine holds other code than the one that gave the order. ``key`` None: not to be checked."""
+    """Raises OSError if this machine holds other code than the one that gave the order.
+
+    ``key`` None: not to be checked.
+    """
     if key is not None and key != (here := code_key()):
         where = f"{socket.gethostname()}:{Path(eisnn.__file__).parent.parent}"
         raise OSError(
-            f"{where} holds other code ({here}) than the machine of the command ({key}); update it, or share the folder"
+            f"{where} holds other code ({here}) than the machine of the command ({key}); "
+            "update it, or share the folder"
         )
 
 
@@ -144,6 +154,14 @@ def _version(name: str) -> str | None:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version(name)
     return None
+
+
+def _cpus() -> int:
+    """The CPUs that this process may use; not every system says."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
 
 
 def _cpu() -> str:

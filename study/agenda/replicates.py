@@ -1,0 +1,76 @@
+"""The replicates that a study is to have by now, and which of them nobody has begun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from study.agenda.choices import Choices
+from study.agenda.deciding import Deciding
+from study.agenda.job import Job
+from study.plan import Plan
+from study.plan.record import of_data
+from study.search.arm_search import Slot
+from study.store.records import Key, Kind
+from study.store.tables import Tables
+
+
+class Replicates:
+    """Replicates in the order of work: one of every arm and repeat, then more of each."""
+
+    def __init__(self, plan: Plan, choices: Choices, tables: Tables) -> None:
+        self.plan, self.choices, self.tables = plan, choices, tables
+        self._deciding = Deciding(plan, **of_data(plan))
+        self._given: set[Key] = set()  # handed out or ended
+        self._seeds: Mapping[str, int] | None = None  # until something changes
+
+    def seeds(self) -> Mapping[str, int]:
+        """How many seeds each arm is to have by now; more than planned where a verdict is open."""
+        if self.plan.spec.replicate.until is None:
+            return dict.fromkeys(self.plan.by_name, len(self.plan.seeds))
+        if self._seeds is None:
+            self._seeds = self._deciding.seeds(self.tables.rows, self._without())
+        return self._seeds
+
+    @property
+    def total(self) -> int:
+        return self.plan.repeats * sum(self.seeds().values())
+
+    def wanted(self) -> Iterator[Key]:
+        """The replicates of all that have their configuration."""
+        seeds = self.seeds()
+        for number in range(max(seeds.values())):
+            for arm, repeat in self.slots():
+                if number < seeds[arm] and self.choices.made.get((arm, repeat)) is not None:
+                    yield Key(arm, Kind.REPLICATE, repeat, number)
+
+    def slots(self) -> Iterator[Slot]:
+        """Every arm in every repeat: first all arms of the first repeat."""
+        for repeat in range(self.plan.repeats):
+            for arm in self.plan.arms:
+                yield arm.name, repeat
+
+    def next(self) -> Key | None:
+        """The first one that nobody has begun."""
+        for key in self.wanted():
+            if key not in self._given:
+                return key
+        return None
+
+    def job(self, key: Key) -> Job:
+        return self.choices.replicate((key.arm, key.repeat), key.number)
+
+    def give(self, key: Key) -> None:
+        """Takes note that a replicate is handed out, or has ended."""
+        self._given.add(key)
+
+    def look_again(self) -> None:
+        """A trial has ended, or an arm has its configuration: verdicts may have changed."""
+        self._seeds = None
+
+    def undecided(self) -> list[tuple[str, str]]:
+        """The comparisons that ``replicate.until`` leaves open."""
+        return self._deciding.open(self.tables.rows, self._without())
+
+    def _without(self) -> frozenset[str]:
+        """Arms without a configuration to replicate."""
+        return frozenset(arm for (arm, _), found in self.choices.made.items() if found is None)
