@@ -1,1 +1,1 @@
-"""The study room: a study file becomes arms and trials, Ray Tune runs them, Optuna proposes them, the store remembers them."""
+"""A study file becomes trials; Ray runs them, Optuna proposes them, the store remembers them."""
