@@ -79,6 +79,20 @@ FORMATS = "html,csv,md,tex,parquet,png,pdf"
     is_flag=True,
     help="Instead: LaTeX tables and texts, references, and figures in a journal's widths.",
 )
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Instead: train some completed trials again, and compare every number.",
+)
+@click.option(
+    "-k",
+    "count",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="With --verify: so many trials, drawn at random.",
+)
 def main(folders: tuple[Path, ...], formats: str, interval: str, **options: Any) -> None:
     """Write report/index.html, tables and figures of a study, and print its main table."""
     from eisnn.output import forgiving
@@ -95,6 +109,8 @@ def _report(
     out: Path | None,
     quick: bool,
     paper: bool,
+    verify: bool,
+    count: int,
     **options: Any,
 ) -> int:
     """Writes the report; returns the exit code."""
@@ -109,6 +125,10 @@ def _report(
         give_way()
     options["method"] = interval
     try:
+        if verify:
+            from reports.verify import verify as trained_again
+
+            return max(trained_again(folder, count, None) for folder in folders)
         if len(folders) == 1 and is_run(folders[0]):
             click.echo(write_run(folders[0], formats=wanted, out=out))
             return 0

@@ -84,9 +84,20 @@ def content(
         "made_seconds": int(now.timestamp()),
         "environments": surroundings,
         "trials": trial_rows(study, target),
+        "bases": bases(study),
         "trial_columns": SHOWN,
         "words": WORDS,
     }
+
+
+def bases(study: Study) -> dict[str, str]:
+    """The resolved configuration of each study's reference, as YAML, by study."""
+    found = {}
+    for folder in study.folders:
+        path = folder / "base.yaml"
+        if path.is_file():
+            found[folder.resolve().name] = path.read_text(encoding="utf-8", errors="replace")
+    return found
 
 
 def lines(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -1,0 +1,42 @@
+"""--verify: which trials are trained again, and what the answer is."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from synthetic import arm, replicate, small_study, write_study
+
+from reports.__main__ import main
+from reports.analysis.collect import StudyError
+from reports.verify import verify
+
+
+def test_completed_trials_are_drawn_and_each_answer_counts(tmp_path, capsys):
+    folder = small_study(tmp_path / "small")
+    asked: list[str] = []
+
+    def again(place: Path, identity: str) -> int:
+        asked.append(identity)
+        return 3 if len(asked) == 2 else 0
+
+    assert verify(folder, 3, seed=1, again=again) == 3
+    assert len(set(asked)) == 3
+    said = capsys.readouterr().out
+    assert "2 of 3 trials, trained again, gave every number as before." in said
+    assert f"{asked[1]}: differs" in said
+
+
+def test_no_more_than_there_are(tmp_path):
+    folder = small_study(tmp_path / "small")  # nine of its twelve completed
+    asked: list[str] = []
+    assert verify(folder, 100, 0, lambda place, identity: asked.append(identity) or 0) == 0
+    assert len(asked) == 9
+
+
+def test_nothing_to_verify(tmp_path):
+    folder = write_study(tmp_path / "s", [replicate("full", 1, None)], [arm("full", "reference")])
+    with pytest.raises(StudyError, match="nothing to verify"):
+        verify(folder, 3, None)
+    done = CliRunner().invoke(main, [str(folder), "--verify"])
+    assert done.exit_code == 2
+    assert "nothing to verify" in done.stderr
