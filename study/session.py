@@ -178,6 +178,9 @@ def _agenda(plan: Plan, folder: Path, *, first: bool) -> Agenda:
         print(f"damaged: set aside as {path}; its trial is repeated")
     if not first:
         print(opened.diff)
+    taken = sum(search.warmed_up for search in opened.agenda.searches.values())
+    if plan.spec.search is not None and plan.spec.search.from_ is not None:
+        print(f"the searches begin with {taken} trials of {plan.spec.search.from_}")
     return opened.agenda
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,15 @@ def shipped(path: Path) -> Path:
 
 
 def scalar(text: str, where: str) -> Any:
-    """The value that ``text`` has in our YAML (for ``--set key=value``): ``scalar("1e-4", ...) == 0.0001``."""
+    """The value that ``text`` has in our YAML: ``scalar("1e-4", "--set x") == 0.0001``.
+
+    Raises:
+        ConfigError: it is no value, or YAML would take a part of it for a comment.
+    """
+    if re.search(r"(^|\s)#", text) and text.strip()[:1] not in ("'", '"'):
+        raise ConfigError(
+            f"{where}: '#' begins a comment in YAML; put quotes around the value, given {text}"
+        )
     return parse_yaml(f"value: {text}", where)["value"]
 
 

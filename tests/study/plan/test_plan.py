@@ -274,3 +274,69 @@ def test_the_dry_runs_family_is_the_reports(plan_of: PlanOf, study_tree: dict[st
     with_bn = {**study_tree, "report": {"baseline": "bn"}}
     assert "2 paired seeds, 3 comparisons (single_step correction" in shown(plan_of(with_bn), {})[0]
     assert "2 paired seeds, 2 comparisons (single_step" in shown(plan_of(study_tree), {})[0]
+
+
+# ---- designs
+
+
+TAU = {"slow": {"neuron.tau": 8.0}, "fast": {"neuron.tau": 1.2}}
+
+
+def test_factors_have_levels_and_cross_with_baselines(
+    plan_of: PlanOf, study_tree: dict[str, Any]
+) -> None:
+    factors = {"tau": TAU, "reset": {"neuron.reset": "hard"}}
+    study_tree["ablation"] = {
+        "factors": factors,
+        "design": "factorial",
+        "cross": "bn",
+        "names": {"no_reset": "hard_reset"},
+    }
+    plan = plan_of(study_tree)
+    ours = ["hard_reset", "tau_fast", "tau_fast+no_reset", "tau_slow", "tau_slow+no_reset"]
+    names = [arm.name for arm in plan.arms]
+    assert sorted(names) == sorted(
+        ["full", *ours, "bn", *(f"bn+{name}" for name in ours[1:]), "bn+no_reset"]
+    )
+    crossed = plan.by_name["bn+tau_slow+no_reset"]
+    assert (crossed.role, crossed.crossed, crossed.levels) == (
+        "baseline",
+        "bn",
+        {"tau": "slow", "reset": ""},
+    )
+    config = crossed.config({}, 0)
+    assert (config.model.norm, config.neuron.tau, config.neuron.reset) == ("bn", 8.0, "hard")
+
+
+def test_a_condition_on_null_is_met_by_null_alone(
+    plan_of: PlanOf, study_tree: dict[str, Any]
+) -> None:
+    """A parameter that is not there is no null: the grid has each point once."""
+    study_tree["parameters"] = {
+        "model.T": {"type": "categorical", "choices": [2, 4]},
+        "neuron.alpha": {"type": "categorical", "choices": [None, 2.0], "when": {"model.T": 2}},
+        "neuron.tau": {
+            "type": "categorical",
+            "choices": [2.0, 4.0],
+            "when": {"neuron.alpha": None},
+        },
+    }
+    study_tree["baselines"], study_tree["ablation"] = {}, {}
+    study_tree["search"] = {"sampler": "grid", "trials": 20}
+    points = plan_of(study_tree).reference.grid()
+    assert len(points) == 4
+    assert {"model.T": 4} in points
+
+
+def test_repeats_have_seeds_of_their_own(plan_of: PlanOf, study_tree: dict[str, Any]) -> None:
+    study_tree["search"]["repeats"] = 3
+    plan = plan_of(study_tree)
+    assert [plan.seeds_of(repeat) for repeat in range(3)] == [
+        [1000, 1001],
+        [1002, 1003],
+        [1004, 1005],
+    ]
+    assert (plan.total_search, plan.total_replicates) == (3 * 6, 3 * 6)
+    record = plan_record(plan)
+    assert (record["repeats"], record["seeds"], record["classes"]) == (3, 2, 10)
+    assert record["test_images"] == 100

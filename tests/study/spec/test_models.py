@@ -230,3 +230,75 @@ def test_values_a_parameter_can_take() -> None:
         False,
         False,
     ]
+
+
+# ---- one value, one form
+
+
+def test_a_whole_parameter_can_be_set(study_tree: dict[str, Any]) -> None:
+    text = "parameters.train.momentum={type: float, low: 0.1, high: 0.9}"
+    set_key(study_tree, *parse_set(text))
+    set_key(study_tree, *parse_set("parameters.circuit.init.gain.when.train.momentum=0.5"))
+    spec = make_spec(study_tree, "s.yaml")
+    assert spec.parameters["train.momentum"].high == 0.9
+    assert spec.parameters["circuit.init.gain"].when == {"train.momentum": 0.5}
+
+
+def test_a_comment_on_the_command_line_is_not_null() -> None:
+    for text in ("name=#x", "name=a #b"):
+        with pytest.raises(ConfigError, match="'#' begins a comment in YAML; put quotes around"):
+            parse_set(text)
+    assert parse_set("name='#x'") == ("name", "#x")
+    assert parse_set("name=a#b") == ("name", "a#b")
+
+
+def test_on_is_true_where_a_parameter_waits_for_it(study_tree: dict[str, Any]) -> None:
+    study_tree["parameters"] = {
+        "circuit.divisive": {"type": "categorical", "choices": [True, False]},
+        "circuit.init.gain": {
+            "type": "float",
+            "low": 0.5,
+            "high": 2.0,
+            "when": {"circuit.divisive": "on"},
+        },
+    }
+    make_spec(study_tree, "s.yaml")
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        (
+            {"search": {"trials": 2, "constraints": {"energy": {"max": 1}}}},
+            "constraints.energy: mu",
+        ),
+        ({"search": {"trials": 2, "constraints": {"macs": {}}}}, "needs min or max, given neither"),
+        ({"metric": {"name": "val/f1"}}, "metric.name: must be val/NAME of a key of metrics"),
+        (
+            {
+                "metric": {"name": "val/f1", "mode": "min"},
+                "metrics": {"f1": "my_metrics:f1"},
+            },
+            "metric.mode: must be max, since metrics.f1 is better higher",
+        ),
+        ({"replicate": {"seeds": 5, "most": 20}}, "most and until have a meaning only together"),
+        (
+            {"replicate": {"seeds": 5, "most": 3, "until": "decided"}},
+            r"most must be at least seeds \(5\), given 3",
+        ),
+        (
+            {"ablation": {"factors": {"tau": {"slow": {"neuron.tau": 8.0}, "neuron.tau": 2.0}}}},
+            "ablation.factors.tau.neuron.tau: must be a mapping of overrides, as the other levels",
+        ),
+        ({"ablation": {"cross": ["gn"]}}, "ablation.cross: must name baselines"),
+        (
+            {"search": {"trials": 2, "repeats": 3, "seed": 998}},
+            "fresh seeds must not include the search's seed 998 to 1000, given 1000 to 1005",
+        ),
+    ],
+)
+def test_what_the_newer_keys_refuse(
+    study_tree: dict[str, Any], tree: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_spec({**study_tree, **tree}, "s.yaml")
