@@ -177,6 +177,7 @@ def train(order: Order) -> None:
     import yaml
 
     from eisnn.config.user_code import notes
+    from eisnn.diagnostics.joules import EnergyMeter
     from eisnn.files import write_whole
     from eisnn.kernels.choose import path
     from eisnn.training.device import pick_device
@@ -194,17 +195,20 @@ def train(order: Order) -> None:
     if not (folder / "config.yaml").exists():
         write_whole(folder / "config.yaml", yaml.safe_dump(tree, sort_keys=False).encode())
     begin = time.perf_counter()
-    final = fit(
-        config,
-        report=lambda metrics: say(epoch_line(metrics, config.train.epochs)),
-        resume_from=checkpoint,
-        checkpoint_to=checkpoint,
-        test=True,
-        device=order.device,
-        say=say,
-        **log_options(order.log, folder),
-    )
+    with EnergyMeter() as meter:
+        final = fit(
+            config,
+            report=lambda metrics: say(epoch_line(metrics, config.train.epochs)),
+            resume_from=checkpoint,
+            checkpoint_to=checkpoint,
+            test=True,
+            device=order.device,
+            say=say,
+            **log_options(order.log, folder),
+        )
     say(final_line(final, time.perf_counter() - begin))
+    if meter.joules is not None:
+        say(f"{meter.joules:,.0f} J taken by the processor, with all else that ran on the machine")
 
 
 def check_before_training(order: Order) -> None:

@@ -1,7 +1,8 @@
 """fit(): one training run, from a config to its final metrics. THE loop; it reads downward.
 
 Random numbers derive from (seed, purpose, epoch), so that a run resumed from its last checkpoint
-equals an uninterrupted one bit for bit on the CPU.
+equals an uninterrupted one bit for bit on the CPU, with as many threads: another number of them
+sums the gradients of convolutions' weights in another order.
 """
 
 from __future__ import annotations
