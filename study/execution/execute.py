@@ -19,7 +19,7 @@ from study.errors import Stopped, full
 from study.execution import loggers
 from study.execution.cluster import session
 from study.execution.display import Display
-from study.execution.head_watch import head_watch
+from study.execution.head_watch import end_process, head_watch
 from study.execution.kernels import built
 from study.execution.live_page import live_page
 from study.execution.probes import Look, Meter
@@ -83,7 +83,7 @@ def execute(
         on_tick()  # before anything trains
         try:
             with (
-                head_watch(interrupted),
+                head_watch(interrupted, end_process(agenda.folder)),
                 loggers.feeds(spec.loggers, spec.name, agenda.folder, display.note) as feeds,
             ):
                 callbacks = [loggers.callback(feeds, jobs.jobs.get)] if feeds else []

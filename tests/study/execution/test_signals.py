@@ -53,6 +53,25 @@ def test_in_another_thread_signals_stay_their_callers() -> None:
     assert seen == [before]
 
 
+def never(lost: RayLost) -> None:
+    raise AssertionError("the main thread has ended by itself")
+
+
+def test_a_call_that_does_not_listen_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+    monkeypatch.setattr(watching, "head_address", lambda: address)
+    given_up = threading.Event()
+
+    class Deaf:
+        """In place of a main thread in a call of Ray's that looks at no signal."""
+
+        def interrupt(self, cause: RayLost) -> None: ...
+
+    with watching.head_watch(Deaf(), lambda lost: given_up.set(), seconds=0.01, patience=0.05):  # type: ignore[arg-type]
+        assert given_up.wait(10.0)
+
+
 def test_a_head_that_dies_interrupts_a_call_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     head = socket.create_server(("127.0.0.1", 0))
     address = f"127.0.0.1:{head.getsockname()[1]}"
@@ -61,7 +80,7 @@ def test_a_head_that_dies_interrupts_a_call_that_waits(monkeypatch: pytest.Monke
     start = time.monotonic()
 
     def study() -> None:
-        with interruption() as found, watching.head_watch(found, seconds=0.05):
+        with interruption() as found, watching.head_watch(found, never, seconds=0.05):
             head.close()
             time.sleep(30)
 
@@ -74,6 +93,6 @@ def test_a_head_that_lives_interrupts_nothing(monkeypatch: pytest.MonkeyPatch) -
     with socket.create_server(("127.0.0.1", 0)) as head:
         address = f"127.0.0.1:{head.getsockname()[1]}"
         monkeypatch.setattr(watching, "head_address", lambda: address)
-        with interruption() as found, watching.head_watch(found, seconds=0.01):
+        with interruption() as found, watching.head_watch(found, never, seconds=0.01):
             time.sleep(0.2)
         assert found.cause is None
