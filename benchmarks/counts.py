@@ -1,11 +1,12 @@
-"""What one training step asks of a GPU, counted without one: kernel launches, bytes moved, bytes kept for the backward pass.
+"""What one training step asks of a GPU, counted without one: launches, bytes moved, bytes kept.
 
     python -m benchmarks.counts [--batch 128 --T 4]
 
-The step runs on meta tensors, which have shapes but no values. Every operation of torch's that computes counts as one launch (a
-convolution's backward pass as two) that reads its arguments and writes its results once; views and allocations count nothing. Our
-operations count the launches that the Triton backend makes, each reading or writing its tensors once. Caches make real figures smaller,
-a library's own workspace larger.
+The step runs on meta tensors, which have shapes but no values. Every operation of torch's that
+computes counts as one launch (a convolution's backward pass as two) that reads its arguments and
+writes its results once; views and allocations count nothing. Our operations count the launches that
+the Triton backend makes, each reading or writing its tensors once. Caches make real figures
+smaller, a library's own workspace larger.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ def network(name: str, norm: str = "ei", T: int = 4) -> Network:
 def count_step(
     name: str, norm: str = "ei", *, batch: int = 128, T: int = 4, backend: bool = True
 ) -> Counts:
-    """One training step of a network, momentum already there; with ``backend`` False by the readable path."""
+    """One training step with momentum already there; by the readable path without ``backend``."""
     counts = Counts()
     model = network(name, norm, T)
     optimizer = build_optimizer(model, model.config.train)
@@ -147,7 +148,7 @@ def count_step(
 
 
 def kept_for_backward(model: Network, x: Tensor, y: Tensor) -> int:
-    """Bytes of the memory that a forward pass leaves for the backward pass, without the parameters'."""
+    """Bytes that a forward pass leaves for the backward pass, without the parameters'."""
     own = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
     seen: dict[int, Any] = {}
 

@@ -1,7 +1,8 @@
-"""What the benchmarks compare: our networks, their readable twins, other people's neurons, and the floor.
+"""What the benchmarks compare: our networks, readable twins, other people's neurons, the floor.
 
-The floor is the least that any such network could do: plain convolutions + ReLU in float32 on the T*B batch, each giving n_E + n_I
-channels (of which the next layer reads n_E), with the same pools and head, and torch's SGD. It has no inhibition, no cells, no time.
+The floor is the least that any such network could do: plain convolutions + ReLU in float32 on the
+T*B batch, each giving n_E + n_I channels (of which the next layer reads n_E), with the same pools
+and head, and torch's SGD. It has no inhibition, no cells, no time.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """Where a training step's time goes, by share: maps, circuits, cells, optimiser, data, the rest.
 
-    python -m benchmarks.profile [--arch VGG --layers 8 --batch 64 --threads 1 --steps 5 --only ours,readable,floor]
+    python -m benchmarks.profile [--arch VGG --layers 8 --batch 64 --threads 1 --steps 5 --only
+    ours,readable,floor]
 
-An operation counts where the outermost known name above it says (a product inside of the circuit kernel is the circuit's). "circuits"
-is the kernel, which is integration and cells in one; of the readable path integration is what remains under "the rest". "data" is
-augmentation of a CIFAR-10 batch from uint8 images, which other benchmarks leave out. Shares are of the profiled time.
+An operation counts where the outermost known name above it says (a product inside of the circuit
+kernel is the circuit's). "circuits" is the kernel, which is integration and cells in one; of the
+readable path integration is what remains under "the rest". "data" is augmentation of a CIFAR-10
+batch from uint8 images, which other benchmarks leave out. Shares are of the profiled time.
 """
 
 from __future__ import annotations
@@ -96,7 +98,8 @@ def main() -> None:
         total = sum(spent.values())
         parts = ", ".join(f"{share} {value / total:.0%}" for share, value in spent.items())
         print(
-            f"{name}, {options.arch}-{options.layers}, batch {options.batch}: {total:.1f} ms: {parts}",
+            f"{name}, {options.arch}-{options.layers}, batch {options.batch}: "
+            f"{total:.1f} ms: {parts}",
             flush=True,
         )
 

@@ -1,9 +1,11 @@
-"""One training step: ours, its readable twin, the floor, the BatchNorm twin, and other people's neurons.
+"""One training step: ours, its readable twin, the floor, the BN twin, other people's neurons.
 
-    python -m benchmarks.step [--arch VGG --layers 8 --batch 64 --threads 2 --rounds 7 --only ours,floor --json]
+    python -m benchmarks.step [--arch VGG --layers 8 --batch 64 --threads 2 --rounds 7 --only
+    ours,floor --json]
 
-The variants take turns, one step each per round, so that a machine's moods hit all alike. A ratio is the median over rounds of the
-variant's time over the floor's in the same round. Peak memory is measured in a process of its own, above what it holds before.
+The variants take turns, one step each per round, so that a machine's moods hit all alike. A ratio
+is the median over rounds of the variant's time over the floor's in the same round. Peak memory is
+measured in a process of its own, above what it holds before.
 """
 
 from __future__ import annotations
@@ -29,7 +31,10 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 def interleaved(
     steps: dict[str, Step], rounds: int, warm_up: int = 1, clock: str = "wall"
 ) -> dict[str, list[float]]:
-    """Seconds of each step in each round. On a busy machine the CPU time of one thread is steadier than the clock on the wall."""
+    """Seconds of each step in each round.
+
+    On a busy machine the CPU time of one thread is steadier than the clock on the wall.
+    """
     now = CLOCKS[clock]
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(warm_up + rounds):
@@ -112,22 +117,26 @@ def main(arguments: list[str] | None = None) -> None:
         for name in chosen:
             rows[name]["peak_mb"] = peak_memory(name, options)
     report: dict[str, Any] = {
-        "arch": options.arch, "layers": options.layers, "batch": options.batch, "T": options.T, "threads": options.threads,
-        "kernels": build.why_unavailable() or "on", "torch": torch.__version__, "rows": rows,
-    }  # fmt: skip
+        "arch": options.arch,
+        "layers": options.layers,
+        "batch": options.batch,
+        "T": options.T,
+        "threads": options.threads,
+        "kernels": build.why_unavailable() or "on",
+        "torch": torch.__version__,
+        "rows": rows,
+    }
     print(json.dumps(report) if options.json else table(report))
 
 
 def table(report: dict[str, Any]) -> str:
-    head = "{arch}-{layers}, batch {batch}, T {T}, {threads} threads, torch {torch}, kernels: {kernels}".format(
-        **report
-    )
+    words = "{arch}-{layers}, batch {batch}, T {T}, {threads} threads, torch {torch}, "
+    head = (words + "kernels: {kernels}").format(**report)
     lines = [head, "", "| step | ms | / floor | peak MB |", "|---|---|---|---|"]
     for name, row in report["rows"].items():
-        ratio, peak = row.get("ratio"), row.get("peak_mb")
-        lines.append(
-            f"| {name} | {row['ms']:.1f} | {'' if ratio is None else f'{ratio:.2f}'} | {'' if peak is None else f'{peak:.0f}'} |"
-        )
+        ratio = f"{row['ratio']:.2f}" if "ratio" in row else ""
+        peak = f"{row['peak_mb']:.0f}" if "peak_mb" in row else ""
+        lines.append(f"| {name} | {row['ms']:.1f} | {ratio} | {peak} |")
     return "\n".join(lines)
 
 

@@ -1,1 +1,1 @@
-"""The fast twins of the layers, and which of them runs on a device: `choose.choose`, `blocks.block_spikes`."""
+"""The layers' fast twins (`blocks.block_spikes`), and which of them runs (`choose.choose`)."""

@@ -1,4 +1,4 @@
-"""A whole block of cells by kernels: the map of its input, then circuit and cells as one operation."""
+"""A whole block of cells by kernels: its input's map, then circuit and cells as one operation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def block_spikes(
     pool: bool = False,
     residual: Tensor | None = None,
 ) -> Tensor:
-    """What `eisnn.networks.network.Block` computes, for the layers and devices that have a backend."""
+    """What `eisnn.networks.network.Block` computes, for layers and devices that have a backend."""
     circuit = drive if isinstance(drive, CircuitLayer) else None
     current = normalized(drive, x) if circuit is None else map_input(circuit, x)
     pools = pool and current.shape[2] % 2 == 0 and current.shape[3] % 2 == 0
@@ -87,7 +87,7 @@ def normalized(drive: Drive, x: Tensor) -> Tensor:
 
 
 def convolve(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor | None:
-    """A convolution on the CPU by something faster than torch's, or None where there is none for the shape and type."""
+    """A convolution on the CPU by something faster than torch's; None if there is nothing."""
     is_3x3 = weight.shape[2:] == (3, 3) and stride == 1 and padding == 1
     if not is_3x3 or torch.is_autocast_enabled("cpu"):
         return None

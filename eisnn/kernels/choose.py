@@ -40,7 +40,10 @@ class Choice:
 
 
 def choose(circuit: CircuitConfig | None, neuron: NeuronConfig, device: str) -> Choice:
-    """The backend for a hidden layer on a type of device; ``circuit`` None means LIF cells alone."""
+    """The backend for a hidden layer on a type of device.
+
+    ``circuit`` None means LIF cells alone.
+    """
     backend = BACKENDS.get(device)
     if backend is None:
         return Choice(None, f"there are no kernels for {device}")

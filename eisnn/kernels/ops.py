@@ -1,8 +1,9 @@
 """Our operations as torch knows them: schemas, shapes for tracing, and gradients.
 
-They are defined here, in Python, and exist on every machine; the backends (cpu/, gpu/) implement them. On a CPU cpu/autograd.cpp
-takes the place of the gradients below, to save Python's time at each call. `circuit_spikes` equals `lif(integrate(...))`,
-forward and backward; the tests in tests/eisnn/kernels hold the two together.
+They are defined here, in Python, and exist on every machine; the backends (cpu/, gpu/) implement
+them. On a CPU cpu/autograd.cpp takes the place of the gradients below, to save Python's time at
+each call. `circuit_spikes` equals `lif(integrate(...))`, forward and backward; the tests in
+tests/eisnn/kernels hold the two together.
 """
 
 from __future__ import annotations
@@ -45,10 +46,11 @@ def circuit_spikes(
     """Spikes of a hidden circuit layer from the joint map of its input.
 
     Args:
-        current: [T*B, n_E + n_I, ...], I_ee and I_ie side by side; with ``shared`` [B, ...], the same at every step.
-            0 or 2 trailing positions; fastest if channels-last. Half precision is widened to float32.
-        W_EI, g_I, g_E, b_E: as in `eisnn.layers.circuit.integrate`. Without inhibitory cells (W_EI [n_E, 0]) these are LIF
-            cells driven by ``current``.
+        current: [T*B, n_E + n_I, ...], I_ee and I_ie side by side; with ``shared`` [B, ...], the
+            same at every step. 0 or 2 trailing positions; fastest if channels-last. Half precision
+            is widened to float32.
+        W_EI, g_I, g_E, b_E: as in `eisnn.layers.circuit.integrate`. Without inhibitory cells (W_EI
+            [n_E, 0]) these are LIF cells driven by ``current``.
         rules: see `eisnn.kernels.rules`.
         pool: return the 2x2 averages of the spikes (even maps only).
         residual: [T*B, n_E, ...], added to the (pooled) spikes.

@@ -22,7 +22,10 @@ SURROGATES = ("sigmoid", "atan", "triangle")
 
 
 class Rules(NamedTuple):
-    """The numbers in the order of ``struct Rules`` in cpu/circuit.cpp; the defaults describe LIF cells without a circuit."""
+    """The numbers in the order of ``struct Rules`` in cpu/circuit.cpp.
+
+    The defaults describe LIF cells without a circuit.
+    """
 
     subtractive: float = 0
     divisive: float = 0
@@ -50,7 +53,7 @@ def rules(
     fan_in: int = 1,
     dtype: torch.dtype = torch.float32,
 ) -> list[float]:
-    """The rules of a layer with n_E excitatory cells of ``fan_in`` inputs each, computed in ``dtype``."""
+    """The rules of a layer with n_E excitatory cells of ``fan_in`` inputs, in ``dtype``."""
     cells = {
         "decay": 1 - 1 / neuron.tau,
         "threshold": neuron.threshold,

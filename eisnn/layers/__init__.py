@@ -1,1 +1,1 @@
-"""The readable twins: circuits, neurons and normalised layers as pure functions with their equations."""
+"""The readable twins: circuits, cells and normalised layers, as pure functions with equations."""

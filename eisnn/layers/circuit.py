@@ -1,13 +1,16 @@
-"""One cortical circuit of excitatory (E) and inhibitory (I) cells, in place of a linear or convolutional layer + normalisation.
+"""One cortical circuit of excitatory (E) and inhibitory (I) cells.
+
+It takes the place of a linear or convolutional layer and its normalisation.
 
     I_ee  = W_EE x                                excitatory current
-    s_I   = W_IE x                                the I cells: linear, analogue, stateless (max(0, .) without Dale's law)
+    s_I   = W_IE x                                the I cells: linear, analogue, stateless
+                                                  (without Dale's law max(0, .))
     I_sub = W_EI s_I                              subtractive inhibition
     I_div = W_EI (g_I . s_I)                      divisive (shunting) inhibition
     I_int = g_E . (I_ee - I_sub) / D + b_E        integrated current; D = I_div, stabilised
 
-Dale's law: W_EE, W_IE, W_EI, g_I, g_E >= 0; b_E is free. Source: Liu, Ding, Yu, ICLR 2026, sections 3 and 4.
-The pure functions here are the definition; `CircuitLayer` holds the weights.
+Dale's law: W_EE, W_IE, W_EI, g_I, g_E >= 0; b_E is free. Source: Liu, Ding, Yu, ICLR 2026, sections
+3 and 4. The pure functions here are the definition; `CircuitLayer` holds the weights.
 """
 
 from __future__ import annotations
@@ -25,11 +28,13 @@ from eisnn.layers.neurons import at_least_float32, lif
 
 EIProp = PropConfig  # the options of the backward pass, see `eisnn.config.trial.PropConfig`
 
-# I_div at or below this fraction of its sample's largest value counts as zero. Convolution algorithms other than the direct one
-# (FFT, Winograd) turn true zeros into rounding noise of up to 6e-6 of the largest value in float32; 128 eps covers it.
+# I_div at or below this fraction of its sample's largest value counts as zero. Convolution
+# algorithms other than the direct one (FFT, Winograd) turn true zeros into rounding noise of up to
+# 6e-6 of the largest value in float32; 128 eps covers it.
 ZERO_TOLERANCE = {torch.float64: 2.0**-45}
 ZERO_TOLERANCE_DEFAULT = 2.0**-16
-# So does I_div at or below this value: far below any real I_div, and far enough above 0 for 1 / I_div^2 to be finite.
+# So does I_div at or below this value: far below any real I_div, and far enough above 0 for 1 /
+# I_div^2 to be finite.
 ZERO_FLOOR = {torch.float64: 1e-100}
 ZERO_FLOOR_DEFAULT = 1e-12
 
@@ -66,14 +71,17 @@ class _CentreGradient(torch.autograd.Function):
 
 
 def inhibit(W_ei: Tensor, s_I: Tensor) -> Tensor:
-    """W_EI s_I: [n_E, n_I] and [N, n_I, ...] -> [N, n_E, ...]; a 1x1 convolution over any number of positions."""
+    """W_EI s_I: [n_E, n_I] and [N, n_I, ...] -> [N, n_E, ...]; a 1x1 convolution over any number of
+    positions.
+    """
     if s_I.dim() == 2:
         return F.linear(s_I, W_ei)
     if s_I.dim() in (3, 4, 5):
         conv = (F.conv1d, F.conv2d, F.conv3d)[s_I.dim() - 3]
         return conv(s_I, W_ei.view(*W_ei.shape, *[1] * (s_I.dim() - 2)))
     raise ValueError(
-        f"currents must be [N, n, ...] with 0 to 3 trailing positions, given shape {tuple(s_I.shape)}"
+        "currents must be [N, n, ...] with 0 to 3 trailing positions, "
+        f"given shape {tuple(s_I.shape)}"
     )
 
 
@@ -83,17 +91,20 @@ def per_cell(vector: Tensor, like: Tensor) -> Tensor:
 
 
 def stabilise(I_div: Tensor, prop: PropConfig) -> tuple[Tensor, Tensor | None]:
-    """D, the divisor with its zeros dealt with, and the samples in which there is nothing to divide by.
+    """D, the divisor with its zeros replaced, and the samples that have nothing to divide by.
 
     Args:
         I_div: [N, n_E, ...]; n indexes one (time step, image).
         prop: ``stabiliser`` is
-            min_positive: zeros become the smallest positive value of I_div in their sample n (all cells and positions);
+            min_positive: zeros become the smallest positive value of I_div in their sample n (all
+                cells and positions);
             epsilon: D = I_div + epsilon;  clamp: D = max(I_div, epsilon);  none: D = I_div.
-            ``straight_through``: dD/dI_div = 1 everywhere, also at replaced entries. ``detach``: dD/dI_div = 0.
+            ``straight_through``: dD/dI_div = 1 everywhere, also at replaced entries. ``detach``:
+            dD/dI_div = 0.
 
     Returns:
-        D [N, n_E, ...] and, for min_positive, silent [N, 1, ...] (bool): samples without any positive value, where D = 1.
+        D [N, n_E, ...] and, for min_positive, silent [N, 1, ...] (bool): samples without any
+        positive value, where D = 1.
     """
     epsilon = 1e-6 if prop.epsilon is None else prop.epsilon
     silent = None
@@ -123,7 +134,10 @@ def stabilise(I_div: Tensor, prop: PropConfig) -> tuple[Tensor, Tensor | None]:
 
 
 def _smallest(I_div: Tensor, smallest: Tensor, prop: PropConfig) -> Tensor:
-    """The replacement for zeros; without the straight-through estimator its gradient goes to the entry it was read from."""
+    """The replacement for zeros.
+
+    Without the straight-through estimator its gradient goes to the entry it was read from.
+    """
     if prop.straight_through or prop.detach:
         return smallest
     found = (I_div.detach() == smallest).to(I_div.dtype)
@@ -145,7 +159,9 @@ def integrate(
     subtractive: bool = True,
     divisive: bool = True,
 ) -> Tensor:
-    """The integrated current I_int of one circuit (equations in the module's docstring), with E-I Prop's backward pass.
+    """The integrated current I_int of one circuit, with E-I Prop's backward pass.
+
+    Its equations stand in the module's docstring.
 
     Args:
         I_ee: [N, n_E, ...] excitatory current; 0 to 3 trailing positions; any float type.
@@ -153,13 +169,15 @@ def integrate(
         W_ei: [n_E, n_I]. Its gradient is multiplied by fan_in^-p, p = prop.grad_scale_exponent.
         g_I: [n_I] divisive gains.  g_E, b_E: [n_E] gain and bias of the excitatory cells.
         fan_in: d, the number of inputs of one excitatory cell.
-        prop: options of the backward pass and of the stabiliser. Corrections "dann" also scale the gradient of g_I by
-            1 / (sqrt(n_E) d) (Cornford et al. 2021); theirs on W_IE, 1/sqrt(n_E), is applied where W_IE is.
+        prop: options of the backward pass and of the stabiliser. Corrections "dann" also scale the
+            gradient of g_I by 1 / (sqrt(n_E) d) (Cornford et al. 2021); theirs on W_IE,
+            1/sqrt(n_E), is applied where W_IE is.
         output_layer: I_ee - I_sub only: no division, gain or bias.
         subtractive, divisive: take one kind of inhibition away (I_sub = 0; D = 1).
 
     Returns:
-        I_int [N, n_E, ...]. A sample that gives no inhibition at all yields b_E and no gradient to anything else.
+        I_int [N, n_E, ...]. A sample that gives no inhibition at all yields b_E and no gradient to
+        anything else.
     """
     W_ei = scale_gradient(W_ei, float(fan_in) ** -prop.grad_scale_exponent)
     net = I_ee - inhibit(W_ei, I_ie) if subtractive else I_ee
@@ -179,9 +197,11 @@ def integrate(
 
 
 def effective(raw: Tensor, dale: str) -> Tensor:
-    """The weight that the network uses for a raw parameter: ``project`` and ``none`` as is, else abs, softplus or exp of it.
+    """The weight that the network uses for a raw parameter: ``project`` and ``none`` as is, else
+    abs, softplus or exp of it.
 
-    Weight decay acts on the raw parameter, so with softplus and exp it pulls weights towards log 2 and 1 instead of 0.
+    Weight decay acts on the raw parameter, so with softplus and exp it pulls weights towards log 2
+    and 1 instead of 0.
     """
     if dale == "abs":
         return raw.abs()
@@ -193,7 +213,10 @@ def effective(raw: Tensor, dale: str) -> Tensor:
 
 
 def raw_for(weight: Tensor, dale: str) -> Tensor:
-    """The raw parameter whose `effective` value is ``weight`` >= 0 (at least 1e-8 for softplus and exp)."""
+    """The raw parameter whose `effective` value is ``weight`` >= 0.
+
+    For softplus and exp the value is 1e-8 at least.
+    """
     if dale == "softplus":
         w = weight.clamp_min(1e-8)
         return w + torch.log(-torch.expm1(-w))
@@ -213,20 +236,32 @@ def without_autocast(x: Tensor) -> contextlib.AbstractContextManager[None]:
 class CircuitLayer(nn.Module):
     """The weights of one circuit, and how its input reaches it (a linear map, or a convolution).
 
-    Parameters (raw; see `effective`): W_EE [n_E, in, (k, k)], W_IE [n_I, in, (k, k)], W_EI [n_E, n_I], and, except in an excitatory
-    output layer, which has no use for them, g_I [n_I], g_E [n_E], b_E [n_E].
+    Parameters (raw; see `effective`): W_EE [n_E, in, (k, k)], W_IE [n_I, in, (k, k)], W_EI [n_E,
+    n_I], and, except in an excitatory output layer, which has no use for them, g_I [n_I], g_E
+    [n_E], b_E [n_E].
     """
 
     SIGNED = ("b_E",)  # the only parameter that Dale's law leaves free
 
     def __init__(
-        self, inputs: int, n_E: int, *, config: CircuitConfig, ei_ratio: int, T: int, kernel: int | None = None, stride: int = 1,
-        padding: int = 0, kind: Literal["hidden", "output"] = "hidden", name: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        inputs: int,
+        n_E: int,
+        *,
+        config: CircuitConfig,
+        ei_ratio: int,
+        T: int,
+        kernel: int | None = None,
+        stride: int = 1,
+        padding: int = 0,
+        kind: Literal["hidden", "output"] = "hidden",
+        name: str = "",
+    ) -> None:
         super().__init__()
         if ei_ratio > n_E:
             raise ValueError(
-                f"circuit.ei_ratio: layer {name!r} has {n_E} excitatory cells and cannot hold a ratio of {ei_ratio}"
+                f"circuit.ei_ratio: layer {name!r} has {n_E} excitatory cells "
+                f"and cannot hold a ratio of {ei_ratio}"
             )
         n_I = max(1, n_E // ei_ratio)
         window = () if kernel is None else (kernel, kernel)
@@ -273,7 +308,7 @@ class CircuitLayer(nn.Module):
         return torch.cat(self.input_weights())
 
     def currents(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """I_ee [N, n_E, ...] and I_ie [N, n_I, ...] (before the inhibitory cells), by one map of the input."""
+        """I_ee [N, n_E, ...] and I_ie [N, n_I, ...], by one map of the input."""
         both = at_least_float32(self.map_input(x, self.joint_weight()))
         n_E = self.W_EE.shape[0]
         # The backward pass needs s_I; as a view it would keep I_ee in memory too.
@@ -285,7 +320,9 @@ class CircuitLayer(nn.Module):
         return 2.0 if self.config.tau_I is None else self.config.tau_I
 
     def inhibitory_activity(self, I_ie: Tensor) -> Tensor:
-        """s_I of linear cells (rectified where Dale's law is off), or the spikes of LIF cells with time constant tau_I."""
+        """s_I of linear cells (rectified where Dale's law is off), or the spikes of LIF cells with
+        time constant tau_I.
+        """
         c = self.config
         if c.inhibitory_cells == "spiking":
             spikes = lif(I_ie.unflatten(0, (self.T, -1)), tau=self.tau_I)
@@ -302,7 +339,8 @@ class CircuitLayer(nn.Module):
         with without_autocast(I_ee):  # a quotient of small differences: never in bf16
             return integrate(
                 I_ee, s_I, self.weight("W_EI"), g_I, g_E, b_E,
-                fan_in=self.fan_in, prop=c.prop, output_layer=self.output_layer, subtractive=c.subtractive, divisive=c.divisive,
+                fan_in=self.fan_in, prop=c.prop, output_layer=self.output_layer,
+                subtractive=c.subtractive, divisive=c.divisive,
             )  # fmt: skip
 
     @property

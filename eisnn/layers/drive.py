@@ -10,7 +10,8 @@ from torch import Tensor
 class Drive(Protocol):
     """A layer that turns activity into the current of a block's cells.
 
-    `CircuitLayer`, `NormalizedLayer` and the layers of users are drives. Activity is merged over time, [T*B, ...], time outermost.
+    `CircuitLayer`, `NormalizedLayer` and the layers of users are drives. Activity is merged over
+    time, [T*B, ...], time outermost.
     """
 
     name: str

@@ -4,8 +4,10 @@
     s_t = [v_t >= threshold]                 spike
     u_t = v_t - threshold s_t  (soft reset)  or  v_t (1 - s_t) + reset_value s_t  (hard reset)
 
-The spike's derivative is a surrogate ds/dv = h(v - threshold). With ``detach_reset`` the reset path carries no gradient through s.
-Source: Liu, Ding, Yu, ICLR 2026, section 2; surrogates as in Fang et al. 2023 (sigmoid, atan) and Bellec et al. 2018 (triangle).
+The spike's derivative is a surrogate ds/dv = h(v - threshold). With ``detach_reset`` the reset path
+carries no gradient through s.
+Source: Liu, Ding, Yu, ICLR 2026, section 2; surrogates as in Fang et al. 2023 (sigmoid, atan) and
+Bellec et al. 2018 (triangle).
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ LEAK = 0.01  # slope of leaky_relu far from the threshold
 
 
 def surrogate_gradient(x: Tensor, surrogate: str, alpha: float) -> Tensor:
-    """h(x), the derivative that stands in for that of the step function; x = v - threshold, any shape.
+    """h(x), which stands in for the derivative of the step function; x = v - threshold.
 
     sigmoid      alpha q (1 - q), q = sigmoid(alpha x)
     atan         (alpha / 2) / (1 + (pi alpha x / 2)^2)
@@ -54,8 +56,9 @@ def surrogate_gradient(x: Tensor, surrogate: str, alpha: float) -> Tensor:
 class _LIF(torch.autograd.Function):
     """Keeps v_t alone; backward runs dL/dv_t = ds_t h_t + (du_t/dv_t) decay dL/dv_{t+1} by hand.
 
-    ``shared`` says that the current is the same at every step ([...] instead of [T, ...]), as of a static image.
-    Steps are stacked, never written into one tensor, which a compiler would copy once for every step.
+    ``shared`` says that the current is the same at every step ([...] instead of [T, ...]), as of a
+    static image. Steps are stacked, never written into one tensor, which a compiler would copy once
+    for every step.
     """
 
     @staticmethod
@@ -157,7 +160,8 @@ def lif(
     """Spikes of LIF cells driven by ``current`` (equations above).
 
     Args:
-        current: [T, ...], any float type; or [...] with ``shared_over=T``: the same current at each of T steps.
+        current: [T, ...], any float type; or [...] with ``shared_over=T``: the same current at each
+            of T steps.
         tau: membrane time constant in time steps, >= 1; a tensor (scalar) may be learned.
         threshold: firing threshold, in units of the current.
         surrogate, alpha: see `surrogate_gradient`; alpha None takes the surrogate's default.
@@ -191,14 +195,14 @@ def lif(
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """Currents that a map computed in half precision, widened: what follows them stays in float32."""
+    """Widens currents that a map computed in half precision: what follows stays in float32."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 class LIF(nn.Module):
-    """The cells of one layer: merged [T*B, ...] currents in, merged spikes out. Holds tau where it is learned.
+    """The cells of one layer: merged [T*B, ...] currents in, merged spikes out.
 
-    A learned tau is kept as log(tau - 1), so that it stays above 1.
+    Holds tau where it is learned, as log(tau - 1), so that it stays above 1.
     """
 
     def __init__(self, config: NeuronConfig, T: int) -> None:
@@ -213,7 +217,10 @@ class LIF(nn.Module):
         return 1 + self.log_tau.exp() if self.config.learnable_tau else self.config.tau
 
     def forward(self, current: Tensor, shared: bool = False) -> Tensor:
-        """[T*B, ...] -> [T*B, ...]; with ``shared``, [B, ...] -> [T*B, ...]: the same current at every step."""
+        """[T*B, ...] -> [T*B, ...].
+
+        With ``shared``, [B, ...] -> [T*B, ...]: the same current at every step.
+        """
         c = self.config
         current = at_least_float32(current)
         if c.input_decay:

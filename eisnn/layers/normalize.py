@@ -1,27 +1,36 @@
-"""The baselines: a linear or convolutional map followed by a normalisation, in place of an E-I circuit.
+"""The baselines: a linear or convolutional map and a normalisation, in place of an E-I circuit.
 
-Every one is applied to the currents x [T*B, C, ...] of a layer, time outermost, before the LIF cells. With mu_c, var_c the mean and
-(biased) variance of channel c over time, batch and positions, eps = 1e-5, learnable gamma_c (1) and beta_c (0):
+Each is applied to the currents x [T*B, C, ...] of a layer, time outermost, before the LIF cells.
+mu_c and var_c are the mean and the (biased) variance of channel c over time, batch and positions,
+eps = 1e-5, and gamma_c (at first 1) and beta_c (at first 0) are learned.
 
-    bn       y = gamma (x - mu) / sqrt(var + eps) + beta                 over T, B, positions together (Ioffe & Szegedy 2015)
-    tdbn     y = gamma (alpha theta (x - mu) / sqrt(var + eps)) + beta   theta: firing threshold; alpha = 1, as SEW blocks add spikes,
-                                                                         not currents (Zheng et al. 2021). With theta = 1 it is bn.
-    tebn     y_t = p_t bn(x)_t                                           p_t learnable, one per time step, 1 at first (Duan et al. 2022)
-    bntt     y_t = gamma_t (x_t - mu_t) / sqrt(var_t + eps)              own statistics and gamma at each step, no beta
-                                                                         (Kim & Panda 2021)
-    gn       y = gamma (x - m) / sqrt(v + eps) + beta                    m, v of one sample (t, b) over the channels of a group and all
-                                                                         positions (Wu & He 2018); 1 group is LayerNorm over C, H, W
-    rmsnorm  y = gamma x / sqrt(mean_c(x^2) + eps)                       of one sample at one position over its channels
-                                                                         (Zhang & Sennrich 2019)
-    sws      y = W' x + b,  W' = gamma k (W - mean) / sqrt(N Var + 1e-4) weights standardised per output cell over its N inputs (unbiased
-             variance), nothing measured on activity. gamma learnable; k = 1 / sqrt(0.1234) = 2.8467 makes up for the variance of spikes,
-             1 in the first layer, which sees images (Brock et al. 2021; OTTT, Xiao et al. 2022; IS-SNN). Its residual branches are
-             multiplied by a learnable scalar that starts at 0 (SkipInit, De & Smith 2020).
-    none     y = W x + b                                                 the control
+    bn       y = gamma (x - mu) / sqrt(var + eps) + beta
+             over T, B and positions together (Ioffe & Szegedy 2015)
+    tdbn     y = gamma (alpha theta (x - mu) / sqrt(var + eps)) + beta
+             theta is the firing threshold; alpha = 1, as SEW blocks add spikes, not currents
+             (Zheng et al. 2021); with theta = 1 it is bn
+    tebn     y_t = p_t bn(x)_t
+             p_t is learned, one for each time step, at first 1 (Duan et al. 2022)
+    bntt     y_t = gamma_t (x_t - mu_t) / sqrt(var_t + eps)
+             statistics and gamma of each step's own, no beta (Kim & Panda 2021)
+    gn       y = gamma (x - m) / sqrt(v + eps) + beta
+             m, v of one sample (t, b) over the channels of a group and all positions
+             (Wu & He 2018); 1 group is LayerNorm over C, H, W
+    rmsnorm  y = gamma x / sqrt(mean_c(x^2) + eps)
+             of one sample at one position over its channels (Zhang & Sennrich 2019)
+    sws      y = W' x + b,  W' = gamma k (W - mean) / sqrt(N Var + 1e-4)
+             weights standardised for each output cell over its N inputs (unbiased variance),
+             nothing measured on activity; gamma is learned; k = 1 / sqrt(0.1234) = 2.8467 makes
+             up for the variance of spikes, and is 1 in the first layer, which sees images (Brock
+             et al. 2021; OTTT, Xiao et al. 2022; IS-SNN). Its residual branches are multiplied
+             by a learned scalar that starts at 0 (SkipInit, De & Smith 2020).
+    none     y = W x + b
+             the control
 
-Running statistics (momentum 0.1, unbiased variance) take the place of mu and var in evaluation mode. The first layer of a static image
-computes its current once for all T steps: its statistics are the same, but "unbiased" then means n / (n - 1) with n = B x positions
-instead of T x B x positions, a relative difference below 1 / n.
+In evaluation mode running statistics (momentum 0.1, unbiased variance) take the place of mu and
+var. The first layer of a static image computes its current once for all T steps. Its statistics
+are the same, but "unbiased" then means n / (n - 1) with n = B x positions instead of
+T x B x positions, a relative difference below 1 / n.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Nothing within an epoch waits for the device: no copy between host and device, and no value read from it.
+"""Nothing within an epoch waits for the device: no copy between host and device, and no value read
+from it.
 
-No GPU is needed. Whole steps run on meta tensors, which have shapes but no values; autograd refuses fake CUDA tensors where there
-is no driver, so on those it is forward, loss, update and evaluation.
+No GPU is needed. Whole steps run on meta tensors, which have shapes but no values; autograd refuses
+fake CUDA tensors where there is no driver, so on those it is forward, loss, update and evaluation.
 """
 
 from __future__ import annotations
@@ -203,7 +204,9 @@ def test_evaluation_reads_nothing_before_its_last_batch(net, monkeypatch):
 
 
 def test_a_step_is_traced_without_writes_into_single_steps():
-    """Writing step by step into one tensor becomes a copy of the whole for every step under a compiler."""
+    """Writing step by step into one tensor becomes a copy of the whole for every step under a
+    compiler.
+    """
     from eisnn.layers.neurons import lif
 
     names: list[str] = []

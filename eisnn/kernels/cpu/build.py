@@ -1,10 +1,11 @@
 """Builds and loads the C++ kernels: once per machine, user, torch version, CPU and source.
 
-The library lies in a folder named by a hash of all that, under $EISNN_CACHE, else $XDG_CACHE_HOME/eisnn, else ~/.cache/eisnn.
-Of several processes that want it at once, one builds and the others wait (on a lock that the system drops if the builder dies).
+The library lies in a folder named by a hash of all that, under $EISNN_CACHE, else
+$XDG_CACHE_HOME/eisnn, else ~/.cache/eisnn. Of several processes that want it at once, one builds
+and the others wait (on a lock that the system drops if the builder dies).
 
-`why_unavailable` builds and loads; `refused`, `library` and `status` do not load torch and only say how things stand.
-Run as a program, this file builds what is missing and prints why it could not.
+`why_unavailable` builds and loads; `refused`, `library` and `status` do not load torch and only say
+how things stand. Run as a program, this file builds what is missing and prints why it could not.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ BUILDING = "building the C++ kernels, once on this machine (about half a minute)
 
 
 def refused() -> str | None:
-    """Returns why there can be no kernels here, as far as that is known without trying; None if they may work."""
+    """Returns why there can be no kernels here, as far as that is known; None if they may work."""
     if os.environ.get("EISNN_KERNELS", "on").lower() in ("off", "0", "no", "false"):
         return "EISNN_KERNELS=off"
     if library().exists():
@@ -43,7 +44,10 @@ def refused() -> str | None:
 
 
 def status() -> str:
-    """What to record of the kernels: "on", or why there are none. A compiler that compiles nothing counts as a reason."""
+    """What to record of the kernels: "on", or why there are none.
+
+    Where nothing is built yet, a compiler that cannot compile one line counts as a reason.
+    """
     reason = refused()
     if reason is not None or library().exists():
         return reason or "on"
@@ -88,13 +92,16 @@ def _private_folder(path: Path) -> Path:
 
 
 def share_compiled() -> None:
-    """Keeps what torch.compile makes beside the kernels, not in a temporary folder, unless the user says otherwise."""
+    """Keeps what torch.compile makes beside the kernels, unless the user says otherwise."""
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache() / "inductor"))
 
 
 @functools.cache
 def why_unavailable() -> str | None:
-    """Loads the kernels, after building them if need be; returns why they cannot be had, or None once they are loaded."""
+    """Loads the kernels, after building them if need be.
+
+    Returns why they cannot be had, or None once they are loaded.
+    """
     reason = refused()
     if reason is not None:
         return reason

@@ -39,7 +39,7 @@ class Layer:
 
     @property
     def N(self) -> int:
-        """Samples whose current differs: (time step, image) pairs, or images where the steps share it."""
+        """Samples with a current each: (time step, image) pairs, or images if steps share."""
         return self.B if self.shared else self.T * self.B
 
     @property
@@ -57,7 +57,10 @@ class Layer:
 
     @property
     def inhibition(self) -> dict[str, Any]:
-        """What the circuit's kernels are compiled for. float64 products are exact; float32's are three TF32 products."""
+        """What the circuit's kernels are compiled for.
+
+        float64 products are exact; float32's are three TF32 products.
+        """
         return {
             "RECTIFY": bool(self.rules.rectify),
             "SUB": bool(self.n_I and self.rules.subtractive),
@@ -68,7 +71,7 @@ class Layer:
 
 
 def _power(n: int, largest: int) -> int:
-    """A power of two that covers n, of 16 at least (what a product needs) and ``largest`` at most."""
+    """The power of two that covers n, within 16 (what a product needs) and ``largest``."""
     return max(16, min(largest, triton.next_power_of_2(n)))
 
 
@@ -137,7 +140,7 @@ def output_shape(layer: Layer, current: Tensor) -> tuple[int, ...]:
 
 
 def kept_size(layer: Layer) -> int:
-    """Entries of what is kept: v of every cell and step, then two limits for every sample that needs them."""
+    """Entries of what is kept: v of every cell and step, then two limits for every sample."""
     potentials = layer.T * layer.B * layer.P * layer.n_E
     return potentials + (2 * layer.N if layer.divides_by_smallest else 0)
 
@@ -156,7 +159,10 @@ def new_map(like: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 @functools.cache
 def numbers_on(device: torch.device, dtype: torch.dtype, rules: Rules) -> Tensor:
-    """The rules where the kernels read them; copied there once, kept for ever (graphs hold its address)."""
+    """The rules where the kernels read them.
+
+    Copied there once, kept for ever (graphs hold its address).
+    """
     return torch.tensor(rules, dtype=dtype, device=device)
 
 

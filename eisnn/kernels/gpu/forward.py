@@ -23,10 +23,11 @@ def extremes(
     SAMPLES: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr,
     RECTIFY: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """limits[n] is the largest I_div of sample n (NaN if there is one), limits[N + n] the smallest above the tolerance.
+    """limits[n] is the largest I_div of sample n (NaN if there is one), limits[N + n] the smallest
+    above the tolerance.
 
-    A program has SAMPLES samples; BM / SAMPLES positions of each are looked at together. The second pass needs the first's result
-    and reads the same s_I again, mostly from the cache.
+    A program has SAMPLES samples; BM / SAMPLES positions of each are looked at together. The second
+    pass needs the first's result and reads the same s_I again, mostly from the cache.
     """
     EACH: tl.constexpr = BM // SAMPLES
     r = tl.arange(0, BM)
@@ -39,7 +40,8 @@ def extremes(
         for c0 in range(0, n_E, BN):
             c = c0 + tl.arange(0, BN)
             _, I_div = inhibition(
-                X, W_EI, g_I, n * P + p, live, c, n_E, n_I, BM, BN, BK, RECTIFY, False, True, PRECISION
+                X, W_EI, g_I, n * P + p, live, c, n_E, n_I,
+                BM, BN, BK, RECTIFY, False, True, PRECISION,
             )  # fmt: skip
             inside = live[:, None] & (c < n_E)[None, :]
             faults += tl.sum((inside & (I_div != I_div)).to(tl.int32), 1)
@@ -59,7 +61,8 @@ def extremes(
         for c0 in range(0, n_E, BN):
             c = c0 + tl.arange(0, BN)
             _, I_div = inhibition(
-                X, W_EI, g_I, n * P + p, live, c, n_E, n_I, BM, BN, BK, RECTIFY, False, True, PRECISION
+                X, W_EI, g_I, n * P + p, live, c, n_E, n_I,
+                BM, BN, BK, RECTIFY, False, True, PRECISION,
             )  # fmt: skip
             counts = live[:, None] & (c < n_E)[None, :] & (I_div > above[:, None])
             smallest = tl.minimum(smallest, tl.min(tl.where(counts, I_div, float("inf")), 1))

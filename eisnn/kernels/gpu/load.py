@@ -1,4 +1,4 @@
-"""Makes the Triton backend available, after it has agreed with the readable path on this machine's device."""
+"""Makes the Triton backend available, once it has agreed with the readable path on the device."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ APART = 0.01  # relative distance of gradients, flips included
 
 @functools.cache
 def why_unavailable() -> str | None:
-    """Loads the kernels; returns why they cannot be used, or None once they can. Compiles a few and compares them."""
+    """Loads the kernels.
+
+    Returns why they cannot be used, or None once they can. Compiles a few and compares them.
+    """
     if os.environ.get("EISNN_KERNELS", "on").lower() in ("off", "0", "no", "false"):
         return "EISNN_KERNELS=off"
     if not torch.cuda.is_available():

@@ -1,10 +1,12 @@
 """What the Triton kernels share: addresses, inhibition, division, surrogates.
 
-Activity is held as rows: row (t B + b) P + p is position p of image b at step t, and its columns are the cells (channels-last).
-X holds the joint map of a layer's input, [I_ee | s_I], C = n_E + n_I columns wide. Names and equations are those of
-eisnn/layers/circuit.py and neurons.py. A tile is BM rows by BN excitatory cells; products run over BK inhibitory cells at a time.
+Activity is held as rows: row (t B + b) P + p is position p of image b at step t, and its columns
+are the cells (channels-last). X holds the joint map of a layer's input, [I_ee | s_I], C = n_E + n_I
+columns wide. Names and equations are those of eisnn/layers/circuit.py and neurons.py. A tile is BM
+rows by BN excitatory cells; products run over BK inhibitory cells at a time.
 
-Numbers of a trial are read from ``numbers`` (see `eisnn.kernels.rules.Rules`), so that no trial compiles anything of its own.
+Numbers of a trial are read from ``numbers`` (see `eisnn.kernels.rules.Rules`), so that no trial
+compiles anything of its own.
 """
 
 # The names are the equations' names. Triton compiles these functions: they are not type-checked.
@@ -29,7 +31,10 @@ SCALE_W_EI, SCALE_G_I = _position("scale_W_EI"), _position("scale_g_I")
 
 @triton.jit
 def row_of(m, width, POOL: tl.constexpr):
-    """The row of the m-th position. With POOL four consecutive positions are a 2x2 window of a map ``width`` wide."""
+    """The row of the m-th position.
+
+    With POOL four consecutive positions are a 2x2 window of a map ``width`` wide.
+    """
     if POOL:
         window, corner, half = m // 4, m % 4, width // 2
         m = window // half * 2 * width + window % half * 2 + corner // 2 * width + corner % 2
@@ -68,7 +73,7 @@ def divided(
     BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, RECTIFY: tl.constexpr, SUB: tl.constexpr,
     DIV: tl.constexpr, STABILISER: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """q = (I_ee - I_sub) / D and 1 / D [BM, BN]; both are 0 where a sample gives no inhibition at all.
+    """q = (I_ee - I_sub) / D and 1 / D [BM, BN]; both are 0 in a silent sample.
 
     STABILISER counts as in `eisnn.kernels.rules.STABILISERS`.
     """

@@ -1,4 +1,7 @@
-"""The Triton kernels under Triton's interpreter, on a CPU. Importing this decides how Triton runs in this whole process."""
+"""The Triton kernels under Triton's interpreter, on a CPU.
+
+Importing this decides how Triton runs in this whole process.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Compiles the Triton kernels for GPUs that are not there, and reads registers and spills from the machine code."""
+"""Compiles the Triton kernels for GPUs that are not there, and reads registers and spills from the
+machine code.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,9 @@ KERNELS: dict[str, Any] = {
 COUNTS = ("T", "B", "N", "P", "width", "n_E", "n_I", "tiles", "tiles_each", "splits")
 WHOLE = ("P", "width", "n_E", "n_I")  # multiples of 16 in the networks of the paper
 DEFAULT = {
-    "CIRCUIT": True, "SHARED": False, "POOL": True, "RESIDUAL": False, "RECTIFY": False, "SUB": True,
-    "DIV": True, "STABILISER": 0, "SOFT": True, "SURROGATE": 0, "DETACH_RESET": True, "DETACH": False,
-    "PRECISION": "tf32x3", "SAMPLES": 1, "BM": circuit.BM, "BN": circuit.BN, "BK": circuit.BK,
+    "CIRCUIT": True, "SHARED": False, "POOL": True, "RESIDUAL": False, "RECTIFY": False,
+    "SUB": True, "DIV": True, "STABILISER": 0, "SOFT": True, "SURROGATE": 0, "DETACH_RESET": True,
+    "DETACH": False, "PRECISION": "tf32x3", "SAMPLES": 1, "BM": circuit.BM, "BN": circuit.BN, "BK": circuit.BK,
     "KO": circuit.MAX_KO,
 }  # fmt: skip
 

@@ -1,4 +1,6 @@
-"""The kernels answer any input as the readable path does, or refuse it with an error that names the argument."""
+"""The kernels answer any input as the readable path does, or refuse it with an error that names the
+argument.
+"""
 
 import pytest
 import torch

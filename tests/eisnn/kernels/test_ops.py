@@ -213,7 +213,10 @@ def test_a_silent_sample_gives_the_bias_and_no_gradient():
 
 @needs_kernels
 def test_rounding_noise_of_a_convolution_counts_as_zero():
-    """Noise of 1e-6 of the largest inhibition, as an FFT leaves it, changes nothing much; as a divisor it would."""
+    """Noise of 1e-6 of the largest inhibition, as an FFT leaves it, changes nothing much.
+
+    As a divisor it would.
+    """
     inputs, _ = layer_inputs((4, 4), 8, 2, N=4, outputs=4, dtype=torch.float32)
     current, *parameters = (x.detach() for x in inputs)
     noise = torch.where(current == 0, 1e-6 * torch.rand_like(current), 0)
@@ -394,7 +397,9 @@ def test_without_a_compiler_the_reason_is_kept(tmp_path):
 
 
 def test_currents_do_not_depend_on_the_convolution_algorithm():
-    """Without oneDNN torch convolves batches by another algorithm (FFT), which turns true zeros of I_div into rounding noise."""
+    """Without oneDNN torch convolves batches by another algorithm (FFT), which turns true zeros of
+    I_div into rounding noise.
+    """
     torch.manual_seed(0)
     circuit = CircuitLayer(
         16, 32, config=CircuitConfig(), ei_ratio=4, T=1, kernel=3, padding=1, name="c"
@@ -454,8 +459,9 @@ def test_the_operations_describe_themselves_to_torch():
 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
 def test_a_step_runs_on_fake_tensors(device):
-    """Nothing in a step asks the device for a value: fake tensors have none to give. Without a GPU torch's autograd engine refuses
-    fake CUDA tensors, so there it is forward, loss and optimiser."""
+    """Nothing in a step asks the device for a value: fake tensors have none to give. Without a GPU
+    torch's autograd engine refuses fake CUDA tensors, so there it is forward, loss and optimiser.
+    """
     with FakeTensorMode(allow_non_fake_inputs=True), torch.device(device):
         model = build_model({"model": NETS["VGG"]})
         model.initialized = True

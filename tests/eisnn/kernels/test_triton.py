@@ -1,6 +1,8 @@
-"""The Triton kernels equal the readable path in float64, under Triton's interpreter, and compile for every GPU without spills.
+"""The Triton kernels equal the readable path in float64, under Triton's interpreter, and compile
+for every GPU without spills.
 
-The interpreter is chosen when triton is first imported, so that each program here is a process of its own.
+The interpreter is chosen when triton is first imported, so that each program here is a process of
+its own.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Run as a program by test_triton.py: compares the interpreted Triton kernels with the readable path, a line for each case.
+"""Run as a program by test_triton.py: compares the interpreted Triton kernels with the readable
+path, a line for each case.
 
-A line is a JSON object: the case, the share of flipped spikes, and the relative distance of every gradient.
+A line is a JSON object: the case, the share of flipped spikes, and the relative distance of every
+    gradient.
 """
 
 from __future__ import annotations
@@ -62,7 +64,9 @@ for surrogate, reset, detach in itertools.product(
 
 
 def inputs(case: dict[str, Any]) -> list[Tensor]:
-    """Currents with silent positions and one silent sample, weights with zeros, gains, biases, and a residual if asked for."""
+    """Currents with silent positions and one silent sample, weights with zeros, gains, biases, and
+    a residual if asked for.
+    """
     n_E, n_I, T, B = case["n_E"], case["n_I"], case.get("T", 3), case.get("B", 2)
     shared, pool, shape = case.get("shared", False), case.get("pool", False), case["shape"]
     draw = torch.Generator().manual_seed(0)

@@ -1,7 +1,7 @@
 """Run as a program by test_triton.py: whole networks on the interpreted Triton kernels.
 
-Without arguments: narrow networks against their readable path, one line of JSON each. With names of golden cases: those cases
-against the authors' numbers.
+Without arguments: narrow networks against their readable path, one line of JSON each. With names of
+golden cases: those cases against the authors' numbers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def step(model: Network, x: Tensor) -> list[Tensor]:
 
 
 def narrow(name: str, norm: str) -> float:
-    """The largest relative distance of logits and gradients between the kernels and the readable path."""
+    """The largest relative distance of logits and gradients between the kernels and the readable
+    path.
+    """
     model = build_model({"model": {**NETS[name], "norm": norm}}).double()
     shape = NETS[name]["input_shape"]
     frames = [NETS[name]["T"]] if name == "events" else []

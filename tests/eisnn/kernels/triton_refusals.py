@@ -1,4 +1,6 @@
-"""Run as a program by test_triton.py: what the Triton backend says of wrong arguments, a line for each; and empty batches."""
+"""Run as a program by test_triton.py: what the Triton backend says of wrong arguments, a line for
+each; and empty batches.
+"""
 
 from __future__ import annotations
 

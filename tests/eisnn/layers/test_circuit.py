@@ -1,4 +1,6 @@
-"""The E-I circuit: against the authors' numbers, against a twin written in loops, and in what each option does."""
+"""The E-I circuit: against the authors' numbers, against a twin written in loops, and in what each
+option does.
+"""
 
 import pytest
 import torch
@@ -95,7 +97,9 @@ def twin(
     subtractive=True,
     divisive=True,
 ):
-    """integrate(), forward only, as one would write it on paper: [N, n, P] nested lists of floats in and out."""
+    """integrate(), forward only, as one would write it on paper: [N, n, P] nested lists of floats
+    in and out.
+    """
     result = []
     for n in range(len(I_ee)):
         E, I, P = range(len(g_E)), range(len(g_I)), range(len(I_ee[n][0]))
@@ -113,7 +117,10 @@ def twin(
 
 
 def example(N=3, n_E=4, n_I=2, positions=(5,), *, zeros=0.4, seed=0, signed=False) -> list[Tensor]:
-    """Currents and weights of one circuit; a fraction of the inhibitory activity is exactly zero at all cells of a position."""
+    """Currents and weights of one circuit.
+
+    A fraction of the inhibitory activity is exactly zero at all cells of a position.
+    """
     rng = torch.Generator().manual_seed(seed)
 
     def draw(*shape):
@@ -215,7 +222,8 @@ def test_the_gradient_of_a_replaced_zero_goes_to_the_value_it_was_replaced_by():
         )
         return torch.autograd.grad(y[0, 0, 1], I_ie)[0].flatten().tolist()
 
-    # y_1 = (3 - I_ie_1) / D_1: through the numerator -1 / 2; through D_1 = 2 -(3 / 4) to I_ie_1 (straight through) or I_ie_0 (exact)
+    # y_1 = (3 - I_ie_1) / D_1: through the numerator -1 / 2; through D_1 = 2 -(3 / 4) to I_ie_1
+    # (straight through) or I_ie_0 (exact)
     assert gradient(EIProp()) == pytest.approx([0, -1 / 2 - 3 / 4])
     assert gradient(exact()) == pytest.approx([-3 / 4, -1 / 2])
     assert gradient(EIProp(detach=True)) == pytest.approx([0, -1 / 2])
@@ -318,7 +326,10 @@ def test_a_nan_is_not_mistaken_for_silence(prop):
 
 
 def test_rounding_noise_of_a_convolution_counts_as_zero():
-    """An FFT convolution leaves 1e-6 of the largest value where the true I_div is 0; it must not become the divisor."""
+    """An FFT convolution leaves 1e-6 of the largest value where the true I_div is 0.
+
+    It must not become the divisor.
+    """
     I_ie = torch.tensor([[[1.0, 1e-6, -1e-6, 0.5]]])
     one = torch.ones(1)
     y = integrate(torch.ones(1, 1, 4), I_ie, one[None], one, one, torch.zeros(1), fan_in=9)
@@ -439,7 +450,9 @@ def test_shapes_at_their_limits(N, inputs, n_E, data, kernel, stride, side):
 
 
 def test_centred_gradients_are_those_of_a_circuit_whose_errors_sum_to_zero():
-    """By hand: I_int = g_E (I_ee - I_sub) / D, so the error of I_ee is g_E / D times upstream, less its mean."""
+    """By hand: I_int = g_E (I_ee - I_sub) / D, so the error of I_ee is g_E / D times upstream, less
+    its mean.
+    """
     generator = torch.Generator().manual_seed(0)
     I_ee, I_ie = (
         torch.rand(3, n, 2, dtype=torch.float64, generator=generator, requires_grad=True)

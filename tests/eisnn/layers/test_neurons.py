@@ -1,4 +1,6 @@
-"""LIF cells: against the authors' numbers, against a loop that autograd differentiates, and in what each option does."""
+"""LIF cells: against the authors' numbers, against a loop that autograd differentiates, and in what
+each option does.
+"""
 
 import math
 

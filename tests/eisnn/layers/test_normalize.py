@@ -1,4 +1,6 @@
-"""The baselines' normalisations: against numbers worked out by hand and against spikingjelly, for those it has."""
+"""The baselines' normalisations: against numbers worked out by hand and against spikingjelly, for
+those it has.
+"""
 
 import math
 
@@ -175,7 +177,10 @@ def test_every_baseline_fits_every_family_and_trains(name, arch):
 
 @pytest.mark.parametrize("name", NORMS)
 def test_a_static_image_and_the_same_image_as_events_give_the_same_logits(name):
-    """The first layer of a static image computes its current once; time-dependent normalisations must not fall for it."""
+    """The first layer of a static image computes its current once.
+
+    Time-dependent normalisations must not fall for it.
+    """
     model = build_model(
         {
             "model": {
