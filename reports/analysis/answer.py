@@ -143,24 +143,3 @@ def findable(results: Sequence[ArmResult], options: Options) -> str:
         f"With {plural(n, options.unit)} and the median spread of these differences, one of"
         f" {show(effect, options)} {options.unit_of_differences} is found with 80 %."
     )
-
-
-def summary(results: Sequence[ArmResult], options: Options) -> str:
-    """'full has a mean test accuracy of 95.17 % (n = 3). 4 needed, 3 undecided.'"""
-    texts = []
-    by_name = {result.arm: result for result in results}
-    for arm in options.against:
-        result = by_name[arm]
-        if result.n:
-            unit = " %" if options.percent else ""
-            mean = show(result.mean, options)
-            texts.append(
-                f"{arm} has a mean {options.measure.label} of {mean}{unit} (n = {result.n})."
-            )
-    counts: dict[str, int] = {}
-    for line in lines(results, options):
-        counts[line.verdict] = counts.get(line.verdict, 0) + 1
-    if counts:
-        told = ", ".join(f"{count} {word}" for word, count in counts.items())
-        texts.append(f"Against {options.against[0]}: {told}.")
-    return " ".join(texts)

@@ -51,13 +51,6 @@ class Importance:
         return self.share > self.null
 
 
-def importance(study: Study, arm: str) -> dict[str, float]:
-    """Parameter -> its part of what single parameters explain; empty if nothing can be said."""
-    records = importances(study, arm)
-    total = sum(record.share for record in records) or 1.0
-    return {record.parameter: record.share / total for record in records}
-
-
 def importances(study: Study, arm: str) -> list[Importance]:
     """One record per searched parameter, by falling share.
 

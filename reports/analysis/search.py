@@ -1,7 +1,7 @@
 """What the searches found, as records: budgets, importance, tuned values, and what held of them."""
 
 from reports.analysis.budget import Array, Budget, Flip, best_so_far, expected_best, flips
-from reports.analysis.importance import LEAST_FOR_IMPORTANCE, importance, importances
+from reports.analysis.importance import LEAST_FOR_IMPORTANCE, Importance, importances
 from reports.analysis.trials import (
     Objective,
     as_choice,
@@ -17,6 +17,7 @@ __all__ = [
     "Array",
     "Budget",
     "Flip",
+    "Importance",
     "Objective",
     "Overtuning",
     "Tuned",
@@ -25,7 +26,6 @@ __all__ = [
     "edge",
     "expected_best",
     "flips",
-    "importance",
     "importances",
     "noise",
     "objective",
