@@ -1,6 +1,7 @@
-"""What is left of a study in epochs and seconds, from what each arm's trials have taken so far. Pure: rows in, numbers out.
+"""What is left of a study in epochs and seconds, from what each arm's trials have taken so far.
 
-A row is one of `Tables.rows`. Every figure is per arm: a ResNet and the MLP beside it do not share a mean.
+Pure: rows of `Tables.rows` in, numbers out. Every figure is per arm: a ResNet and the MLP beside it
+do not share a mean.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from study.store.records import Key, Kind, State
 
 Rows = Mapping[Key, Mapping[str, Any]]
 
-BESIDE = 1.1  # an allowance for a trial's time beside its epochs: reading data, diagnostics, the test set
+BESIDE = 1.1  # allows for a trial's time beside its epochs: data, diagnostics, the test set
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What an epoch of an arm takes. ``trials``: how many were measured; 0 where the slowest other arm stands in."""
+    """What an epoch of an arm takes.
+
+    ``trials`` says how many were measured; 0 where the slowest other arm stands in.
+    """
 
     seconds: float
     trials: int
@@ -40,7 +44,10 @@ def paces(plan: Plan, rows: Rows) -> dict[str, Pace] | None:
 
 
 def epochs_of_search(plan: Plan, arm: Arm, rows: Rows) -> float:
-    """How long a further search trial probably runs: the mean over the arm's ended ones, which pruning cuts short; else its full length."""
+    """How long a further search trial probably runs.
+
+    The mean over the arm's ended ones, which pruning cuts short; else its full length.
+    """
     ended = [
         row["epochs"] or 0
         for key, row in rows.items()
@@ -69,7 +76,7 @@ def running(plan: Plan, rows: Rows) -> list[Work]:
 
 
 def replicates(plan: Plan, rows: Rows, without: Collection[str] = ()) -> list[Work]:
-    """The replicates that nobody has begun. ``without``: arms that have no configuration to replicate."""
+    """The replicates that nobody has begun, but of arms ``without`` a configuration."""
     begun = Counter(key[0] for key in rows if key[1] == Kind.REPLICATE)
     each = plan.repeats * len(plan.seeds)
     left = [(arm, each - begun[arm.name]) for arm in plan.arms if arm.name not in without]
@@ -92,7 +99,10 @@ def searches(plan: Plan, rows: Rows, ended: Collection[str]) -> list[Work]:
 
 
 def seconds(work: Iterable[Work], pace: Mapping[str, Pace], at_once: int) -> float:
-    """How long the work takes with ``at_once`` trials at a time: an equal share for each, but never less than its longest trial."""
+    """How long the work takes with ``at_once`` trials at a time.
+
+    An equal share for each, but never less than its longest trial.
+    """
     each = [(item.trials, item.epochs * pace[item.arm].seconds * BESIDE) for item in work]
     return max(
         sum(trials * time for trials, time in each) / at_once,

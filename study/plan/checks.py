@@ -20,7 +20,8 @@ def problems(spec: StudySpec, arms: list[Arm]) -> Iterator[str]:
     for name in dict.fromkeys(name for name in names if names.count(name) > 1):
         yield f"baselines.{name}: an ablation arm has this name too; rename the baseline"
     if spec.report.baseline is not None and spec.report.baseline not in names:
-        yield f"report.baseline: must name an arm ({', '.join(names)}), given {spec.report.baseline}"
+        given = spec.report.baseline
+        yield f"report.baseline: must name an arm ({', '.join(names)}), given {given}"
     yield from _pairs(spec, names)
     yield from _claims(spec, names)
     for name in spec.resources.arms:
@@ -41,11 +42,13 @@ def _pairs(spec: StudySpec, names: list[str]) -> Iterator[str]:
     for index, pair in enumerate(spec.report.pairs):
         for name in pair:
             if name not in names:
-                yield f"report.pairs.{index}: must name two arms, given {name}{suggestion(name, names)}"
+                near = suggestion(name, names)
+                yield f"report.pairs.{index}: must name two arms, given {name}{near}"
         if pair[0] == pair[1]:
             yield f"report.pairs.{index}: must name two different arms, given {pair[0]} twice"
         elif set(pair) in seen:
-            yield f"report.pairs.{index}: {pair[0]} and {pair[1]} are compared by an earlier pair already"
+            both = f"{pair[0]} and {pair[1]}"
+            yield f"report.pairs.{index}: {both} are compared by an earlier pair already"
         seen.append(set(pair))
 
 
@@ -76,17 +79,18 @@ def _clashes(spec: StudySpec) -> Iterator[str]:
 
 
 def _same_data(arms: list[Arm]) -> Iterator[str]:
-    """Replicates pair by seed, and chosen values by validation accuracy: only on the same data and split."""
+    """Replicates pair by seed, and values are chosen by validation accuracy: on the same split."""
 
     def split(arm: Arm) -> dict[str, Any]:
         return arm.config({}, 0).data.model_dump(exclude={"augment", "root"})
 
+    first = split(arms[0])
     for arm in arms[1:]:
         for name, value in split(arm).items():
-            if value != split(arms[0])[name]:
+            if value != first[name]:
                 yield (
-                    f"baselines.{arm.name}: data.{name} must be that of {arms[0].name} ({split(arms[0])[name]}), "
-                    f"or the arms cannot be compared, given {value}"
+                    f"baselines.{arm.name}: data.{name} must be that of {arms[0].name} "
+                    f"({first[name]}), or the arms cannot be compared, given {value}"
                 )
 
 

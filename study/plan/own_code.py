@@ -1,4 +1,4 @@
-"""Users' own code in a study: tried once for every arm before anything starts, and named to the user when it is going to run."""
+"""Users' own code in a study: tried once for every arm before anything starts, and named."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from study.plan import Arm, Plan
 
 
 def check(plan: Plan, where: str) -> None:
-    """Builds each network of the user's once, shows it two images, and reads their dataset. Costs nothing where there is no such code.
+    """Builds each network of the user's once, shows it two images, and reads their dataset.
+
+    Costs nothing where there is no such code.
 
     Raises:
         ConfigError: what is wrong with it, a line per problem.
@@ -33,7 +35,8 @@ def check(plan: Plan, where: str) -> None:
         for arm in plan.arms:
             if any(config.model.own_layers for config in _configs(arm)):
                 lines[
-                    f"{where}: second_objective.name: {second.name} is not counted where layers are yours, as in arm {arm.name}"
+                    f"{where}: second_objective.name: {second.name} is not counted where layers "
+                    f"are yours, as in arm {arm.name}"
                 ] = None
     if is_reference(plan.spec.diagnostics):
         try:
@@ -51,7 +54,7 @@ def check(plan: Plan, where: str) -> None:
 
 
 def _configs(arm: Arm) -> Iterator[TrialConfig]:
-    """The arm's config, and one for each choice of a parameter that names code or is an option of it."""
+    """The arm's config, and one for each choice of a parameter that names code or its options."""
     names = [
         path
         for path in arm.space

@@ -58,11 +58,11 @@ class Plan:
         return self.seeds_of(0)
 
     def seeds_of(self, repeat: int) -> list[int]:
-        """The replicates' seeds of one repeat: the same for every arm, and no two repeats' alike."""
+        """The replicates' seeds of one repeat: the same for every arm, others in each repeat."""
         return [self.seed(repeat, index) for index in range(self.spec.replicate.seeds)]
 
     def seed(self, repeat: int, index: int) -> int:
-        """The seed of one replicate; ``index`` may pass ``seeds`` where an open verdict asks more."""
+        """The seed of one replicate; ``index`` passes ``seeds`` where an open verdict asks more."""
         replicate = self.spec.replicate
         return replicate.first_seed + repeat * (replicate.most or replicate.seeds) + index
 
@@ -164,7 +164,7 @@ def _texts(spec: StudySpec, where: str, kept: Mapping[str, str]) -> dict[str, st
 
 
 def find_base(name: str, where: str) -> Path:
-    """A base config: relative to the current folder, else to the study file, else in the package."""
+    """A base config: relative to the current folder, else to the study file, else packaged."""
     package = Path(eisnn.__file__).parent.parent
     for root in (Path(), Path(where).parent, package):
         if (root / name).is_file():

@@ -1,1 +1,1 @@
-"""What a search tries next, and whether to stop a trial early: Optuna's storage, samplers and pruners."""
+"""What a search tries next, and whether to stop a trial early: Optuna, as our studies use it."""

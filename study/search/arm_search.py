@@ -319,9 +319,10 @@ class ArmSearch:
     # -- whether to stop
 
     def should_stop(self, number: int, epoch: int, value: float) -> bool:
-        """Records an epoch's value and asks the pruner. Epochs decided before a crash are not decided again.
+        """Records an epoch's value and asks the pruner.
 
-        The order makes each decision durable before its consequences: value, decision to stop, the pruner's own notes.
+        Epochs decided before a crash are not decided again. The order makes each decision durable
+        before its consequences: value, decision to stop, the pruner's own notes.
         """
         if self.pruner is None:
             return False
@@ -355,7 +356,7 @@ class ArmSearch:
     def tell(
         self, number: int, state: str, metrics: Mapping[str, float], reason: str | None
     ) -> None:
-        """Records a trial's end truthfully: COMPLETE, PRUNED, or FAIL with the state and reason as attributes."""
+        """Records a trial's end truthfully: COMPLETE, PRUNED, or FAIL with state and reason."""
         handle = self.handles[number]
         if self.storage.get_trial(handle).state.is_finished():
             return

@@ -44,7 +44,7 @@ def make_pruner(search: Search, epochs: int) -> BasePruner | None:
 
 
 class Deferred:
-    """The storage as a pruner sees it: what it writes is kept back until its decision is recorded."""
+    """The storage as a pruner sees it: its writes wait until its decision is recorded."""
 
     def __init__(self, storage: Any) -> None:
         self.storage = storage

@@ -47,7 +47,7 @@ def open_storage(folder: Path) -> tuple[RDBStorage, Path | None]:
 
 
 def _storage(path: Path) -> RDBStorage:
-    """The storage in one file. The path stays out of the URL, where ``?`` and ``%`` have meanings."""
+    """The storage in one file. Its path stays out of the URL, where ``?`` and ``%`` mean more."""
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(path, timeout=TIMEOUT, check_same_thread=False)

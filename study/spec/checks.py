@@ -16,7 +16,10 @@ from eisnn.config.yaml_file import known_fields, suggestion
 from study.spec.models import CONSTRAINED, MAX_TRIALS, METRICS, StudySpec
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-NAME_RULE = "must be letters, digits, '_', '-' or '.', start with a letter or digit, and have at most 64 characters"
+NAME_RULE = (
+    "must be letters, digits, '_', '-' or '.', start with a letter or digit, "
+    "and have at most 64 characters"
+)
 MAX_ARMS = 256
 
 
@@ -51,7 +54,8 @@ def _names(spec: StudySpec) -> Iterator[str]:
     ):
         yield "ablation.design: add_one_in needs factors that are there or away, not levels"
     if spec.ablation.reference in spec.baselines:
-        yield f"baselines.{spec.ablation.reference}: is the reference's name too; rename one of them"
+        name = spec.ablation.reference
+        yield f"baselines.{name}: is the reference's name too; rename one of them"
 
 
 def _factor(key: str, factor: Mapping[str, Any]) -> Iterator[str]:
@@ -105,7 +109,8 @@ def path_problem(dotted: str) -> str | None:
         return f"is a whole section of a training config; name a value in it, as {dotted}.depth"
     inside = known_fields(TrialConfig, tuple(parts))
     if inside:
-        return f"is a whole section of a training config; name a value in it: {', '.join(sorted(inside))}"
+        names = ", ".join(sorted(inside))
+        return f"is a whole section of a training config; name a value in it: {names}"
     return None
 
 
@@ -118,12 +123,17 @@ def _paths(spec: StudySpec) -> Iterator[str]:
         if problem:
             yield f"{key}.{path}: {problem}"
         elif path == "seed":
-            yield f"{key}.{path}: the study gives the seeds; set search.seed or replicate.first_seed"
+            advice = "set search.seed or replicate.first_seed"
+            yield f"{key}.{path}: the study gives the seeds; {advice}"
         elif path.startswith("data.") and path != "data.augment" and key != "overrides":
-            yield f"{key}.{path}: every arm must see the same data and split, or they cannot be compared; set it in the base config"
+            yield (
+                f"{key}.{path}: every arm must see the same data and split, or they cannot be "
+                "compared; set it in the base config"
+            )
     for name, paths in spec.baselines.items():
         if "base" in paths and not isinstance(paths["base"], str):
-            yield f"baselines.{name}.base: must be the path of a config file, given {paths['base']!r}"
+            given = paths["base"]
+            yield f"baselines.{name}.base: must be the path of a config file, given {given!r}"
 
 
 def _conditions(spec: StudySpec) -> Iterator[str]:
@@ -133,7 +143,8 @@ def _conditions(spec: StudySpec) -> Iterator[str]:
             if other not in spec.parameters:
                 yield f"{key}: must name a parameter{suggestion(other, spec.parameters)}"
             elif not spec.parameters[other].can_be(wanted):
-                yield f"{key}: must be a value that {other} can take ({spec.parameters[other].describe()}), given {wanted!r}"
+                range_ = spec.parameters[other].describe()
+                yield f"{key}: must be a value that {other} can take ({range_}), given {wanted!r}"
     if any(path in _needs(spec, path) for path in spec.parameters):
         circle = next(path for path in spec.parameters if path in _needs(spec, path))
         yield f"parameters.{circle}.when: depends on itself; conditions must not form a circle"
@@ -155,7 +166,10 @@ def _search(spec: StudySpec) -> Iterator[str]:
     search = spec.search
     if search is None:
         if spec.parameters and spec.tune != "none":
-            yield "search: is required when there are parameters, such as {trials: 20}; or give tune: none"
+            yield (
+                "search: is required when there are parameters, such as {trials: 20}; "
+                "or give tune: none"
+            )
         return
     if not spec.parameters and spec.tune != "none":
         yield "parameters: a search needs at least one parameter; or give tune: none"
@@ -173,13 +187,18 @@ def _search(spec: StudySpec) -> Iterator[str]:
         if search.sampler == "cmaes":
             yield "search.sampler: cmaes knows one objective only; give tpe with a second_objective"
         if search.pruner.type != "none":
-            yield f"search.pruner.type: must be none with a second_objective, given {search.pruner.type}"
+            given = search.pruner.type
+            yield f"search.pruner.type: must be none with a second_objective, given {given}"
         if search.diverged == "worst":
-            yield "search.diverged: must be fail with a second_objective (a cost has no worst value), given worst"
+            yield (
+                "search.diverged: must be fail with a second_objective (a cost has no worst "
+                "value), given worst"
+            )
     if search.sampler == "grid":
         for path, parameter in spec.parameters.items():
             if parameter.type == "float" and parameter.step is None:
-                yield f"parameters.{path}: sampler grid needs a step or choices; give step, or another sampler"
+                advice = "give step, or another sampler"
+                yield f"parameters.{path}: sampler grid needs a step or choices; {advice}"
     yield from _seeds(spec)
 
 

@@ -365,7 +365,7 @@ MetricFunction = word_or_reference("top5_accuracy")
 
 
 class UserMetric(Section):
-    """A number of yours, measured on validation and test data: (model, logits, labels) -> number."""
+    """A number measured on validation and test data: (model, logits, labels) -> number."""
 
     function: MetricFunction  # type: ignore[valid-type]
     """top5_accuracy, or your own module:attribute. Written alone, as ``name: module:attribute``, it
@@ -382,7 +382,8 @@ class StudySpec(Section):
     name: str
     """Also the name of its folder below results."""
     base: str
-    """A config file, complete by itself: relative to the current folder, to this file, or in the package."""
+    """A config file, complete by itself: relative to the current folder, to this file, or in the
+    package."""
     overrides: dict[str, Value] = Field(default_factory=dict)
     """Dotted path of a config -> value, for every arm."""
     metric: Metric = Metric()
@@ -394,7 +395,8 @@ class StudySpec(Section):
     baselines: dict[str, dict[str, Value]] = Field(default_factory=dict)
     """Arm -> overrides of the base; the key base in it names another config file."""
     tune: Literal["each", "reference", "none"] = "each"
-    """each: every arm has its own search; reference: the reference's values serve all; none: values as in the configs."""
+    """each: every arm has its own search; reference: the reference's values serve all; none: values
+    as in the configs."""
     replicate: Replicate = Replicate()
     resources: Resources = Resources()
     budget: Budget = Budget()
@@ -402,7 +404,10 @@ class StudySpec(Section):
     max_failed: Fraction = 0.5
     """The fraction of trials that may fail before the study stops."""
     report: ReportSpec = ReportSpec()
-    metrics: dict[str, UserMetric | MetricFunction] = Field(default_factory=dict)  # type: ignore[valid-type]
+    metrics: dict[
+        str,
+        UserMetric | MetricFunction,  # type: ignore[valid-type]
+    ] = Field(default_factory=dict)
     """Metrics besides loss and accuracy: name -> top5_accuracy, your own module:attribute, or the
     section of either."""
     diagnostics: Annotated[

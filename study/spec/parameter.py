@@ -57,7 +57,8 @@ class Parameter(Section):
         low, high, step = self.low, self.high, self.step
         if low is None or high is None:
             raise ValueError(
-                f"a parameter of type {self.type} needs low and high, given low: {low}, high: {high}"
+                f"a parameter of type {self.type} needs low and high, "
+                f"given low: {low}, high: {high}"
             )
         if not low < high:
             raise ValueError(f"low must be below high, given low: {low:g}, high: {high:g}")
@@ -92,7 +93,8 @@ class Parameter(Section):
     def value_at(self, index: int) -> Any:
         """The choice or step number ``index``.
 
-        Steps are counted in decimals, as the file writes them: 0.1 + 2 x 0.1 is 0.3, and no step lies above ``high``.
+        Steps are counted in decimals, as the file writes them: 0.1 + 2 x 0.1 is 0.3, and no step
+        lies above ``high``.
         """
         if self.choices is not None:
             return self.choices[index]
@@ -113,7 +115,7 @@ class Parameter(Section):
         return [self.low, self.high]
 
     def nearest(self, value: Any) -> Any:
-        """The one form of ``value``: of a stepped range, the nearest step; else ``value`` itself."""
+        """The one form of ``value``: of a stepped range the nearest step, else ``value`` itself."""
         if self.choices is not None or not self.is_finite:
             return value
         low, _, step = self._decimals()

@@ -36,7 +36,8 @@ def make_spec(tree: dict[str, Any], where: str, sets: Mapping[str, Any] | None =
         if key in TrialConfig.model_fields and key != "seed":
             raise ConfigError(
                 f"{where}: {key}: is a key of training configs; to set it in all trials write "
-                f"overrides: {{{key}.KEY: VALUE}}, or on the command line --set overrides.{key}.KEY=VALUE"
+                f"overrides: {{{key}.KEY: VALUE}}, or on the command line "
+                f"--set overrides.{key}.KEY=VALUE"
             )
     try:
         spec = StudySpec.model_validate(tree)

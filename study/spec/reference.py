@@ -1,4 +1,4 @@
-"""Writes the reference pages and JSON Schemas from the models: ``python -m study.spec.reference``."""
+"""Writes the reference pages and JSON Schemas: ``python -m study.spec.reference``."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ DOCS = Path(eisnn.__file__).parent.parent / "docs"
 
 STUDY_HEAD = """# The study file
 
-Generated from `study/spec/models.py` by `python -m study.spec.reference`. Commented examples are in `search_spaces/`;
-options of a single run, whose dotted paths `parameters`, `overrides`, factors and baselines name, are in
-[config.md](config.md). Unknown keys, wrong types and impossible combinations are refused before anything starts, each
-with file, key and what to do. Every key can be overridden on the command line: `--set search.trials=4`.
+Generated from `study/spec/models.py` by `python -m study.spec.reference`. Commented examples are in
+`search_spaces/`. `parameters`, `overrides`, factors and baselines name options of a single run by
+their dotted paths; these options are in [config.md](config.md). Unknown keys, wrong types and
+impossible combinations are refused before anything starts, each with file, key and what to do.
+Every key can be overridden on the command line: `--set search.trials=4`.
 """
 CONFIG_HEAD = """# The config of a single run
 
-Generated from `eisnn/config/sections.py` by `python -m study.spec.reference`. `configs/` has a complete file for
-every network of the paper. Every option can be named by its dotted path (`circuit.init.gain`) in a [study file](study_file.md).
+Generated from `eisnn/config/sections.py` by `python -m study.spec.reference`. `configs/` has a
+complete file for every network of the paper. Every option can be named by its dotted path
+(`circuit.init.gain`) in a [study file](study_file.md).
 """
 EDITOR = """
-Editors that know YAML's language server (VS Code, Neovim, ...) complete and check a file whose first line names its schema, by a path
-relative to the file, or a URL:
+Editors that know YAML's language server (VS Code, Neovim, ...) complete and check a file whose
+first line names its schema, by a path relative to the file, or a URL:
 
 ```yaml
 # yaml-language-server: $schema={path}
@@ -80,14 +82,16 @@ def tables(model: type[BaseModel], whole: Mapping[str, Any], prefix: str = "") -
         if name in sections:
             link = _below(name, definition["properties"][name])
             meaning = _text(field.description or sections[name].__doc__)
-            yield f"| `{name}` | [{prefix}{link}](#{re.sub('[^a-z0-9_-]', '', (prefix + link).lower())}) | | {meaning} |"
+            anchor = re.sub("[^a-z0-9_-]", "", (prefix + link).lower())
+            yield f"| `{name}` | [{prefix}{link}](#{anchor}) | | {meaning} |"
         else:
             default = (
                 "required"
                 if field.is_required()
                 else _word(field.get_default(call_default_factory=True))
             )
-            yield f"| `{name}` | {kind(definition['properties'][name])} | {default} | {_text(field.description)} |"
+            words = kind(definition["properties"][name])
+            yield f"| `{name}` | {words} | {default} | {_text(field.description)} |"
     for name, inner in sections.items():
         yield from tables(inner, whole, f"{prefix}{_below(name, definition['properties'][name])}.")
 
@@ -119,7 +123,8 @@ def kind(schema: Mapping[str, Any], several: bool = False) -> str:
             f" ({len(schema['prefixItems'])})" if "prefixItems" in schema else ""
         )
     if schema.get("type") == "object":
-        return f"{'mappings' if several else 'a mapping'} to {kind(schema['additionalProperties'], True)}"
+        inner = kind(schema["additionalProperties"], True)
+        return f"{'mappings' if several else 'a mapping'} to {inner}"
     names = {
         "integer": "whole number",
         "number": "number",
