@@ -1,4 +1,7 @@
-"""The golden vectors of tests/data/reference (see its README.md): how to read them, and how to make a network's weights by its rule."""
+"""The golden vectors of tests/data/reference (see its README.md).
+
+How to read them, and how to make a network's weights by its rule.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,10 @@ def record(case: str) -> Any:
 def deviation(
     ours: Tensor | float | Sequence[float], theirs: Tensor | float | Sequence[float]
 ) -> float:
-    """Largest |ours - theirs| / max(|theirs|), over all entries: the relative tolerance of the golden tests."""
+    """Largest |ours - theirs| / max(|theirs|), over all entries.
+
+    The relative tolerance of the golden tests.
+    """
     a, b = (torch.as_tensor(x, dtype=torch.float64).detach() for x in (ours, theirs))
     assert a.shape == b.shape, f"shapes {tuple(a.shape)} and {tuple(b.shape)} differ"
     return ((a - b).abs().max() / b.abs().max().clamp_min(1e-30)).item()
@@ -117,7 +123,10 @@ def _layer_keys(layer: nn.Module, at_map: str, at_norm: str) -> dict[str, list[i
 
 
 def authors_keys(model: Network) -> dict[str, list[int]]:
-    """`keys` as a model_*.json has them, for any network: their names in their order, with shapes (checked on the stored cases)."""
+    """`keys` as a model_*.json has them, for any network.
+
+    Their names in their order, with shapes (checked on the stored cases).
+    """
     out: dict[str, list[int]] = {}
     if model.config.model.arch == "ResNet":
         from eisnn.checkpoints.authors import resnet_prefixes

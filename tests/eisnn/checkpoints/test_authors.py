@@ -1,4 +1,7 @@
-"""Loading weights by the authors' names: what is dropped, folded, projected, and how a misfit is reported."""
+"""Loading weights by the authors' names.
+
+What is dropped, folded, projected, and how a misfit is reported.
+"""
 
 import pytest
 import torch

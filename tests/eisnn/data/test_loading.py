@@ -1,4 +1,7 @@
-"""What comes out of eisnn.data.loading: the right images, in exact, disjoint, stratified, reproducible splits; and batches of them."""
+"""What comes out of eisnn.data.loading.
+
+The right images, in exact, disjoint, stratified, reproducible splits; and batches of them.
+"""
 
 import gzip
 import os

@@ -1,4 +1,7 @@
-"""Each batched transform equals torchvision's on the same parameters, sample by sample; parameters are random per sample and seeded."""
+"""Each batched transform equals torchvision's on the same parameters, sample by sample.
+
+Parameters are random per sample and seeded.
+"""
 
 import math
 

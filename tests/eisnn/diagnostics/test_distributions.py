@@ -1,4 +1,7 @@
-"""Histograms of --log 2: counts by hand, edges with room, one file that is gone on with after a restart."""
+"""Histograms of --log 2.
+
+Counts by hand, edges with room, one file that is gone on with after a restart.
+"""
 
 import numpy as np
 import pytest

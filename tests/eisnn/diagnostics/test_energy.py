@@ -11,7 +11,10 @@ from eisnn.diagnostics.observe import parameters, sample
 
 
 def mlp(**sections):
-    """6 pixels -> 5 -> 5 -> 3 cells (MLP-4 at 1/100 of its width) -> 2 classes, T = 2; one inhibitory cell in each layer."""
+    """6 pixels -> 5 -> 5 -> 3 cells (MLP-4 at 1/100 of its width) -> 2 classes, T = 2.
+
+    One inhibitory cell in each layer.
+    """
     model = {
         "arch": "MLP",
         "layers": 4,
@@ -150,7 +153,10 @@ def test_fan_out_is_the_transposed_convolution_of_ones(shape, kernel, stride, pa
 
 
 def test_residual_network_counts_every_layer():
-    """All ones and biases 1, so that nothing is sparse: what a dense count of the same convolutions gives."""
+    """All ones and biases 1, so that nothing is sparse.
+
+    What a dense count of the same convolutions gives.
+    """
     shape = {
         "arch": "ResNet",
         "layers": 18,

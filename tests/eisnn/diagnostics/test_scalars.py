@@ -32,7 +32,10 @@ RESNET = {
 
 
 def network(model=MLP, seed=0, **sections):
-    """A network with weights by E-I Init; options under which it would start silent get those of the circuit without them."""
+    """A network with weights by E-I Init.
+
+    Options under which it would start silent get those of the circuit without them.
+    """
     net = build_model({"model": model, **sections})
     x = torch.rand(12, *model["input_shape"], generator=torch.Generator().manual_seed(seed))
     if "circuit" in sections and "dale" not in sections["circuit"]:
@@ -86,7 +89,10 @@ def test_divisive_inhibition_by_hand():
 
 
 def test_rates_by_hand():
-    """Gains 0: the current is b_E alone. b = 2 fires at every step, 0.7 at the second of three, 0 never."""
+    """Gains 0: the current is b_E alone.
+
+    b = 2 fires at every step, 0.7 at the second of three, 0 never.
+    """
     net, x, _ = network()
     hidden = next(net.circuits())
     with torch.no_grad():
@@ -132,7 +138,10 @@ def test_currents_are_those_of_the_forward_pass(model, circuit):
 
 
 def test_balance_by_hand():
-    """W_EI = 1/n_I, and inhibitory weights equal to the mean excitatory ones: I_sub is the mean of I_ee, the ratio exactly 1."""
+    """W_EI = 1/n_I, and inhibitory weights equal to the mean excitatory ones.
+
+    I_sub is the mean of I_ee, the ratio exactly 1.
+    """
     net, x, _ = network()
     hidden = next(net.circuits())
     with torch.no_grad():
@@ -226,7 +235,10 @@ def test_rows_are_tidy_and_in_the_order_of_the_layers():
     "model", [MLP, {**VGG, "norm": "bn"}, RESNET], ids=["ei-mlp", "bn-vgg", "ei-resnet"]
 )
 def test_training_does_not_notice(model):
-    """Two epochs with and without: the same bits in weights, buffers, momenta, gradients, random numbers; the same mode."""
+    """Two epochs with and without.
+
+    The same bits in weights, buffers, momenta, gradients, random numbers; the same mode.
+    """
 
     def train(observe):
         torch.manual_seed(0)

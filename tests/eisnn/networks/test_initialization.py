@@ -1,4 +1,7 @@
-"""E-I Init and its rivals: against the authors' numbers, and in the moments and balances that they promise."""
+"""E-I Init and its rivals.
+
+Against the authors' numbers, and in the moments and balances that they promise.
+"""
 
 import math
 
@@ -101,7 +104,11 @@ def divisor(circuit, x):
 
 @pytest.mark.parametrize("init", DISTRIBUTIONS, ids=name_of)
 def test_currents_have_the_inputs_variance_and_are_divided_by_their_own_deviation(init):
-    """What Eqs. 53 and 54 are for: Var[I_ee] = V, E[I_div] = std[I_ee], E[I_sub] = E[I_ee]; for every distribution."""
+    """What Eqs.
+
+    53 and 54 are for: Var[I_ee] = V, E[I_div] = std[I_ee], E[I_sub] = E[I_ee]; for every
+    distribution.
+    """
     circuit, x = layer(init=init), spikes()
     initialize_circuit(circuit, x, seed=0)
     I_ee, s_I = circuit.currents(x)

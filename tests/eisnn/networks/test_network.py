@@ -136,7 +136,10 @@ OTHERS = [
 def test_the_rule_of_the_golden_vectors_gives_every_size_a_live_network(
     arch, layers, norm, circuit, events
 ):
-    """Narrow nets of each depth, with the reference's rule for weights: loaded completely by name, spiking, trainable end to end."""
+    """Narrow nets of each depth, with the reference's rule for weights.
+
+    Loaded completely by name, spiking, trainable end to end.
+    """
     if events and layers > 34:
         pytest.skip("one run of the deepest is enough")
     shape, T = ((2, 32, 32), 3) if events else ((3, 32, 32), 2)

@@ -1,4 +1,7 @@
-"""How networks without circuits start: against hand-made numbers, quadrature, and simulated cells."""
+"""How networks without circuits start.
+
+Against hand-made numbers, quadrature, and simulated cells.
+"""
 
 import math
 from statistics import NormalDist

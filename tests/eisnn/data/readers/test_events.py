@@ -1,4 +1,7 @@
-"""Event data from small files in the formats that were published: what is read, how it becomes frames, how it is split."""
+"""Event data from small files in the formats that were published.
+
+What is read, how it becomes frames, how it is split.
+"""
 
 import struct
 

@@ -1,4 +1,7 @@
-"""CIFAR and TinyImageNet from small files in the original formats: right pixels, right labels, nothing foreign unpickled."""
+"""CIFAR and TinyImageNet from small files in the original formats.
+
+Right pixels, right labels, nothing foreign unpickled.
+"""
 
 import hashlib
 import os
@@ -44,7 +47,10 @@ def batch(count, classes, seed, label):
 
 @pytest.fixture(params=["cifar10", "cifar100"])
 def cifar(request, tmp_path, monkeypatch):
-    """Files with as many images as needed; torchvision's table of checksums is that of these files."""
+    """Files with as many images as needed.
+
+    torchvision's table of checksums is that of these files.
+    """
     if request.param == "cifar10":
         reader, count, classes, label = torchvision.datasets.CIFAR10, 40, 10, "labels"
     else:
