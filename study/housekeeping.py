@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -14,6 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from study import store
+from study.store.heartbeat import SILENCE, age
 from study.store.records import Key, Kind, State
 from study.store.rows import read_rows
 
@@ -154,7 +157,11 @@ def _seconds_of_a_trial(
 
 
 def is_running(folder: Path) -> bool:
-    """Whether a run holds the study's lock, as far as this machine can tell."""
+    """Whether a run holds the study's lock here, or gives a sign of life on another machine."""
+    owner = store.read_json(folder / "owner.json") or {}
+    if "ended" not in owner and owner.get("host", socket.gethostname()) != socket.gethostname():
+        with contextlib.suppress(OSError):
+            return age(folder / "owner.json") < SILENCE
     path = folder / ".lock"
     if not path.exists() or not os.access(path, os.W_OK):
         return False

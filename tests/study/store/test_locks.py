@@ -6,6 +6,8 @@ import errno
 import fcntl
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -84,3 +86,20 @@ def test_the_age_is_the_file_systems(tmp_path: Path) -> None:
     os.utime(file, (time.time() - 100, time.time() - 100))
     assert 95 < age(file) < 110
     assert [path.name for path in tmp_path.iterdir()] == ["owner.json"]
+
+
+def test_a_second_run_is_refused_with_the_owners_name(tmp_path: Path) -> None:
+    lock = store.lock_study(tmp_path)
+    code = f"from study import store; from pathlib import Path; store.lock_study(Path({str(tmp_path)!r}))"
+    second = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    owner = store.read_json(tmp_path / "owner.json")
+    assert owner is not None
+    assert "another run of this study is going on: " in second.stderr
+    assert (
+        f"{owner['user']} on {owner['host']} (process {owner['pid']}), since {owner['since']}"
+        in second.stderr
+    )
+    lock.release()
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,24 @@
+"""Files are written whole, and renamed instead of deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from study import store
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    store.write_json(path, {"a": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        store.write_json(path, {"a": float("nan")})
+    assert store.read_json(path) == {"a": 1}
+    assert [item.name for item in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_old_folders_are_moved_not_deleted(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / "study").mkdir()
+        assert store.move_aside(tmp_path / "study").name == f"study.old-{number}"
