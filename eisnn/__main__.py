@@ -179,6 +179,7 @@ def train(order: Order) -> None:
     from eisnn.config.user_code import notes
     from eisnn.diagnostics.joules import EnergyMeter
     from eisnn.files import write_whole
+    from eisnn.history import History
     from eisnn.kernels.choose import path
     from eisnn.training.device import pick_device
     from eisnn.training.fit import fit
@@ -194,11 +195,17 @@ def train(order: Order) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "config.yaml").exists():
         write_whole(folder / "config.yaml", yaml.safe_dump(tree, sort_keys=False).encode())
+    history = History(folder)
+
+    def report(metrics: dict[str, float]) -> None:
+        say(epoch_line(metrics, config.train.epochs))
+        history.add(metrics)
+
     begin = time.perf_counter()
     with EnergyMeter() as meter:
         final = fit(
             config,
-            report=lambda metrics: say(epoch_line(metrics, config.train.epochs)),
+            report=report,
             resume_from=checkpoint,
             checkpoint_to=checkpoint,
             test=True,
