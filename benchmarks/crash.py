@@ -6,7 +6,7 @@
     python benchmarks/crash.py --writes                     killed inside each kind of write, see crash_hooks/sitecustomize.py
 
 What is killed: the driver alone; the driver and everything that it started; one worker process. Every epoch that is begun is counted:
-a kill may cost the epoch that it interrupts, and nothing else. tests/study/test_crash.py uses the same functions.
+a kill may cost the epoch that it interrupts, or ten seconds of epochs, and nothing else. tests/study/test_crash.py uses the same functions.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 HOOKS = ROOT / "benchmarks" / "crash_hooks"
+SECONDS_BETWEEN_CHECKPOINTS, SLACK = 10.0, 5.0  # the latter for a busy machine
 TIMING = {"seconds_per_epoch", "peak_memory_mb", "started", "finished", "retries", "seconds"}
 CONFIG = """
 model: {arch: MLP, layers: 4, norm: ei, T: 2, width: 0.1}
@@ -234,21 +235,31 @@ def agreement(one: Path, other: Path) -> tuple[list[str], int]:
     ], len(common)
 
 
-def histories(folder: Path) -> dict[str, list[str]]:
-    """Every trial's epochs as they are on disk, the seconds that each took included: a retrained epoch would differ."""
+def histories(folder: Path) -> dict[str, list[list[str]]]:
+    """Every trial's epochs as they are on disk, without the seconds that each took."""
     found = {}
     for path in (folder / "trials").glob("*/history.csv"):
         with contextlib.suppress(OSError):
-            found[path.parent.name] = path.read_text().splitlines()[1:]
+            header, *rows = list(csv.reader(path.read_text().splitlines())) or [[]]
+            kept = [index for index, name in enumerate(header) if name != "seconds"]
+            found[path.parent.name] = [
+                [row[index] for index in kept] for row in rows if len(row) == len(header)
+            ]
     return found
 
 
 def begun(home: Path) -> dict[str, list[int]]:
     """The epochs of every trial in the order in which their training began."""
-    epochs: dict[str, list[int]] = {}
+    return {name: [epoch for epoch, _ in found] for name, found in begun_at(home).items()}
+
+
+def begun_at(home: Path) -> dict[str, list[tuple[int, float]]]:
+    """The same with the time (s) at which each began."""
+    epochs: dict[str, list[tuple[int, float]]] = {}
     lines = (home / "epochs.txt").read_text().splitlines() if (home / "epochs.txt").exists() else []
     for line in lines:
-        epochs.setdefault(line.split()[0], []).append(int(line.split()[1]))
+        name, epoch, _, moment = line.split()
+        epochs.setdefault(name, []).append((int(epoch), float(moment)))
     return epochs
 
 
@@ -258,24 +269,33 @@ def again_of(home: Path) -> int:
 
 
 def repeated(home: Path, kills: int) -> list[str]:
-    """What is wrong about that order: a step back, or more repetitions of one trial than kills."""
-    problems = [
-        f"{name}: epochs begun in the order {epochs}"
-        for name, epochs in begun(home).items()
-        if epochs != sorted(epochs)
-    ]
-    worst = max((len(epochs) - len(set(epochs)) for epochs in begun(home).values()), default=0)
-    return problems + (
-        [f"{worst} epochs of one trial were trained twice by {kills} kills"]
-        if worst > kills
-        else []
-    )
+    """What is wrong about that order.
+
+    A kill may cost the epoch that it meets, or what was trained in the seconds between two
+    checkpoints; and a trial steps back no more often than there were kills.
+    """
+    problems: list[str] = []
+    for name, epochs in begun_at(home).items():
+        back = 0
+        for index, (epoch, _) in enumerate(epochs[1:], 1):
+            before, last = epochs[index - 1]
+            if epoch > before:
+                continue
+            back += 1
+            first = max(moment for other, moment in epochs[:index] if other == epoch)
+            if epoch < before and last - first > SECONDS_BETWEEN_CHECKPOINTS + SLACK:
+                problems.append(
+                    f"{name}: epochs {epoch} to {before}, {last - first:.0f} s, are trained twice"
+                )
+        if back > kills:
+            problems.append(f"{name}: stepped back {back} times by {kills} kills")
+    return problems
 
 
-def retrained(before: dict[str, list[str]], folder: Path) -> list[str]:
-    """The trials of which an epoch that was on disk before a kill has changed since."""
+def retrained(before: dict[str, list[list[str]]], folder: Path) -> list[str]:
+    """The trials of which an epoch that was on disk before a kill has another value since."""
     after = histories(folder)
-    return [name for name, lines in before.items() if after.get(name, [])[: len(lines)] != lines]
+    return [name for name, rows in before.items() if after.get(name, [])[: len(rows)] != rows]
 
 
 # ---- the experiment -----------------------------------------------------------------------------------------------------
@@ -291,7 +311,7 @@ def disturbed(space: Path, options: list[str], kills: int, rng: random.Random) -
     """Runs the study with up to ``kills`` kills; returns one line per kill."""
     folder = space.parent / "results" / "crash"
     log: list[str] = []
-    seen: list[dict[str, list[str]]] = []
+    seen: list[dict[str, list[list[str]]]] = []
     process = start(space, *options)
     began = time.monotonic()
     while len(log) < kills:

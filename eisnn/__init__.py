@@ -1,4 +1,5 @@
-"""E-I spiking networks: deep spiking nets that train without normalisation (Liu, Ding, Yu, ICLR 2026).
+"""E-I spiking networks: deep spiking nets that train without normalisation (Liu, Ding, Yu, ICLR
+2026).
 
 The names below are imported when first used, so that ``import eisnn.config`` does not load torch.
 """

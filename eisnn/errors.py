@@ -1,20 +1,25 @@
-"""How a training run can end other than well. Each is an outcome of a study, recorded with its reason."""
+"""How a training run can end other than well. Each is an outcome of a study, recorded with its
+reason."""
 
 
 class Diverged(RuntimeError):
-    """The run cannot go on to a meaningful number: a loss that is not finite, or a silent or saturated network."""
+    """The run cannot go on to a meaningful number: a loss that is not finite, or a silent or
+    saturated network."""
 
 
 class SilentInput(Diverged):
-    """E-I Init met a layer whose input is all zero, for which its equations give 0/0. The message names the layer."""
+    """E-I Init met a layer whose input is all zero, for which its equations give 0/0. The message
+    names the layer."""
 
 
 class DataError(RuntimeError):
-    """A dataset is missing, truncated or corrupt. The message names the file, where it was looked for, and how to get it."""
+    """A dataset is missing, truncated or corrupt. The message names the file, where it was looked
+    for, and how to get it."""
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint is missing, damaged, foreign, or of another config. The message names the file and what to do."""
+    """A checkpoint is missing, damaged, foreign, or of another config. The message names the file
+    and what to do."""
 
 
 class ConfigError(ValueError):

@@ -94,8 +94,11 @@ class NoteEpochs:
             train = module.train_epoch
 
             def noted(run: Any, *arguments: Any) -> Any:
+                from eisnn.config.trial import trial_id
+
                 with open(HOME / "epochs.txt", "a") as file:
-                    file.write(f"{module.trial_id(run.config)} {run.epoch + 1} {os.getpid()}\n")
+                    number, now = run.epoch + 1, time.time()
+                    file.write(f"{trial_id(run.config)} {number} {os.getpid()} {now:.3f}\n")
                 return train(run, *arguments)
 
             module.train_epoch = noted

@@ -1,4 +1,5 @@
-"""What a training run is: frozen, validated sections, strict YAML, ids, and users' code. Imports no torch."""
+"""What a training run is: frozen, validated sections, strict YAML, ids, and users' code. Imports no
+torch."""
 
 from eisnn.config.trial import (
     NUMERICS_VERSION,

@@ -1,4 +1,5 @@
-"""The datasets that are known by name: to add one, add an entry here and a reader in eisnn/data/readers.
+"""The datasets that are known by name: to add one, add an entry here and a reader in
+eisnn/data/readers.
 
 This module does not import torch or numpy.
 """

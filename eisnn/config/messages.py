@@ -1,4 +1,5 @@
-"""What is said of a config that is wrong: a line per problem, ``file: dotted.key: what must hold``."""
+"""What is said of a config that is wrong: a line per problem, ``file: dotted.key: what must
+hold``."""
 
 from __future__ import annotations
 
@@ -18,14 +19,16 @@ MAX_PROBLEMS = 20  # lines of one error
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean 'x'?)`` for the nearest known word, or all the known words if none is near."""
+    """`` (did you mean 'x'?)`` for the nearest known word, or all the known words if none is
+    near."""
     known = sorted(known)
     near = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
 
 
 def known_fields(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
-    """The field names of the model that a pydantic error's ``location`` (without its last part) points into."""
+    """The field names of the model that a pydantic error's ``location`` (without its last part)
+    points into."""
     current: Any = model
     for part in location:
         fields = getattr(current, "model_fields", {})
@@ -35,7 +38,8 @@ def known_fields(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
 
 
 def model_in(annotation: Any) -> Any:
-    """The pydantic model inside an annotation such as ``Section | None`` or ``dict[str, Section]``."""
+    """The pydantic model inside an annotation such as ``Section | None`` or ``dict[str,
+    Section]``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for argument in getattr(annotation, "__args__", ()):
@@ -51,7 +55,8 @@ def explain(
     where: str,
     given: Mapping[str, Any] | None = None,
 ) -> ConfigError:
-    """A pydantic error as ours: one line per problem, ``file: dotted.key: what must hold, given ...``."""
+    """A pydantic error as ours: one line per problem, ``file: dotted.key: what must hold, given
+    ...``."""
     lines: dict[tuple[str, str], str] = {}
     problems = error.errors(include_url=False)
     for count, problem in enumerate(problems):
@@ -111,7 +116,8 @@ def _place_and_text(problem: Any, model: type[BaseModel]) -> tuple[tuple[Any, ..
 
 
 def _known_key(name: str, location: tuple[Any, ...], model: type[BaseModel]) -> str:
-    """What to write instead of an unknown key: a similar one of its section, the same of another, or a list of its section's."""
+    """What to write instead of an unknown key: a similar one of its section, the same of another,
+    or a list of its section's."""
     known = known_fields(model, location[:-1])
     if not difflib.get_close_matches(name, known, n=1):
         for path in _paths(model):
@@ -121,7 +127,8 @@ def _known_key(name: str, location: tuple[Any, ...], model: type[BaseModel]) -> 
 
 
 def _leaf(model: type[BaseModel], location: tuple[Any, ...]) -> tuple[int, FieldInfo | None]:
-    """The field that holds a plain value on the way along ``location``, and how many parts lead to it (what follows is inside it)."""
+    """The field that holds a plain value on the way along ``location``, and how many parts lead to
+    it (what follows is inside it)."""
     current: Any = model
     for depth, part in enumerate(location):
         field = getattr(current, "model_fields", {}).get(part)
@@ -148,7 +155,8 @@ def _is_union(annotation: Any) -> bool:
 
 
 def describe(annotation: Any, constraints: Iterable[Any] = ()) -> str:
-    """A type in plain words: ``int | tuple[int, ...]`` with ``ge=1`` is "a whole number >= 1, or a list of them"."""
+    """A type in plain words: ``int | tuple[int, ...]`` with ``ge=1`` is "a whole number >= 1, or a
+    list of them"."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         inner = [

@@ -1,7 +1,8 @@
-"""The sections of a training config: frozen, validated; the text below each option is its documentation, here and in docs/config.md.
+"""The sections of a training config: frozen, validated; the text below each option is its
+documentation, here and in docs/config.md.
 
-Symbols are those of Liu, Ding, Yu, *Training Deep Normalization-Free Spiking Neural Networks with Lateral Inhibition* (ICLR 2026).
-This module does not import torch.
+Symbols are those of Liu, Ding, Yu, *Training Deep Normalization-Free Spiking Neural Networks with
+Lateral Inhibition* (ICLR 2026). This module does not import torch.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ def word_or_reference(*words: str) -> Any:
         near = difflib.get_close_matches(value, words, n=1)
         also = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(
-            f"must be {', '.join(map(repr, words))}, or your own module:attribute, given {value[:80]!r}{also}"
+            f"must be {', '.join(map(repr, words))}, or your own module:attribute,"
+            f" given {value[:80]!r}{also}"
         )
 
     schema = {"anyOf": [{"enum": list(words)}, _REFERENCE_SCHEMA]}
@@ -102,11 +104,12 @@ class ModelConfig(Section):
     arch: Literal["MLP", "VGG", "ResNet"] = "VGG"
     """The family of networks; ResNet is SEW-ResNet."""
     layers: Count = 8
-    """Weighted layers of the family's table, e.g. 8 of VGG-8. MLP: 2, 4, 6, 8, 12, 16; VGG: 4, 5, 8, 11, 16, 19; ResNet: 18, 34, 50,
-    101, 152."""
+    """Weighted layers of the family's table, e.g. 8 of VGG-8. MLP: 2, 4, 6, 8, 12, 16; VGG: 4, 5,
+    8, 11, 16, 19; ResNet: 18, 34, 50, 101, 152."""
     norm: word_or_reference(*NORMS) = "ei"  # type: ignore[valid-type]
-    """The kind of layer: an E-I circuit (ei, or dann: with DANN's start and gradient corrections), a linear map with one of the
-    normalisations, nothing (none), or your own, as my_module:MyLayer."""
+    """The kind of layer: an E-I circuit (ei, or dann: with DANN's start and gradient corrections),
+    a linear map with one of the normalisations, nothing (none), or your own, as
+    my_module:MyLayer."""
     T: Count = 4
     """Time steps; a static image is presented at every one."""
     width: Positive = 1.0
@@ -124,16 +127,20 @@ class ModelConfig(Section):
     baselines), or a rival that needs no normalisation (with norm: none): spikeinit,
     fluctuation, ding, micheli. The equations stand in eisnn/networks/starts.py."""
     init_rate: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Spikes per cell and time step that init: spikeinit or fluctuation starts from; default 0.1."""
+    """Spikes per cell and time step that init: spikeinit or fluctuation starts from; default
+    0.1."""
     zero_init_residual: Switch = False
-    """ResNet: the last normalisation, or circuit, of each residual branch starts with a gain of 0."""
+    """ResNet: the last normalisation, or circuit, of each residual branch starts with a gain of
+    0."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Fraction of the cells of fully connected hidden layers that are silenced in training, the same
-    cells at every time step."""
+    """Fraction of the cells of fully connected hidden layers that are silenced in training, the
+    same cells at every time step."""
     factory: Reference | None = None
-    """Your own network, as my_module:build, in place of the families; norm is then none unless given."""
+    """Your own network, as my_module:build, in place of the families; norm is then none unless
+    given."""
     options: dict[str, Value] = Field(default_factory=dict)
-    """Plain values for your own network or layer; searched and overridden as model.options.<name>."""
+    """Plain values for your own network or layer; searched and overridden as
+    model.options.<name>."""
 
     @property
     def own_layers(self) -> bool:
@@ -143,7 +150,8 @@ class ModelConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _own_parts(cls, values: Any) -> Any:
-        """A network of the user's has circuits only if it says so; options that nothing reads are left out, as `circuit` is."""
+        """A network of the user's has circuits only if it says so; options that nothing reads are
+        left out, as `circuit` is."""
         if not isinstance(values, Mapping):
             return values
         values = dict(values)
@@ -157,7 +165,8 @@ class ModelConfig(Section):
     def _meaningful(self) -> ModelConfig:
         if self.layers not in SIZES[self.arch]:
             raise ValueError(
-                f"layers: {self.arch} comes in sizes {', '.join(map(str, SIZES[self.arch]))}, given {self.layers}"
+                f"layers: {self.arch} comes in sizes {', '.join(map(str, SIZES[self.arch]))},"
+                f" given {self.layers}"
             )
         if self.head == "heavy" and self.arch != "VGG":
             raise ValueError(
@@ -204,7 +213,8 @@ class InitConfig(Section):
     def _meaningful(self) -> InitConfig:
         if self.gamma_shape is not None and self.distribution != "gamma":
             raise ValueError(
-                f"gamma_shape has a meaning only with distribution: gamma, given distribution: {self.distribution}"
+                "gamma_shape has a meaning only with distribution: gamma,"
+                f" given distribution: {self.distribution}"
             )
         return self
 
@@ -213,7 +223,8 @@ class PropConfig(Section):
     """The backward pass (E-I Prop), decoupled from the forward one."""
 
     stabiliser: Literal["min_positive", "epsilon", "clamp", "none"] = "min_positive"
-    """What a divisor of zero becomes: the sample's smallest positive one, I_div + eps, max(I_div, eps), or itself."""
+    """What a divisor of zero becomes: the sample's smallest positive one, I_div + eps, max(I_div,
+    eps), or itself."""
     epsilon: Positive | None = None
     """Of stabilisers epsilon and clamp; default 1e-6."""
     straight_through: Switch = True
@@ -232,7 +243,8 @@ class PropConfig(Section):
     def _meaningful(self) -> PropConfig:
         if self.epsilon is not None and self.stabiliser not in ("epsilon", "clamp"):
             raise ValueError(
-                f"epsilon has a meaning only with stabiliser: epsilon or clamp, given stabiliser: {self.stabiliser}"
+                "epsilon has a meaning only with stabiliser: epsilon or clamp,"
+                f" given stabiliser: {self.stabiliser}"
             )
         return self
 
@@ -241,15 +253,17 @@ class CircuitConfig(Section):
     """One E-I circuit per layer, in place of normalisation."""
 
     ei_ratio: Count | Counts = 4
-    """r: n_I = n_E // r. A hidden layer with fewer than r cells is refused by name; the read-out, which has as many cells as there are
-    classes, then has one inhibitory cell. A list gives one ratio per circuit, in the order in which they are built: from the bottom
-    up, a block's shortcut after its branch, the read-out last."""
+    """r: n_I = n_E // r. A hidden layer with fewer than r cells is refused by name; the read-out,
+    which has as many cells as there are classes, then has one inhibitory cell. A list gives one
+    ratio per circuit, in the order in which they are built: from the bottom up, a block's shortcut
+    after its branch, the read-out last."""
     subtractive: Switch = True
     """off: I_sub = 0; its expected value at the start is in b_E instead."""
     divisive: Switch = True
     """off: D = 1; its expected value at the start is in g_E instead."""
     dale: Literal["project", "abs", "softplus", "exp", "none"] = "project"
-    """How Dale's law is kept: projection after each optimiser step, a function of the raw parameter, or not at all."""
+    """How Dale's law is kept: projection after each optimiser step, a function of the raw
+    parameter, or not at all."""
     learn_g_I: Switch = True
     """Whether the divisive gains are trained."""
     learn_g_E: Switch = True
@@ -317,7 +331,8 @@ class NeuronConfig(Section):
 
 
 class DataConfig(Section):
-    """Which images, and how they are split. Validation images are always taken from the training set."""
+    """Which images, and how they are split. Validation images are always taken from the training
+    set."""
 
     name: word_or_reference(*DATASETS) = "digits"  # type: ignore[valid-type]
     """The dataset, or your own, as my_module:load."""
@@ -328,11 +343,12 @@ class DataConfig(Section):
     split_seed: Annotated[int, Field(ge=0)] = 0
     """The split is a function of it alone."""
     split: Literal["seeded", "authors"] = "seeded"
-    """name: cifar10_dvs only: authors tests on the last 100 recordings of each class, as the paper's
-    authors do, seeded on a stratified tenth. Nine tenths of that are images that the
+    """name: cifar10_dvs only: authors tests on the last 100 recordings of each class, as the
+    paper's authors do, seeded on a stratified tenth. Nine tenths of that are images that the
     authors' checkpoints were trained on."""
     train_size: Count | None = None
-    """Use only so many images of the training set, stratified; validation_fraction of them validate."""
+    """Use only so many images of the training set, stratified; validation_fraction of them
+    validate."""
     test_size: Count | None = None
     """Use only so many test images, stratified."""
     augment: Switch = True

@@ -18,7 +18,8 @@ from eisnn.errors import ConfigError
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's booleans and numbers, unique keys, and no aliases, merge keys or tags."""
+    """SafeLoader with YAML 1.2's booleans and numbers, unique keys, and no aliases, merge keys or
+    tags."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()

@@ -1,7 +1,8 @@
 """The complete description of one training run: frozen, validated, hashable.
 
-A `TrialConfig` is a tree of sections (``model``, ``circuit``, ``neuron``, ``data``, ``train``; see `eisnn.config.sections`) and a ``seed``.
-Its dotted paths, such as ``circuit.init.gain``, are what study files search and override.
+A `TrialConfig` is a tree of sections (``model``, ``circuit``, ``neuron``, ``data``, ``train``; see
+`eisnn.config.sections`) and a ``seed``. Its dotted paths, such as ``circuit.init.gain``, are what
+study files search and override.
 
 This module does not import torch: the study's driver reads configs without paying for it.
 """
@@ -43,7 +44,8 @@ NUMERICS_VERSION = 2  # raised by any change that alters a trained number; part 
 
 
 class TrialConfig(Section):
-    """One training run. ``circuit`` is None for networks without E-I circuits, whatever was given for it."""
+    """One training run. ``circuit`` is None for networks without E-I circuits, whatever was given
+    for it."""
 
     model: ModelConfig = ModelConfig()
     circuit: CircuitConfig | None = CircuitConfig()
@@ -58,7 +60,8 @@ class TrialConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _circuit_where_there_is_one(cls, values: Any) -> Any:
-        """An ablation that overrides ``model.norm`` keeps its base's ``circuit`` section: it is left out here."""
+        """An ablation that overrides ``model.norm`` keeps its base's ``circuit`` section: it is
+        left out here."""
         if not isinstance(values, Mapping):
             return values
         values = dict(values)
@@ -82,7 +85,8 @@ def _dann(circuit: Any) -> Any:
     for section, key in (("init", "scheme"), ("prop", "corrections")):
         inside = _as_dict(tree.get(section, {})) if isinstance(tree, dict) else None
         if isinstance(inside, dict):
-            # ei is the default, which complete configs write out: an arm that overrides norm keeps it
+            # ei is the default, which complete configs write out: an arm that overrides norm keeps
+            # it.
             if inside.get(key, "ei") not in ("ei", "dann"):
                 raise ValueError(
                     f"circuit.{section}.{key}: {inside[key]} contradicts model.norm: dann, which "
@@ -103,7 +107,8 @@ def make_config(tree: Mapping[str, Any], where: str = "config") -> TrialConfig:
     """Validates a tree of plain values.
 
     Raises:
-        ConfigError: with one line per problem; ``where`` (usually the file) starts each. `UserCodeError` where a module that it names
+        ConfigError: with one line per problem; ``where`` (usually the file) starts each.
+            `UserCodeError` where a module that it names
             is not there.
     """
     try:
@@ -228,7 +233,8 @@ def value_at(tree: Mapping[str, Any], path: str) -> Any:
 
 
 def trial_id(config: TrialConfig) -> str:
-    """Twelve hex digits that name this run: the hash of the resolved config and the version of the numerics.
+    """Twelve hex digits that name this run: the hash of the resolved config and the version of the
+    numerics.
 
     Where the data lie does not count: the same config is the same trial on any machine.
     """

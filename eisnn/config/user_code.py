@@ -1,4 +1,5 @@
-"""Users' own code: a network, a layer, a dataset or a diagnostic, named in a config or study file as ``package.module:attribute``.
+"""Users' own code: a network, a layer, a dataset or a diagnostic, named in a config or study file
+as ``package.module:attribute``.
 
 Naming code runs it, and nothing else that lies beside it. A module is found where Python finds
 modules, else in the current folder or the folder of the study or config file (`look_in`), which
@@ -42,7 +43,8 @@ OURS = ("eisnn", "study", "reports")  # stand for themselves by the version of t
 
 
 class UserCodeError(ConfigError):
-    """The user's own code is missing, raised, or answered with something else than it must. Says key, file and what to do."""
+    """The user's own code is missing, raised, or answered with something else than it must. Says
+    key, file and what to do."""
 
 
 def is_reference(value: Any) -> bool:
@@ -109,7 +111,8 @@ def look_in(folders: Iterable[str | Path]) -> None:
 
 
 def find(reference: str, key: str) -> Callable[..., Any]:
-    """The function or class that ``reference`` names; its module is imported, and so run. ``key`` is where it was named.
+    """The function or class that ``reference`` names; its module is imported, and so run. ``key``
+    is where it was named.
 
     Raises:
         UserCodeError: no such module or attribute, or importing it raised.
@@ -126,7 +129,8 @@ def find(reference: str, key: str) -> Callable[..., Any]:
             if callable(item) and not name.startswith("_")
         ]
         raise UserCodeError(
-            f"{key}: {reference}: {file} has no function or class {attribute!r}{suggestion(attribute, known)}"
+            f"{key}: {reference}: {file} has no function or class {attribute!r}"
+            f"{suggestion(attribute, known)}"
         )
     return value
 
@@ -165,9 +169,9 @@ def _as_a_module(file: Path) -> Iterator[None]:
 def blame(what: str) -> Iterator[None]:
     """Runs users' code, which may do anything.
 
-    Whatever it raises becomes a `UserCodeError` that says ``what``, and where it was raised; so does
-    sys.exit. Its change of folder is undone, and a process that it forked ends here: it must not go
-    on as ours.
+    Whatever it raises becomes a `UserCodeError` that says ``what``, and where it was raised; so
+    does sys.exit. Its change of folder is undone, and a process that it forked ends here: it must
+    not go on as ours.
     """
     process, folder = os.getpid(), _current_folder()
     try:
@@ -218,7 +222,7 @@ def _place(error: BaseException) -> str:
     return f" ({chosen.filename}, line {chosen.lineno})"
 
 
-# ---- what a trial remembers of the code ---------------------------------------------------------------------------------
+# ---- what a trial remembers of the code ----
 
 
 def digests(tree: Mapping[str, Any]) -> dict[str, str]:
@@ -235,7 +239,8 @@ def digests(tree: Mapping[str, Any]) -> dict[str, str]:
 
 
 def notes(tree: Mapping[str, Any], also: Mapping[str, str] = {}) -> list[str]:
-    """A line for each piece of the user's code that a run with this config will run: it can do whatever they can."""
+    """A line for each piece of the user's code that a run with this config will run: it can do
+    whatever they can."""
     named = {**references(tree), **also}
     return [
         f"runs your code: {key}: {reference} ({source(reference.partition(':')[0], key)})"
@@ -249,13 +254,15 @@ def verify(tree: Mapping[str, Any]) -> None:
     for module, known in (tree.get("code") or {}).items():
         if now.get(module, known) != known:
             raise UserCodeError(
-                f"{source(module, module)}: has changed since this trial was planned, and is another trial now; repeat the command"
+                f"{source(module, module)}: has changed since this trial was planned, and is another"
+                " trial now; repeat the command"
             )
 
 
 @cache
 def digest(module: str, where: str) -> str:
-    """Sixteen hex digits of the sources of ``module`` and of what it imports from the same folder; once per process."""
+    """Sixteen hex digits of the sources of ``module`` and of what it imports from the same folder;
+    once per process."""
     text = hashlib.sha256()
     for name, file in sorted(sources(module, source(module, where)).items()):
         text.update(f"{name}\n".encode() + file.read_bytes() + b"\n")
@@ -263,8 +270,9 @@ def digest(module: str, where: str) -> str:
 
 
 def sources(module: str, file: Path) -> dict[str, Path]:
-    """The module's file, and those beside it that it imports, directly or not. Of an installed module its own file alone: what is
-    installed has a version, and ``environment.json`` says which."""
+    """The module's file, and those beside it that it imports, directly or not. Of an installed
+    module its own file alone: what is installed has a version, and ``environment.json`` says
+    which."""
     root = file.parents[module.count(".") + (file.name == "__init__.py")]
     installed = {"site-packages", "dist-packages"} & set(root.parts)
     found: dict[str, Path] = {}
@@ -288,7 +296,8 @@ def _file(root: Path, module: str) -> Path | None:
 
 
 def _imported(file: Path, module: str) -> list[str]:
-    """Dotted names of all that a file may import: modules, their packages, and attributes that may be modules."""
+    """Dotted names of all that a file may import: modules, their packages, and attributes that may
+    be modules."""
     package = module.split(".") if file.name == "__init__.py" else module.split(".")[:-1]
     names: list[str] = []
     with contextlib.suppress(SyntaxError):  # importing it will say so

@@ -44,7 +44,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     """The mapping in the file at ``path``.
 
     Raises:
-        ConfigError: the file is missing, is not UTF-8 text, is over 1 MB, or `parse_yaml` refuses it.
+        ConfigError: the file is missing, is not UTF-8 text, is over 1 MB, or `parse_yaml` refuses
+            it.
     """
     path = Path(path)
     try:
@@ -63,7 +64,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def shipped(path: Path) -> Path:
-    """``path``; where there is no such file, the study file or config of that name that came with the package."""
+    """``path``; where there is no such file, the study file or config of that name that came with
+    the package."""
     ours = Path(__file__).parents[2] / path
     known = path.parts[:1] in (("configs",), ("search_spaces",))
     return ours if known and not path.exists() and ours.is_file() else path
@@ -83,11 +85,13 @@ def scalar(text: str, where: str) -> Any:
 
 
 def plain_value(value: Any) -> Any:
-    """``value``, if it is what a single option can hold: a number, word, switch or null, or a list of them; else ValueError."""
+    """``value``, if it is what a single option can hold: a number, word, switch or null, or a list
+    of them; else ValueError."""
     for item in value if isinstance(value, list) else [value]:
         if not isinstance(item, bool | int | float | str | None):
             raise ValueError(
-                f"must be a number, a word, true, false, null, or a list of them, given {str(value)[:80]}"
+                "must be a number, a word, true, false, null, or a list of them,"
+                f" given {str(value)[:80]}"
             )
         if isinstance(item, float) and not math.isfinite(item):
             raise ValueError(f"must be finite, given {item}")
@@ -95,7 +99,8 @@ def plain_value(value: Any) -> Any:
 
 
 def set_path(tree: dict[str, Any], dotted: str, value: Any) -> None:
-    """Sets ``tree["a"]["b"] = value`` for ``dotted = "a.b"``, making mappings on the way (a null on the way becomes one)."""
+    """Sets ``tree["a"]["b"] = value`` for ``dotted = "a.b"``, making mappings on the way (a null on
+    the way becomes one)."""
     set_keys(tree, dotted.split("."), value)
 
 

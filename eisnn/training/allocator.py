@@ -1,5 +1,5 @@
-"""glibc gives large blocks back to the kernel when they are freed, and page faults on taking them again triple the cost of large
-elementwise operations. Here freed memory is kept by the process."""
+"""glibc gives large blocks back to the kernel when they are freed, and page faults on taking them
+again triple the cost of large elementwise operations. Here freed memory is kept by the process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": s
 
 
 def keep_freed_memory() -> bool:
-    """Tells glibc's malloc to serve large blocks from the heap and never to shrink it; False where there is no glibc."""
+    """Tells glibc's malloc to serve large blocks from the heap and never to shrink it; False where
+    there is no glibc."""
     if not sys.platform.startswith("linux"):
         return False
     try:

@@ -1,4 +1,5 @@
-"""One pass over the training images, step by step, or with full batches replayed as a CUDA graph."""
+"""One pass over the training images, step by step, or with full batches replayed as a CUDA
+graph."""
 
 from __future__ import annotations
 

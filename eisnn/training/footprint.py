@@ -1,4 +1,5 @@
-"""How much memory a trial takes: a rehearsal of its first steps, and the peak that is read from the device."""
+"""How much memory a trial takes: a rehearsal of its first steps, and the peak that is read from the
+device."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ STEPS = 3  # the optimiser's buffers exist from the second on
 
 @dataclass(frozen=True)
 class Reading:
-    """MB. ``outside``: the part of the peak that is not torch's allocator's (CUDA's context and libraries)."""
+    """MB. ``outside``: the part of the peak that is not torch's allocator's (CUDA's context and
+    libraries)."""
 
     peak: float
     outside: float
@@ -31,8 +33,9 @@ class Reading:
 
 
 def rehearse(config: TrialConfig, device: str = "auto", diagnose: str = "off") -> Reading:
-    """Initialises, trains STEPS batches, keeps the best weights, evaluates a batch and takes diagnostics as `eisnn.fit` would,
-    with the images on the device; returns the peak memory of it. Meant for a process, and a GPU, of its own.
+    """Initialises, trains STEPS batches, keeps the best weights, evaluates a batch and takes
+    diagnostics as `eisnn.fit` would, with the images on the device; returns the peak memory of it.
+    Meant for a process, and a GPU, of its own.
 
     Raises:
         torch.OutOfMemoryError, MemoryError: the device is too small.

@@ -59,7 +59,8 @@ class Run:
         return self.epochs.train(split, self.epoch)
 
     def record(self, metrics: Metrics) -> None:
-        """Appends an epoch, and keeps its weights if it is the best so far (the first of equals)."""
+        """Appends an epoch, and keeps its weights if it is the best so far (the first of
+        equals)."""
         self.history.append(metrics)
         if self.keep_best and best_epoch(self.history) == metrics["epoch"]:
             self.best = copy.deepcopy(self.model.state_dict())

@@ -83,7 +83,7 @@ def test_killed_at_three_moments_it_equals_an_undisturbed_run(
             process = crash.start(space, *ONE)
     assert process.wait(400) == 0, (tmp_path / "output.txt").read_text()
     assert [crash.retrained(before, results) for before in seen] == [[]] * 3
-    assert crash.repeated(tmp_path, 3) == []  # an epoch is begun again only where a kill met it
+    assert crash.repeated(tmp_path, 3) == []  # one epoch a kill, or ten seconds of epochs
     assert crash.equal(undisturbed, results) == []
     assert crash.sound(results, search_trials=3, seeds=1, arms=2) == []
 
