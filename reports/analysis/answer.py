@@ -6,7 +6,8 @@ import statistics
 from collections.abc import Sequence
 
 from reports.analysis.collect import GONE, Study
-from reports.analysis.compare import ArmResult, Difference
+from reports.analysis.compare import ArmResult
+from reports.analysis.differences import Difference
 from reports.analysis.options import Options
 from reports.analysis.power import Pilot, detectable
 from reports.analysis.verdicts import Line, Verdict, further, plural

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from reports.analysis import outcomes
 from reports.analysis.collect import Study
-from reports.analysis.compare import Difference, differences, simultaneous
+from reports.analysis.differences import Difference, differences, simultaneous
 from reports.analysis.options import Claim, Options
 
 

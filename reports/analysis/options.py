@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from eisnn.metrics import BEST, METRICS, Metric
 from eisnn.metrics import metric as metric_called
+from reports.analysis.chance import chance_of, classes_of
 from reports.analysis.collect import GONE, Study, StudyError
 from reports.analysis.sequential import looks
 from reports.analysis.statistics import Correction, Method, Test
 
-# Old folders do not say how many classes their data have.
-CLASSES = {"digits": 10, "mnist": 10, "fashion_mnist": 10, "cifar10": 10, "cifar10dvs": 10,
-           "cifar100": 100, "dvs_gesture": 11, "nmnist": 10}  # fmt: skip
 OLD_CORRECTIONS = {"bonferroni": "single_step"}
 _COSTS = (
     "parameters",
@@ -35,20 +32,6 @@ _COSTS = (
 COSTS = {name: (METRICS[name].axis, METRICS[name].factor) for name in _COSTS}
 
 Is = Literal["worse", "better", "not_worse", "not_better", "equivalent"]
-
-
-def chance_of(metric: str, classes: int | None) -> float | None:
-    """What a network that guesses gets: 1 / classes for accuracy, log(classes) for loss."""
-    if classes is None:
-        return None
-    if metric.endswith("/accuracy"):
-        return 1 / classes
-    return math.log(classes) if metric.endswith("/loss") else None
-
-
-def classes_of(plan: Mapping[str, Any]) -> int | None:
-    known = plan.get("classes") or CLASSES.get(plan.get("data", {}).get("name", ""))
-    return int(known) if known else None
 
 
 @dataclass(frozen=True)

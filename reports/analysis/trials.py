@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from reports.analysis.chance import chance_of, classes_of
 from reports.analysis.collect import UNFINISHED, Study
-from reports.analysis.options import chance_of, classes_of
 from study.store import Kind, State
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reports.analysis.compare import ArmResult, Difference
+from reports.analysis.compare import ArmResult
+from reports.analysis.differences import Difference
 from reports.analysis.options import Options
 from reports.analysis.words import DASH, show, significant_digits, with_interval
 from reports.tables.table import Cell

@@ -13,7 +13,7 @@ import pandas as pd
 
 from reports.analysis import outcomes
 from reports.analysis.collect import Study
-from reports.analysis.compare import differences
+from reports.analysis.differences import differences
 from reports.analysis.options import Options
 from reports.analysis.words import metric_header, metric_name, reading, show
 from reports.tables.captions import adjustment

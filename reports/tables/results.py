@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports.analysis.collect import STATES, Study
-from reports.analysis.compare import ArmResult, Difference
+from reports.analysis.compare import ArmResult
+from reports.analysis.differences import Difference
 from reports.analysis.options import Options
 from reports.analysis.words import (
     effect_text,
