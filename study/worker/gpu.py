@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from typing import Any
 
 # Words of errors after which every further call to CUDA in the process fails too.
@@ -31,6 +33,22 @@ def look() -> dict[str, Any]:
     except Exception as error:
         return {"problem": (str(error).strip().splitlines() or [type(error).__name__])[0]}
     return {"name": properties.name, "total_mb": properties.total_memory / 2**20}
+
+
+def foreign_mb() -> float:
+    """Returns the memory of this worker's GPU that other processes hold; 0 where nobody says.
+
+    Asked before this process uses the GPU, or its own part would count.
+    """
+    device = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    command = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(
+            [*command, "-i", device], capture_output=True, text=True, timeout=20, check=True
+        )
+        return float(done.stdout.split()[0])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return 0.0
 
 
 def is_lost(text: str | None) -> bool:

@@ -23,7 +23,7 @@ from eisnn.config.user_code import look_in
 from eisnn.errors import CheckpointError
 from study import store
 from study.store.records import Order, Outcome, State
-from study.worker import environment
+from study.worker import environment, gpu
 from study.worker.causes import OF_THE_SURROUNDINGS, cause_of, reason_of
 
 IMAGES = 0.125  # of a GPU share: for each of the three splits
@@ -209,8 +209,14 @@ def probe(order: Order) -> dict[str, float]:
     from eisnn.training.footprint import rehearse
 
     look_in(order.folders)
+    foreign = gpu.foreign_mb()  # before this process holds any
     reading = rehearse(make_config(dict(order.config), "probe"), "cuda", order.diagnose)
-    return {"peak_mb": reading.peak, "context_mb": reading.outside, "total_mb": reading.total}
+    return {
+        "peak_mb": max(0.0, reading.peak - foreign),
+        "context_mb": max(0.0, reading.outside - foreign),
+        "total_mb": reading.total,
+        "foreign_mb": foreign,
+    }
 
 
 def _ended(before: Outcome, folder: Path, error: BaseException) -> Outcome:

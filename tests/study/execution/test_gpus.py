@@ -15,7 +15,7 @@ from study.execution.gpus import Mps, visible_parts
 from study.execution.shares import Share
 from study.store.records import State
 from study.worker.causes import cause_of
-from study.worker.gpu import is_lost, look
+from study.worker.gpu import foreign_mb, is_lost, look
 
 LISTING = """GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-11111111-2222-3333-4444-555555555555)
   MIG 3g.40gb     Device  0: (UUID: MIG-aaaaaaaa-1111-5555-9999-bbbbbbbbbbbb)
@@ -111,6 +111,18 @@ def test_memory_that_ran_out_in_any_librarys_words(text: str) -> None:
 )
 def test_errors_after_which_the_process_has_no_gpu(text: str | None, lost: bool) -> None:
     assert is_lost(text) is lost
+
+
+def test_memory_that_others_hold_is_asked_of_this_workers_gpu(
+    program: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    assert foreign_mb() == 0.0  # no nvidia-smi
+    calls = program("nvidia-smi", "echo 14400")
+    assert foreign_mb() == 14_400.0
+    assert calls.read_text().endswith("-i 3\n")
+    program("nvidia-smi", "echo 'No devices were found'")
+    assert foreign_mb() == 0.0
 
 
 def test_a_look_says_why_pytorch_cannot_use_a_gpu() -> None:
