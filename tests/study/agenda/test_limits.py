@@ -1,0 +1,63 @@
+"""What a budget is meant to hold: small comparisons first, then larger ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.agenda.limits import Ledger, Target, senseless, targets, why_too_small
+from study.store.records import Key, Kind, Outcome, State
+from study.store.tables import Tables
+
+Tree = dict[str, Any]
+
+
+def test_targets_grow_from_the_smallest_comparison(
+    plan_of: Callable[[Tree], Any], study_tree: Tree
+) -> None:
+    study_tree["search"] = {"trials": 3, "repeats": 2}
+    assert targets(plan_of(study_tree)) == [
+        Target(1, 1, 1),
+        Target(2, 1, 1),
+        Target(2, 1, 2),
+        Target(2, 2, 2),
+        Target(2, 3, 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("trials", "target"),
+    [(6, Target(1, 1, 1)), (9, Target(1, 1, 2)), (11, Target(1, 1, 2)), (12, Target(1, 2, 2))],
+)
+def test_a_budget_holds_the_largest_target_that_fits(
+    plan_of: Callable[[Tree], Any], study_tree: Tree, tmp_path: Path, trials: int, target: Target
+) -> None:
+    study_tree["budget"] = {"trials": trials}  # three arms, two search trials and two seeds each
+    plan = plan_of(study_tree)
+    tables = Tables(tmp_path, [arm.name for arm in plan.arms], [])
+    assert Ledger(plan, tables, 0.0, 1).target() == target
+    assert why_too_small(plan, tables, 0.0, 1) is None
+
+
+def test_what_is_trained_counts_for_the_smallest_comparison(
+    plan_of: Callable[[Tree], Any], study_tree: Tree, tmp_path: Path
+) -> None:
+    study_tree["budget"] = {"trials": 5}
+    plan = plan_of(study_tree)
+    tables = Tables(tmp_path, [arm.name for arm in plan.arms], [])
+    assert "which need 6; the whole plan has 12 trials" in str(why_too_small(plan, tables, 0.0, 1))
+    for arm in plan.arms:
+        for kind in Kind:
+            key = Key(arm.name, kind, 0, 0)
+            tables.put(key, {"id": f"{arm.name}{kind}", "state": State.COMPLETED, "epochs": 2})
+    assert why_too_small(plan, tables, 0.0, 1) is None  # it is used up, and gave its comparison
+
+
+def test_failures_of_one_reason_stop_a_study() -> None:
+    failed = [Outcome(name, State.FAILED, reason="KeyError: 'x'") for name in "abc"]
+    assert "the first 3 trials all failed with: KeyError" in str(senseless(failed, 0.5))
+    mixed = [*failed[:2], Outcome("c", State.FAILED, reason="else")]
+    assert senseless(mixed, 0.5) is None
