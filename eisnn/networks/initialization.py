@@ -111,12 +111,13 @@ def _before(
 ) -> Any:
     """A hook that sets a layer's weights from what reaches it."""
     start, rate = starts.start_of(model.config), starts.rate_of(model.config)
+    measured = model.config.model.init != "kaiming"  # whose weights are drawn already
 
     def hook(module: nn.Module, args: tuple[Any, ...]) -> None:
         shared = len(args) > 1 and bool(args[1])  # one input for all T steps
         if isinstance(drive, CircuitLayer):
             initialize_circuit(drive, args[0], seed=seed, repeats=model.T if shared else 1)
-        elif model.config.model.init != "kaiming" and start.gain is not None:
+        elif measured and start.gain is not None and drive.map in names:
             layer = _described(model.config.neuron, rate, args[0], first=shared)
             name = names[drive.map]
             initialize_plain(drive.map, name, seed=seed, scale=start.gain(layer) ** 2)

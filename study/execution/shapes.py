@@ -21,6 +21,8 @@ MAX_POINTS = 1000  # corners of one arm's search space that are looked at
 # Values that change numbers but no memory; every other one is part of a shape.
 WITHOUT_MEMORY = (
     "seed",
+    "model.init",
+    "model.init_rate",
     "circuit.init",
     "circuit.prop.grad_scale_exponent",
     "circuit.prop.epsilon",
@@ -28,6 +30,8 @@ WITHOUT_MEMORY = (
     "neuron.tau",
     "neuron.threshold",
     "neuron.alpha",
+    "neuron.dampening",
+    "neuron.reset_value",
     "data.root",
     "data.split_seed",
     "data.validation_fraction",

@@ -238,3 +238,21 @@ def test_dropout_silences_the_same_cells_at_every_step():
     assert torch.equal(out, out[:1].expand_as(out))
     assert set(out.unique().tolist()) == {0.0, 2.0}
     assert torch.equal(dropout.eval()(x), x)
+
+
+def test_a_network_of_the_users_keeps_its_weights(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "their_start.py").write_text(
+        "from torch import nn\nfrom eisnn.networks.families import Layers\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, config, shape, classes):\n"
+        "        super().__init__()\n"
+        "        self.block = Layers(config).block(4, classes, 'one')\n"
+        "    def forward(self, x):\n"
+        "        return self.block(x.flatten(1), True).unflatten(0, (2, -1)).mean(0)\n"
+    )
+    model = {"factory": "their_start:Net", "init": "spikeinit", "T": 2, "input_shape": [1, 2, 2]}
+    net = build_model(make_config({"model": {**model, "classes": 3}}))
+    before = net.net.block.drive.map.weight.clone()
+    initialize(net, torch.rand(4, 1, 2, 2))
+    assert torch.equal(net.net.block.drive.map.weight, before)
