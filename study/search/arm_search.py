@@ -26,7 +26,7 @@ from study.search.pruners import Deferred, make_pruner
 from study.search.samplers import Draw, make_sampler
 from study.search.storage import name_search
 from study.spec.distributions import distribution, from_optuna, to_optuna
-from study.spec.models import METRICS
+from study.spec.search import METRICS
 from study.store import Outcome, State
 
 TOLD: dict[str, TrialState] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, SuccessiveHalvingPruner
 
-from study.spec.models import Pruner, Search
+from study.spec.search import Pruner, Search
 
 
 def _asha(pruner: Pruner, epochs: int) -> BasePruner:

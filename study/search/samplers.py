@@ -15,7 +15,7 @@ from typing import Any
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
 
 from study.search.sobol import SobolSampler
-from study.spec.models import Search
+from study.spec.search import Search
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from typing import Any
 from eisnn.config.sections import FREE_OPTIONS
 from eisnn.config.trial import TrialConfig
 from eisnn.config.yaml_file import known_fields, suggestion
-from study.spec.models import CONSTRAINED, MAX_TRIALS, METRICS, StudySpec
+from study.spec.models import StudySpec
+from study.spec.search import CONSTRAINED, MAX_TRIALS, METRICS
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 NAME_RULE = (

@@ -19,7 +19,7 @@ DOCS = Path(eisnn.__file__).parent.parent / "docs"
 
 STUDY_HEAD = """# The study file
 
-Generated from `study/spec/models.py` by `python -m study.spec.reference`. Commented examples are in
+Generated from `study/spec` by `python -m study.spec.reference`. Commented examples are in
 `search_spaces/`. `parameters`, `overrides`, factors and baselines name options of a single run by
 their dotted paths; these options are in [config.md](config.md). Unknown keys, wrong types and
 impossible combinations are refused before anything starts, each with file, key and what to do.

@@ -1,0 +1,17 @@
+"""Forms that several sections share: one word or a list of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def to_tuple(value: Any) -> Any:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def one_or_list(words: tuple[str, ...]) -> dict[str, Any]:
+    """JSON Schema of one of the words, or a list of them."""
+    one = {"enum": list(words)}
+    return {"anyOf": [one, {"type": "array", "items": one}]}

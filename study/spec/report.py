@@ -1,0 +1,86 @@
+"""The sections on what the report says: comparisons, claims, tests, and metrics of the user's."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from eisnn.config.sections import word_or_reference
+from eisnn.config.trial import Positive, Section
+from study.spec.forms import to_tuple
+
+
+def _correction(value: Any) -> Any:
+    return "single_step" if value == "bonferroni" else value
+
+
+def _pair(value: Any) -> Any:
+    if not (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and all(isinstance(name, str) for name in value)
+    ):
+        raise ValueError(
+            f"must be the names of two arms, such as [full, bn], given {str(value)[:80]}"
+        )
+    return tuple(value)
+
+
+Pair = Annotated[tuple[str, str], BeforeValidator(_pair)]
+
+
+class Claim(Section):
+    """A planned comparison with a direction. The page judges it: holds, fails, or undecided."""
+
+    say: str
+    """The claim in words, as the page prints it."""
+    arm: str
+    """The arm that the claim is about."""
+    against: str
+    """The arm that it is compared with."""
+    is_: Literal["better", "worse", "not_better", "not_worse", "equivalent"] = Field(alias="is")
+    """How ``arm`` does against ``against``."""
+    margin: Positive | None = None
+    """For not_better, not_worse and equivalent, in the metric's own unit; default report.margin."""
+
+
+class ReportSpec(Section):
+    """What the report compares with, and how sure it is."""
+
+    baseline: str | None = None
+    """The arm that all others are compared with besides the reference; none unless given."""
+    pairs: Annotated[tuple[Pair, ...], BeforeValidator(to_tuple)] = ()
+    """Further comparisons, each (arm - other)."""
+    claims: list[Claim] = Field(default_factory=list)
+    """Statements that the study shall judge."""
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Of the intervals; 1 - confidence is the level of the tests."""
+    failures: Literal["chance", "exclude"] = "chance"
+    """What a replicate that failed counts as: chance level (1 / classes), or nothing at all."""
+    test: Literal["t", "sign_flip"] = "t"
+    """A paired t-test, or the joint sign-flip test over all comparisons."""
+    correction: Annotated[
+        Literal["single_step", "holm", "none"],
+        BeforeValidator(_correction),
+        WithJsonSchema({"enum": ["single_step", "holm", "none", "bonferroni"]}),
+    ] = "single_step"
+    """For the number of comparisons. single_step: interval and verdict are one statement; holm:
+    sharper p-values, beside intervals that are not adjusted. (bonferroni is single_step.)"""
+    margin: Positive | None = None
+    """Differences within it do not matter: 0.01 is one point of accuracy. "No effect" needs it."""
+
+
+MetricFunction = word_or_reference("top5_accuracy")
+
+
+class UserMetric(Section):
+    """A number measured on validation and test data: (model, logits, labels) -> number."""
+
+    function: MetricFunction  # type: ignore[valid-type]
+    """top5_accuracy, or your own module:attribute. Written alone, as ``name: module:attribute``, it
+    is all there is."""
+    better: Literal["higher", "lower"] = "higher"
+    """Which way is better."""
+    label: str | None = None
+    """For axes and tables; default the name."""

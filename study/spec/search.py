@@ -1,0 +1,136 @@
+"""The sections on searching: what is optimised, how proposals are made, when trials stop early."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+
+from eisnn.config.trial import Count, Section, Value
+from eisnn.metrics import METRICS as KNOWN_METRICS
+
+MAX_TRIALS = 100_000
+METRICS = {"val/accuracy": "max", "val/accuracy_best": "max", "val/loss": "min"}
+VALIDATION_METRICS = [name for name in KNOWN_METRICS if name.startswith("val/")]
+# What a trial measures without the test set, for constraints.
+CONSTRAINED = [name for name, row in KNOWN_METRICS.items() if row.once and name[:5] != "test/"]
+
+
+def _validated(name: str) -> str:
+    own = name.startswith("val/") and name not in VALIDATION_METRICS
+    if name in METRICS or (own and len(name) > len("val/")):
+        return name
+    known = ", ".join(map(repr, list(METRICS)[:-1])) + f" or {list(METRICS)[-1]!r}"
+    raise ValueError(f"must be {known}, or val/NAME of one of your metrics, given {name[:80]!r}")
+
+
+class Metric(Section):
+    """What a search optimises: a validation metric of the last epoch (or the best one so far)."""
+
+    name: Annotated[
+        str,
+        AfterValidator(_validated),
+        WithJsonSchema({"anyOf": [{"enum": list(METRICS)}, {"type": "string"}]}),
+    ] = "val/accuracy"
+    """Measured on validation data; test data decide nothing. val/NAME is a metric of yours."""
+    mode: Literal["max", "min"] = "max"
+    """max for accuracies, min for val/loss; for your own metrics as their ``better`` says."""
+
+    @model_validator(mode="after")
+    def _direction(self) -> Metric:
+        expected = METRICS.get(self.name, self.mode)
+        if expected != self.mode:
+            raise ValueError(f"mode must be {expected} for {self.name}, given {self.mode}")
+        return self
+
+
+class SecondObjective(Section):
+    """What searches minimise (or maximise) besides ``metric``: their trials then spread along the
+    Pareto front of the two, which the report draws. An arm's configuration is still the one with
+    the best ``metric``."""
+
+    name: Literal[
+        "energy_nj",
+        "macs",
+        "acs",
+        "parameters",
+        "firing_rate",
+        "seconds_per_epoch",
+        "peak_memory_mb",
+    ] = "energy_nj"
+    """Costs are of the trial's last epoch; energy is estimated."""
+    mode: Literal["min", "max"] = "min"
+    """Which way is better."""
+
+
+class Pruner(Section):
+    """Stops search trials that fall behind: Optuna's pruners. Epochs count from 1."""
+
+    type: Literal["none", "asha", "hyperband", "median"] = "none"
+    """Which of Optuna's pruners."""
+    grace_epochs: Count = 1
+    """Never stopped before."""
+    reduction_factor: Annotated[int, Field(ge=2)] = 3
+    """asha, hyperband: one in so many goes on at each rung."""
+    startup_trials: Count = 4
+    """median: so many trials must have completed."""
+
+
+class Bounds(Section):
+    """What a metric of a trial must keep to."""
+
+    min: float | None = None
+    """At least so much."""
+    max: float | None = None
+    """At most so much."""
+
+    @model_validator(mode="after")
+    def _meaningful(self) -> Bounds:
+        if self.min is None and self.max is None:
+            raise ValueError("needs min or max, given neither")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min must be at most max ({self.max:g}), given {self.min:g}")
+        return self
+
+
+class Search(Section):
+    """The budget of one arm's search and how Optuna proposes."""
+
+    sampler: Literal["tpe", "random", "gp", "cmaes", "qmc", "grid"] = "tpe"
+    """tpe, gp, cmaes (needs the package cmaes), random and grid are Optuna's; qmc draws from a
+    Sobol sequence. All arms begin with the same draws."""
+    trials: Annotated[int, Field(ge=1, le=MAX_TRIALS)] = 20
+    """The budget of each arm that is tuned, the same for all."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Of the proposals, and the training seed of every search trial."""
+    startup: Count = 5
+    """Random proposals before tpe or gp begin to learn."""
+    repeats: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Whole searches of each arm, each with a search seed of its own (seed, seed + 1, ...) and with
+    replicates of what it chose. Verdicts on tuned arms rest on them; with one, a verdict is about
+    the configuration that it found."""
+    pruner: Pruner = Pruner()
+    diverged: Literal["fail", "worst"] = "fail"
+    """What Optuna is told of a diverged trial: FAIL, or the worst value."""
+    points: list[dict[str, Value]] = Field(default_factory=list)
+    """Values to try first, in every arm that has the parameters."""
+    from_: str | None = Field(default=None, alias="from")
+    """The folder of another study, such as results/pilot: samplers learn from what the arms of the
+    same names completed there, as far as the parameters are the same. Those trials do not count."""
+    constraints: dict[str, Bounds] = Field(default_factory=dict)
+    """What a configuration must keep to, such as energy_nj: {max: 500}. Samplers learn of it, and
+    an arm's configuration is the best one that does."""
+
+    def violations(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """How far a trial is beyond each constraint; at most 0 where it keeps to it."""
+        found: dict[str, float] = {}
+        for name, bounds in self.constraints.items():
+            value = metrics.get(name)
+            if value is None:
+                continue
+            if bounds.max is not None:
+                found[f"{name} max"] = float(value) - bounds.max
+            if bounds.min is not None:
+                found[f"{name} min"] = bounds.min - float(value)
+        return found
