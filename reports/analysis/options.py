@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from eisnn.metrics import BEST, METRICS, Metric
 from eisnn.metrics import metric as metric_called
-from reports.analysis.chance import chance_of, classes_of
+from reports.analysis.chance import chance_of, classes_of, test_images_of
 from reports.analysis.collect import GONE, Study, StudyError
 from reports.analysis.sequential import looks
 from reports.analysis.statistics import Correction, Method, Test
@@ -195,7 +195,7 @@ def options_of(study: Study) -> Options:
         margin=plan.get("margin"),
         failures=plan.get("failures") or "chance",
         classes=classes_of(plan),
-        test_images=plan.get("test_images"),
+        test_images=test_images_of(plan),
         repeats=int(plan.get("repeats") or 1),
         looks=_looks(plan),
         arms=_planned_arms(study),
