@@ -106,10 +106,10 @@ def _fake(
     cells, inhibited = current.shape[1] - W_EI.shape[1], W_EI.shape[1] > 0
     out = _new_map(current, N, cells, 2 if pool else 1)
     if current.device.type == "cuda":
-        from eisnn.kernels.gpu import circuit
+        from eisnn.kernels.gpu import sizes
 
-        layer = circuit.describe(current, W_EI, T, shared, pool, rules)
-        return out, current.new_empty(circuit.kept_size(layer))
+        layer = sizes.describe(current, W_EI, T, shared, pool, rules)
+        return out, current.new_empty(sizes.kept_size(layer))
     columns = 2 * cells if inhibited and current.dim() == 2 else 2
     return out, current.new_empty(current.shape[0] if inhibited else 0, columns)
 

@@ -15,7 +15,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from eisnn.kernels.gpu import backward, circuit, forward
+from eisnn.kernels.gpu import backward, circuit, forward, sizes
 
 TOOL = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
 ARCHITECTURES = (80, 86, 89, 90, 100, 120)
@@ -32,11 +32,11 @@ WHOLE = ("P", "width", "n_E", "n_I")  # multiples of 16 in the networks of the p
 DEFAULT = {
     "CIRCUIT": True, "SHARED": False, "POOL": True, "RESIDUAL": False, "RECTIFY": False,
     "SUB": True, "DIV": True, "STABILISER": 0, "SOFT": True, "SURROGATE": 0, "DETACH_RESET": True,
-    "DETACH": False, "PRECISION": "tf32x3", "SAMPLES": 1, "BM": circuit.BM, "BN": circuit.BN, "BK": circuit.BK,
-    "KO": circuit.MAX_KO,
+    "DETACH": False, "PRECISION": "tf32x3", "SAMPLES": 1, "BM": sizes.BM, "BN": sizes.BN, "BK": sizes.BK,
+    "KO": sizes.MAX_KO,
 }  # fmt: skip
 
-POOLED = {"BM": circuit.POOLED_BM}
+POOLED = {"BM": sizes.POOLED_BM}
 VARIANTS: list[dict[str, Any]] = [
     {"SHARED": True},
     {"RECTIFY": True},
@@ -46,7 +46,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"SOFT": False},
     {"SURROGATE": 1, "DETACH_RESET": False},
     {"STABILISER": 1},
-    {"DETACH": True},
+    {"DETACH": True, "BN": sizes.DETACHED_BN},
     {"CIRCUIT": False},
     {"BN": 16, "KO": 16},
 ]
