@@ -1,4 +1,4 @@
-"""python -m reports results/<study>...: tables, figures and the page of one study, or of several."""
+"""python -m reports results/<study>...: tables, figures and the page of one or several studies."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from study import store
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """Gives a temporary path with the same suffix to write to; it replaces ``path`` when the block ends well."""
+    """Gives a temporary path with the same suffix; it replaces ``path`` if the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
@@ -23,5 +23,6 @@ def written(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Replaces ``path`` by ``text`` in one step, and makes its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     store.write_text(path, text, durable=False)

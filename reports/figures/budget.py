@@ -98,8 +98,8 @@ def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
     caption = (
         "Left: best value up to each trial. Right: mean best of k of the arm's trials in random"
         " order, computed exactly; the trials were not proposed in random order, so the curve"
-        " compares budgets and does not predict. A pruned trial counts with its last value, one that"
-        f" failed as chance. Finished trials: {counts}."
+        " compares budgets and does not predict. A pruned trial counts with its last value, one"
+        f" that failed as chance. Finished trials: {counts}."
     )
     draw = Budgets(reaches, looks, goal).draw
     return Picture("search", "Best against budget", caption, draw)
@@ -113,7 +113,10 @@ def flips_text(study: Study) -> str:
         curves[arm] = search.expected_best(values, goal.higher).mean
     found = search.flips(curves, goal.higher, search.noise(study))
     if not found:
-        same = "The order of the arms by expected best does not change with the tuning budget, beyond noise."
+        same = (
+            "The order of the arms by expected best does not change with the tuning budget, beyond"
+            " noise."
+        )
         return same if len(curves) > 1 else ""
     words = []
     for flip in found[:6]:

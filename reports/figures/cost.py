@@ -79,9 +79,9 @@ def picture(
     plane = Plane(points, bounds, looks, metric_header(options), options.higher_is_better)
     caption = (
         f"Mean {metric_name(options)} over replicates (n as in the table) against mean cost."
-        f" Lines: {100 * options.confidence:g} % intervals of the means. Dashed: Pareto front, the arms"
-        " that no other arm beats in both; arms of which no replicate trained are left out. Energy is"
-        " estimated for inference (0.9 pJ an accumulate, 4.6 pJ a multiply-accumulate)."
+        f" Lines: {100 * options.confidence:g} % intervals of the means. Dashed: Pareto front, the"
+        " arms that no other arm beats in both; arms of which no replicate trained are left out."
+        " Energy is estimated for inference (0.9 pJ an accumulate, 4.6 pJ a multiply-accumulate)."
     )
     for key in points:
         found = front.places(near, key, options)

@@ -39,7 +39,10 @@ LABELS = {"output": "I_int (input of the cells)", "input": "input of the layer"}
 
 @dataclass(frozen=True)
 class Histogram:
-    """One tensor over the epochs. edges [bins + 1]; density [epochs, bins], each row scaled to a highest bin of 1."""
+    """One tensor over the epochs.
+
+    edges [bins + 1]; density [epochs, bins], each row scaled to a highest bin of 1.
+    """
 
     layer: str
     tensor: str

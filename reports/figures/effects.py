@@ -68,8 +68,16 @@ class Effects:
         if record.low == record.low:
             ends = [record.low * self.scale, record.high * self.scale]
             axes.plot(ends, [y, y], color=edge, linewidth=1.4, solid_capstyle="butt")
-        axes.scatter([record.mean * self.scale], [y], s=30, marker=marker, facecolors=face,
-                     edgecolors=edge if record.n > 1 else INK, linewidths=1.2, zorder=3)  # fmt: skip
+        axes.scatter(
+            [record.mean * self.scale],
+            [y],
+            s=30,
+            marker=marker,
+            facecolors=face,
+            edgecolors=edge if record.n > 1 else INK,
+            linewidths=1.2,
+            zorder=3,
+        )
 
 
 def picture(factors: Sequence[str], effects: Sequence[Effect], options: Options) -> Picture | None:

@@ -1,4 +1,4 @@
-"""The answer as one figure: every arm's runs and its effect, with the reference, the baseline and the margin.
+"""The answer as one figure: every arm's runs and its effect, beside reference and margin.
 
 The axis is the metric. An arm's interval is that of its paired difference to the reference, drawn
 about the reference's line: where it misses the margin's band, the difference is larger than the
@@ -12,19 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.figures import style
+from reports.figures.broken_axis import pieces
 from reports.figures.picture import Picture
 from reports.figures.style import BAND, INK, LINE, PAGE, QUIET, REFERENCE, Look
 
 ROW = 0.44  # inches; the page's strip has rows of the same height
 TOP, BOTTOM = 0.42, 0.55  # inches above and below the rows
-GAP = 0.4  # a gap of this share of the range breaks the axis
 SIDE = 0.17  # share of the width of a piece of the axis that does not hold the reference
-MOST_PIECES = 3
 
 
 @dataclass(frozen=True)
@@ -79,38 +77,6 @@ class Forest:
     def mean_of(self, arm: str | None) -> float:
         found = [row.middle for row in self.rows if row.arm == arm]
         return found[0] if found else math.nan
-
-
-def pieces(points: Sequence[float], most: int = MOST_PIECES) -> list[tuple[float, float]]:
-    """(lowest, highest) of each piece of the axis, split where more than half of it is empty.
-
-    >>> pieces([10, 95, 96, 97])
-    [(10, 10), (95, 97)]
-    >>> pieces([90, 95, 96])
-    [(90, 96)]
-    """
-    found = [sorted(points)]
-    while len(found) < most:
-        # The emptiest piece is split first.
-        candidates = [_emptiest(piece) for piece in found]
-        share, at = max(candidates, key=lambda candidate: candidate[0])
-        if share <= GAP:
-            break
-        place = [candidate[0] for candidate in candidates].index(share)
-        piece = found[place]
-        found[place : place + 1] = [piece[:at], piece[at:]]
-    return [(piece[0], piece[-1]) for piece in found]
-
-
-def _emptiest(piece: Sequence[float]) -> tuple[float, int]:
-    """(the widest gap as a share of the range, the index that it ends at)."""
-    if len(piece) < 3:
-        return 0.0, 0
-    gaps = np.diff(piece)
-    at = int(np.argmax(gaps))
-    # Gaps of less than ten units are no reason to break an axis.
-    share = float(gaps[at] / (piece[-1] - piece[0])) if gaps[at] > 10 else 0.0
-    return share, at + 1
 
 
 def _points(forest: Forest) -> list[float]:
@@ -265,7 +231,8 @@ def _row(axes: Axes, place: int, row: Row, forest: Forest, piece: tuple[float, f
     _runs(axes, place + 0.24, row, look, piece)
     _failures(axes, place + 0.24, row, forest, piece)
     _effect(axes, place - 0.06, row, look, piece)
-    if not row.values and not row.failed and axes is axes.get_figure().axes[-1]:  # type: ignore[union-attr]
+    empty = not row.values and not row.failed
+    if empty and piece[0] <= forest.mean_of(forest.reference) <= piece[1]:
         spot = ("axes fraction", "data")
         axes.annotate("no result yet", (0.5, place), xycoords=spot, color=QUIET, fontsize=8,
                       va="center", ha="center")  # fmt: skip

@@ -1,4 +1,4 @@
-"""The searches' second objective: every completed trial's metric against its cost, and the front."""
+"""The searches' second objective: each completed trial's metric against its cost, and the front."""
 
 from __future__ import annotations
 
@@ -53,8 +53,15 @@ class Front:
         scale = scale_of(self.goal)
         for arm, found in self.rows.groupby("arm", sort=False):
             look = self.looks[str(arm)]
-            axes.plot(found["cost"] * factor, found["value"] * scale, linestyle="none",
-                      marker=look.marker, color=look.colour, markersize=4.5, markeredgewidth=0)  # fmt: skip
+            axes.plot(
+                found["cost"] * factor,
+                found["value"] * scale,
+                linestyle="none",
+                marker=look.marker,
+                color=look.colour,
+                markersize=4.5,
+                markeredgewidth=0,
+            )
         x, y = self.front["cost"] * factor, self.front["value"] * scale
         axes.step(x, y, where="post", color=QUIET, linewidth=1, linestyle=(0, (4, 2)), zorder=1)
         axes.plot(x, y, "o", markersize=8, markerfacecolor="none", markeredgecolor=INK,

@@ -66,8 +66,8 @@ def picture(study: Study, shares: pd.DataFrame) -> Picture | None:
     if shares.empty:
         return None
     caption = (
-        "Part of the metric's variance over an arm's completed trials that each parameter alone explains"
-        " (fANOVA). Which parts are more than chance, and between which bounds they lie, is in the"
+        "Part of the metric's variance over an arm's completed trials that each parameter alone"
+        " explains (fANOVA). Which parts are more than chance, and between which bounds they lie, is in the"
         " table. An empty cell: not searched by that arm."
     )
     return Picture("importance", "Parameter importance", caption, Importance(shares).draw)

@@ -14,7 +14,9 @@ POINT = 1 / 72
 
 
 def spread(places: ArrayLike, least: float, low: float, high: float) -> NDArray[np.float64]:
-    """``places`` [n] moved as little as needed to be ``least`` apart, within [low, high] if they fit.
+    """``places`` [n], moved no more than is needed for ``least`` between neighbours.
+
+    They stay within [low, high] if they fit.
 
     >>> spread([1.0, 1.0, 5.0], 1.0, 0.0, 10.0).tolist()
     [0.5, 1.5, 5.0]

@@ -72,8 +72,8 @@ def picture(study: Study, shares: pd.DataFrame, arm: str | None) -> Picture | No
     _, counts = pair.binned()
     caption = (
         f"Arm {arm}: mean of the completed trials in each cell (n = {int(counts.sum())} trials in"
-        f" {int((counts > 0).sum())} cells; dots are the trials). The colours end at the worst fifth"
-        " of the trials."
+        f" {int((counts > 0).sum())} cells; dots are the trials). The colours end at the worst"
+        " fifth of the trials."
     )
     title = f"The two most important parameters of {arm}"
     return Picture("interaction", title, caption, pair.draw)

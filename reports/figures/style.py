@@ -1,7 +1,8 @@
-"""How figures look: a colour for each role, the page's widths, and the axes that every figure shares.
+"""How figures look: a colour for each role, the page's widths, and the axes that figures share.
 
-Colour means role: the reference is blue, the baseline orange, every other arm one neutral grey that a label names.
-Both colours are Okabe and Ito's, which the colour-blind can tell apart; marker and dash tell them apart in grey print.
+Colour means role: the reference is blue, the baseline orange, every other arm one neutral grey that
+a label names. Both colours are near Okabe and Ito's, which the colour-blind can tell apart; marker
+and dash tell them apart in grey print.
 """
 
 from __future__ import annotations

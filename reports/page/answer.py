@@ -137,8 +137,8 @@ def _caption(results: Sequence[ArmResult], options: Options) -> str:
     )
     if options.against:
         text += (
-            f" Of arms beside {options.against[0]} they are the paired difference to it, drawn about"
-            " its mean, with the interval that the verdict states."
+            f" Of arms beside {options.against[0]} they are the paired difference to it, drawn"
+            " about its mean, with the interval that the verdict states."
         )
     if any(result.failed for result in results):
         text += " Crosses: runs that failed, at chance level, with their number."

@@ -1,4 +1,4 @@
-"""What a report consists of, in reading order. A section appears only where there are data for it."""
+"""What a report consists of, in reading order. A section appears only where it has data."""
 
 from __future__ import annotations
 

@@ -17,7 +17,10 @@ CHROMIUM = (
 
 
 class Browser:
-    """One page of a headless browser. ``problems`` are its console errors, exceptions and failed or foreign requests."""
+    """One page of a headless browser.
+
+    ``problems`` are its console errors, exceptions and failed or foreign requests.
+    """
 
     def __init__(self, profile: Path) -> None:
         assert CHROMIUM is not None

@@ -1,4 +1,4 @@
-"""The page in a real browser: sorting, links, light and dark, nothing in the console, nothing from a network."""
+"""The page in a real browser: what it shows, how it reacts, and that it asks no network."""
 
 import pytest
 from browser import CHROMIUM, Browser
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """Three arms, one without a value; in the plan's order their accuracies are neither rising nor falling."""
+    """Four arms, one without a value; in the plan's order their accuracies go up and down."""
     values = {
         "full": [0.95, 0.96],
         "no_init": [None, None],
@@ -65,15 +65,18 @@ def test_the_page_in_a_browser(browser, page):
     browser.run("document.querySelector('nav a[href=\"#search\"]').click()")
     assert browser.run("location.hash") == "#search"
     anchors = browser.run(
-        "[...document.querySelectorAll('nav a')].every(a => document.getElementById(a.hash.slice(1)))"
+        "[...document.querySelectorAll('nav a')]"
+        ".every(a => document.getElementById(a.hash.slice(1)))"
     )
     assert anchors
     assert browser.run("document.querySelectorAll('.drawing svg').length") >= 6
     assert browser.run(
-        "[...document.querySelectorAll('.drawing svg')].filter(svg => svg.checkVisibility()).every(svg => svg.getBoundingClientRect().height > 100)"
+        "[...document.querySelectorAll('.drawing svg')].filter(svg => svg.checkVisibility())"
+        ".every(svg => svg.getBoundingClientRect().height > 100)"
     )
     assert browser.run(
-        "new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size == document.querySelectorAll('[id]').length"
+        "new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size"
+        " == document.querySelectorAll('[id]').length"
     )
 
     light = browser.run(BACKGROUND)

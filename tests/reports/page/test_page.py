@@ -143,14 +143,18 @@ def test_names_with_special_characters(tmp_path):
 def test_the_table_in_a_terminal(tmp_path):
     text = main_table_text(small_study(tmp_path / "small"))
     assert re.search(
-        r"full\s+3\s+3 of 3\s+97.00 \[94.52, 99.48\]\s+–\s+\+2.00 \[−3.73, \+7.73\] undecided\s+3 completed",
+        r"full\s+3\s+3 of 3\s+97.00 \[94.52, 99.48\]\s+–\s+\+2.00 \[−3.73, \+7.73\] undecided"
+        r"\s+3 completed",
         text,
     )
     assert re.search(r"no_init\s+0 of 3\s+0 of 3\s+–\s+–\s+–\s+3 diverged", text)
 
 
 def test_importing_is_light():
-    script = "import sys, reports; print({'pandas', 'matplotlib', 'scipy', 'torch'} & {name.split('.')[0] for name in sys.modules})"
+    script = (
+        "import sys, reports; heavy = {'pandas', 'matplotlib', 'scipy', 'torch'};"
+        "print(heavy & {name.split('.')[0] for name in sys.modules})"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", script], capture_output=True, text=True, check=True
@@ -160,7 +164,10 @@ def test_importing_is_light():
 
 
 def test_reports_need_neither_torch_nor_ray():
-    script = "import sys, reports.page.page; print({'torch', 'ray', 'optuna'} & {name.split('.')[0] for name in sys.modules})"
+    script = (
+        "import sys, reports.page.page; heavy = {'torch', 'ray', 'optuna'};"
+        "print(heavy & {name.split('.')[0] for name in sys.modules})"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", script], capture_output=True, text=True, check=True
@@ -260,7 +267,8 @@ def test_what_an_arm_overrides_stands_in_the_frames(tmp_path):
 def test_the_plotting_backend_stays_as_it_was(tmp_path):
     folder = small_study(tmp_path / "small")
     script = (
-        "import matplotlib; matplotlib.use('svg'); import reports; before = dict(matplotlib.rcParams);"
+        "import matplotlib; matplotlib.use('svg'); import reports;"
+        "before = dict(matplotlib.rcParams);"
         f"reports.figure({str(folder)!r}, 'forest');"
         "assert matplotlib.get_backend() == 'svg'; assert dict(matplotlib.rcParams) == before"
     )

@@ -26,6 +26,7 @@ def test_time_of_a_report(tmp_path):
     print(f"{seconds:.1f} s, {processor:.1f} s of processor time")
     if busy:
         pytest.skip(
-            f"the machine does other work, so its clock says little: {seconds:.1f} s, {processor:.1f} s of processor time"
+            f"the machine does other work, so its clock says little: {seconds:.1f} s,"
+            f" {processor:.1f} s of processor time"
         )
     assert seconds < 10
