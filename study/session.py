@@ -23,6 +23,7 @@ from study.agenda.recovery import open_agenda
 from study.clock import Clock, DiskWatch
 from study.ending import Ending, ending
 from study.errors import RayLost, Stopped, outside
+from study.execution.cluster import check_address
 from study.execution.display import Display
 from study.execution.execute import execute
 from study.forecast import disk
@@ -52,6 +53,8 @@ def run(
     plan = request.plan()
     preflight.check(plan, request.where, here=address is None)
     folder = request.folder or request.results / plan.spec.name
+    if address and not folder.exists():  # no folder is made for an address that is wrong
+        check_address(address)
     if fresh and (folder / "plan.json").exists():
         lock = store.lock_study(folder)
         print(f"the earlier study is now {store.move_aside(folder)}")

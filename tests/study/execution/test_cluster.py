@@ -1,4 +1,4 @@
-"""A study on a cluster: Ray nodes on this machine that come, die and are replaced; real Ray, real training."""
+"""A study on a cluster: Ray nodes on this machine that come, die and are replaced."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ def test_an_address_where_nothing_answers_is_refused(tmp_path: Path) -> None:
     space = crash.write_study(tmp_path, STUDY)
     assert crash.run(space, "--address", f"127.0.0.1:{free_port()}") == 2
     assert "no Ray cluster can be joined there" in (tmp_path / "output.txt").read_text()
-    assert not list((tmp_path / "results" / "crash" / "trials").iterdir())
+    assert not (tmp_path / "results").exists()
 
 
 # ---- SLURM, of which this machine has none: srun runs its command here, scontrol names two machines and notes what it is asked ----
