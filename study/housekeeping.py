@@ -126,7 +126,8 @@ def status(folder: Path) -> Status:
         }
         both = states[Kind.SEARCH] + states[Kind.REPLICATE]
         to_search = repeats * (arm.get("search_trials") or 0)
-        to_replicate = repeats * plan.get("seeds", 0)
+        # More than planned have begun where a verdict was open (replicate.until).
+        to_replicate = max(repeats * plan.get("seeds", 0), states[Kind.REPLICATE].total())
         left = to_search + to_replicate - done[Kind.SEARCH] - done[Kind.REPLICATE]
         pace = _seconds_of_a_trial(rows, arm["name"], arm.get("epochs") or 0)
         arms.append(
