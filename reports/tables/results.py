@@ -64,7 +64,8 @@ def best_arms(results: Sequence[ArmResult], options: Options) -> set[str]:
     best = max(whole, key=lambda result: sign * result.mean)
     names = {best.arm}
     for result in whole:
-        if result.low <= best.high and result.high >= best.low:
+        overlaps = result.low <= best.high and result.high >= best.low
+        if overlaps or result.mean == best.mean:
             names.add(result.arm)
     return names
 
