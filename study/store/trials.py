@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eisnn.metrics import seconds_per_epoch
 from study.store.columns import HISTORY_COLUMNS, table_text
 from study.store.files import read_json, set_aside, write_json, write_text
 from study.store.records import Outcome, State
@@ -110,4 +111,4 @@ def last_metrics(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     if "val/accuracy" in best:
         metrics.update({"val/accuracy_best": best["val/accuracy"], "best_epoch": best["epoch"]})
     seconds = [row["seconds"] for row in rows if "seconds" in row]
-    return {**metrics, "seconds_per_epoch": sum(seconds) / len(seconds)} if seconds else metrics
+    return {**metrics, "seconds_per_epoch": seconds_per_epoch(seconds)} if seconds else metrics
