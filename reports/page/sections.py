@@ -83,7 +83,7 @@ def all_sections(study: Study, options: Options) -> Iterator[Section]:
         yield from section("cost", "Cost", "", [plane], [result_tables.cost_table(results)])
     if len(study.trials):
         states = result_tables.state_table(study, results)
-        yield from section("states", "Trials", "", [], [arms.table(study), states])
+        yield from section("states", "Trials", "", [], [states])
 
 
 def _outcome(study: Study, results: Sequence[ArmResult], options: Options) -> Iterator[Section]:

@@ -128,10 +128,15 @@ def _data_problems(config: TrialConfig, download: bool) -> list[str]:
     from eisnn.data.loading import load
     from eisnn.errors import DataError
 
+    before = os.environ.get("EISNN_DOWNLOAD")
     if not download:
         os.environ["EISNN_DOWNLOAD"] = "off"
     try:
         load(config.data, T=config.model.T)
     except DataError as error:
         return [f"data: {error}"]
+    finally:
+        os.environ.pop("EISNN_DOWNLOAD", None)
+        if before is not None:
+            os.environ["EISNN_DOWNLOAD"] = before
     return []

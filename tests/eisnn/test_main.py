@@ -148,7 +148,8 @@ def test_resume_reads_the_file_that_is_named_and_needs_nothing_beside_it(trained
     assert not (tmp_path / "checkpoint.pt").exists()
     code, _, err = here("--resume", tmp_path / "no.pt")
     assert (code, "no.pt: there is no such checkpoint" in err) == (2, True)
-    assert {path.name for path in tmp_path.iterdir()} == {"kept.pt", "config.yaml"}
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"kept.pt", "config.yaml", "history.csv"}
 
 
 def test_a_folder_of_another_run_is_left_as_it_was(config, trained, tmp_path, here):

@@ -185,10 +185,10 @@ def test_a_signal_stops_cleanly_and_a_second_run_is_refused(
     results = tmp_path / "results" / "crash"
     process = crash.start(space, *ONE)
     wait_for(lambda: bool(crash.histories(results)), process)
-    assert crash.run(space, *ONE) == 2
-    assert "another run of this study is going on" in (tmp_path / "output.txt").read_text()
     below = [pid for pid, _ in crash.descendants(process.pid)]
     private(crash, process.pid)
+    assert crash.run(space, *ONE) == 2
+    assert "another run of this study is going on" in (tmp_path / "output.txt").read_text()
     process.send_signal(random.choice([signal.SIGINT, signal.SIGTERM]))
     assert process.wait(120) == 130
     output = (tmp_path / "output.txt").read_text()
