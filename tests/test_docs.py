@@ -28,7 +28,7 @@ RUN = {  # in this order, in one folder; with what makes it short
     "python run_study.py --space search_spaces/ei_ablation.yaml --dry-run": [],
     "python run_study.py --space search_spaces/ei_ablation.yaml": ["--smoke"],
     "python run_study.py --resume results/ei_ablation": [],
-    "python run_study.py --space ... --set replicate.seeds=10": ["--smoke", "--dry-run"],
+    "python run_study.py --space ... --set search.repeats=10": ["--smoke", "--dry-run"],
     "python -m reports results/ei_ablation": [],
     "python -m eisnn --scratch configs/EI-SNN/Digits-MLP8.yaml": ["--threads", "1"],
 }
