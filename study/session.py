@@ -51,8 +51,9 @@ def run(
         ConfigError, StoreError: the input, or the folder, does not allow it; nothing was started.
     """
     plan = request.plan()
-    preflight.check(plan, request.where, here=address is None)
     folder = request.folder or request.results / plan.spec.name
+    store.check_free(folder)  # at once: the checks below take seconds
+    preflight.check(plan, request.where, here=address is None)
     if address and not folder.exists():  # no folder is made for an address that is wrong
         check_address(address)
     if fresh and (folder / "plan.json").exists():

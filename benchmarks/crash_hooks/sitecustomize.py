@@ -4,6 +4,7 @@ CRASH_HOME    the folder for epochs.txt (a line for every epoch that is begun: t
 CRASH_AT      FILE:MOMENT:N:VICTIM, for example checkpoint.pt:half:3:everything: at the process's third writing of that file, half of it on
               disk, SIGKILL. FILE may be commit, of the SQLite database. MOMENT: half (of the new file is written), before (it is
               whole, not yet in its place), after; of a commit before, during (a few milliseconds into it), after. VICTIM: self, everything.
+CRASH_PAUSE   seconds of sleep before every epoch, for tests that need a study to go on for a while; 0 unless given
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ class NoteEpochs:
                 with open(HOME / "epochs.txt", "a") as file:
                     number, now = run.epoch + 1, time.time()
                     file.write(f"{trial_id(run.config)} {number} {os.getpid()} {now:.3f}\n")
+                time.sleep(float(os.environ.get("CRASH_PAUSE", "0")))
                 return train(run, *arguments)
 
             module.train_epoch = noted

@@ -11,7 +11,6 @@ from optuna import Study
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
-from scipy.stats import qmc
 
 
 class SobolSampler(BaseSampler):
@@ -22,6 +21,8 @@ class SobolSampler(BaseSampler):
     """
 
     def __init__(self, seed: int, number: int, paths: Sequence[str]) -> None:
+        from scipy.stats import qmc  # half a second, which only searches with qmc shall pay
+
         sequence = qmc.Sobol(len(paths), scramble=True, rng=seed)
         if number:
             sequence.fast_forward(number)

@@ -24,6 +24,7 @@ from study.store.files import (
 from study.store.frames import epochs_frame, load_plan, trials_frame
 from study.store.locks import (
     PATIENCE,
+    check_free,
     lock_study,
     lock_trial,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "Role",
     "State",
     "StoreError",
+    "check_free",
     "epochs_frame",
     "finished_state",
     "free_bytes",

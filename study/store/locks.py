@@ -64,6 +64,19 @@ def lock_study(folder: Path) -> StudyLock:
     return StudyLock(lock, folder / "owner.json")
 
 
+def check_free(folder: Path) -> None:
+    """Raises StoreError if another run of this machine holds the study. Changes nothing."""
+    path = folder / ".lock"
+    if path.is_symlink() or not path.is_file():
+        return
+    lock = _file_lock(folder)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise _going_on(folder) from None
+    lock.release()
+
+
 def _going_on(folder: Path) -> StoreError:
     owner = read_json(folder / "owner.json") or {}
     user, host = owner.get("user", "someone"), owner.get("host", "an unknown host")

@@ -179,16 +179,17 @@ def test_a_disk_that_fills_during_a_study(
 
 
 def test_a_signal_stops_cleanly_and_a_second_run_is_refused(
-    crash: Any, undisturbed: Path, tmp_path: Path
+    crash: Any, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("CRASH_PAUSE", "1")  # the study must still run when the signal comes
     space = crash.write_study(tmp_path, STUDY)
     results = tmp_path / "results" / "crash"
     process = crash.start(space, *ONE)
     wait_for(lambda: bool(crash.histories(results)), process)
-    below = [pid for pid, _ in crash.descendants(process.pid)]
-    private(crash, process.pid)
     assert crash.run(space, *ONE) == 2
     assert "another run of this study is going on" in (tmp_path / "output.txt").read_text()
+    below = [pid for pid, _ in crash.descendants(process.pid)]
+    private(crash, process.pid)
     process.send_signal(random.choice([signal.SIGINT, signal.SIGTERM]))
     assert process.wait(120) == 130
     output = (tmp_path / "output.txt").read_text()

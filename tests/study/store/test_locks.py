@@ -103,3 +103,15 @@ def test_a_second_run_is_refused_with_the_owners_name(tmp_path: Path) -> None:
     )
     lock.release()
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_look_at_the_lock_changes_nothing(tmp_path: Path) -> None:
+    """A new folder is not made, a free one stays free, a held one is refused."""
+    store.check_free(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    lock = store.lock_study(tmp_path / "study")
+    with pytest.raises(store.StoreError, match="another run of this study is going on"):
+        store.check_free(tmp_path / "study")
+    lock.release()
+    store.check_free(tmp_path / "study")
+    store.lock_study(tmp_path / "study").release()
