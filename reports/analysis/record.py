@@ -50,13 +50,16 @@ def data_text(study: Study) -> str:
 
 
 def seeds_text(study: Study) -> str:
-    """'replicates 1000 to 1002; search 0'."""
+    """'replicates 1000 to 1002, 10,000 higher in each further repeat; search 0'."""
     seeds, first = study.plan.get("seeds"), study.plan.get("first_seed")
     repeats = int(study.plan.get("repeats") or 1)
     parts = []
     if seeds and first is not None:
-        last = first + repeats * int(study.plan.get("most") or seeds) - 1
-        parts.append(f"replicates {first} to {last}")
+        last = first + int(study.plan.get("most") or seeds) - 1
+        further = ""
+        if repeats > 1:
+            further = f", {study.plan.get('seeds_apart', seeds):,} higher in each further repeat"
+        parts.append(f"replicates {first} to {last}{further}")
     search = study.plan.get("search") or {}
     if "seed" in search:
         parts.append(f"search {search['seed']}")

@@ -63,8 +63,7 @@ class Plan:
 
     def seed(self, repeat: int, index: int) -> int:
         """The seed of one replicate; ``index`` passes ``seeds`` where an open verdict asks more."""
-        replicate = self.spec.replicate
-        return replicate.first_seed + repeat * (replicate.most or replicate.seeds) + index
+        return self.spec.replicate.seed(repeat, index)
 
     def search_seed(self, repeat: int) -> int:
         """The training seed of one repeat's search trials."""

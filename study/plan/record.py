@@ -10,6 +10,7 @@ from eisnn.config.sections import DataConfig
 from eisnn.config.trial import NUMERICS_VERSION
 from study.plan.arm import Arm
 from study.plan.plan import Plan
+from study.spec.models import SEEDS_APART
 
 
 def fingerprint(plan: Plan, arm: Arm) -> str:
@@ -47,6 +48,7 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         "repeats": plan.repeats,
         "seeds": spec.replicate.seeds,
         "first_seed": spec.replicate.first_seed,
+        "seeds_apart": SEEDS_APART,
         "most": spec.replicate.most,
         "until": spec.replicate.until,
         "parameters": parameters,

@@ -222,14 +222,17 @@ def _seeds(spec: StudySpec) -> Iterator[str]:
     replicate, search = spec.replicate, spec.search
     if search is None or not spec.tuned:
         return
-    first = replicate.first_seed
-    last = first + search.repeats * (replicate.most or replicate.seeds) - 1
-    if first <= search.seed + search.repeats - 1 and search.seed <= last:
-        yield (
-            f"replicate.first_seed: fresh seeds must not include the search's seed {search.seed}"
-            + (f" to {search.seed + search.repeats - 1}" if search.repeats > 1 else "")
-            + f", given {first} to {last}"
-        )
+    last_of_search = search.seed + search.repeats - 1
+    for repeat in range(search.repeats):
+        first, last = (replicate.seed(repeat, index) for index in (0, replicate.largest - 1))
+        if first <= last_of_search and search.seed <= last:
+            yield (
+                f"replicate.first_seed: fresh seeds must not include the search's seed {search.seed}"
+                + (f" to {last_of_search}" if search.repeats > 1 else "")
+                + f", given {first} to {last}"
+                + (f" in repeat {repeat}" if repeat else "")
+            )
+            return
 
 
 def _sizes(spec: StudySpec) -> Iterator[str]:

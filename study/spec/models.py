@@ -45,17 +45,20 @@ Loggers = Annotated[
 SHARE_SCHEMA = {"anyOf": [{"enum": ["auto"]}, {"type": "number", "minimum": 0}]}
 
 
+SEEDS_APART = 10_000  # between the first seeds of two repeats: more than a repeat can have
+
+
 class Replicate(Section):
     """Fresh seeds ``first_seed``, ``first_seed + 1``, ...: the same ones for every arm, so that
     differences pair."""
 
-    seeds: Annotated[int, Field(ge=0, le=10_000)] = 5
+    seeds: Annotated[int, Field(ge=0, le=SEEDS_APART)] = 5
     """How many; p-values below 0.05 need 6 and more (--dry-run says how many)."""
-    first_seed: Annotated[int, Field(ge=0, lt=2**31 - 10_000)] = 1000
-    """The first of them. Repeat k of a search uses the seeds from ``first_seed + k * seeds`` on."""
+    first_seed: Annotated[int, Field(ge=0, lt=2**31 - 1000 * SEEDS_APART)] = 1000
+    """The first of them. Repeat k of a search uses the seeds from ``first_seed + 10,000 k`` on."""
     until: Literal["decided"] | None = None
     """decided: arms whose verdict is open get more seeds, in steps, up to ``most``."""
-    most: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    most: Annotated[int, Field(ge=1, le=SEEDS_APART)] | None = None
     """The most seeds of an arm; needs ``until``."""
 
     @model_validator(mode="after")
@@ -65,6 +68,15 @@ class Replicate(Section):
         if self.most is not None and self.most < self.seeds:
             raise ValueError(f"most must be at least seeds ({self.seeds}), given {self.most}")
         return self
+
+    def seed(self, repeat: int, index: int) -> int:
+        """The seed of one replicate. More seeds, or more repeats, keep those that are there."""
+        return self.first_seed + SEEDS_APART * repeat + index
+
+    @property
+    def largest(self) -> int:
+        """The most seeds that a repeat of an arm can come to have."""
+        return self.most or self.seeds
 
 
 GpuShare = Annotated[Any, BeforeValidator(_share), WithJsonSchema(SHARE_SCHEMA)]

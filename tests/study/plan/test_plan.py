@@ -333,8 +333,8 @@ def test_repeats_have_seeds_of_their_own(plan_of: PlanOf, study_tree: dict[str, 
     plan = plan_of(study_tree)
     assert [plan.seeds_of(repeat) for repeat in range(3)] == [
         [1000, 1001],
-        [1002, 1003],
-        [1004, 1005],
+        [11000, 11001],
+        [21000, 21001],
     ]
     assert (plan.total_search, plan.total_replicates) == (3 * 6, 3 * 6)
     record = plan_record(plan)
