@@ -32,7 +32,7 @@ from torch import Tensor
 from benchmarks.nets import Floor, Spikingjelly, plain
 from eisnn import build_model, build_optimizer, initialize, make_config
 from eisnn.checkpoints.checkpoint import save_checkpoint
-from eisnn.data.loading import Split, batches
+from eisnn.data.batches import Split, batches
 from eisnn.data.transforms import augment
 from eisnn.kernels.choose import path
 from eisnn.training.evaluation import evaluate

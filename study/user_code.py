@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eisnn.config.user_code import is_reference, references, source, sources
+from eisnn.config.code_digests import sources
+from eisnn.config.user_code import is_reference, references, source
 from study import store
 from study.plan import Plan
 

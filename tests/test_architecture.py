@@ -36,6 +36,7 @@ ALLOWED = {
     "eisnn.diagnostics": NETWORK,
     "eisnn.checkpoints": (*NETWORK, "eisnn.data"),
     "eisnn.training": EISNN,
+    "eisnn.single": ("eisnn",),
     "study.errors": ("study.store",),
     "study": ("study", "eisnn"),  # session, request, reproduce and their like stand over all rooms
     "study.spec": CONFIG,

@@ -18,7 +18,7 @@ from torch import nn
 
 import run_study
 from eisnn.checkpoints.weights import export_safetensors, load_network
-from eisnn.config import user_code
+from eisnn.config import code_digests, user_code
 from eisnn.config.trial import load_config, make_config, resolved, trial_id
 from eisnn.errors import CheckpointError
 from eisnn.networks import build_model
@@ -56,12 +56,12 @@ def _as_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     """Modules of the test's folder are forgotten after it."""
     before = set(sys.modules)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    user_code.digest.cache_clear()
+    code_digests.digest.cache_clear()
     yield
     for name in set(sys.modules) - before:
         if name.startswith(("my_", "their_")):
             del sys.modules[name]
-    user_code.digest.cache_clear()
+    code_digests.digest.cache_clear()
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def folder(tmp_path: Path) -> Path:
 def forget(*modules: str) -> None:
     for name in modules:
         sys.modules.pop(name, None)
-    user_code.digest.cache_clear()
+    code_digests.digest.cache_clear()
 
 
 def run(space: Path, *arguments: object) -> tuple[int, str]:

@@ -22,7 +22,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from eisnn.checkpoints.authors import LoadReport, load_authors_state_dict, looks_like_the_authors
+from eisnn.checkpoints.authors import LoadReport, load_authors_state_dict
+from eisnn.checkpoints.authors_names import looks_like_the_authors
 from eisnn.config import authors
 from eisnn.config.trial import ConfigError, TrialConfig, make_config, resolved
 from eisnn.data.loading import shape_of

@@ -18,26 +18,15 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, model_validator
 
 from eisnn.config import authors
+from eisnn.config.code_digests import digests
 from eisnn.config.norms import CIRCUIT_NORMS
-from eisnn.config.sections import (
-    SIZES,
-    CircuitConfig,
-    Count,
-    Counts,
-    DataConfig,
-    Fraction,
-    InitConfig,
-    ModelConfig,
-    NeuronConfig,
-    Positive,
-    PropConfig,
-    Section,
-    Switch,
-    TrainConfig,
-    Value,
-    is_read,
-)
-from eisnn.config.user_code import UserCodeError, digests, is_reference
+from eisnn.config.sections.circuit import CircuitConfig, InitConfig, PropConfig
+from eisnn.config.sections.data import DataConfig
+from eisnn.config.sections.fields import Count, Counts, Fraction, Positive, Section, Switch, Value
+from eisnn.config.sections.model import SIZES, ModelConfig
+from eisnn.config.sections.neuron import NeuronConfig
+from eisnn.config.sections.train import TrainConfig, is_read
+from eisnn.config.user_code import UserCodeError, is_reference
 from eisnn.config.yaml_file import ConfigError, explain, model_in, read_yaml, shipped
 
 NUMERICS_VERSION = 2  # raised by any change that alters a trained number; part of every trial's id

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 
 from eisnn.config.trial import TrialConfig
-from eisnn.data.loading import Split, batch_count, batches, shuffled
+from eisnn.data.batches import Split, batch_count, batches, shuffled
 from eisnn.seeding import derive
 from eisnn.training.graph import DeviceSteps
 from eisnn.training.optimizers import learning_rate

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from eisnn.config.trial import TrainConfig
-from eisnn.data.loading import Split, batches
+from eisnn.data.batches import Split, batches
 from eisnn.diagnostics.observe import layers
 from eisnn.errors import Diverged
 from eisnn.networks.network import Network

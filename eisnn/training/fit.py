@@ -15,11 +15,13 @@ from pathlib import Path
 
 from torch import Tensor
 
+from eisnn.config.code_digests import verify
 from eisnn.config.trial import TrialConfig, resolved
-from eisnn.config.user_code import blame, references, verify
+from eisnn.config.user_code import blame, references
 from eisnn.config.yaml_file import ConfigError
+from eisnn.data.batches import Split, batch_count, batches, shuffled, to_device
 from eisnn.data.files import data_root
-from eisnn.data.loading import Split, batch_count, batches, load_once, shuffled, to_device
+from eisnn.data.loading import load_once
 from eisnn.diagnostics.energy import count_operations
 from eisnn.errors import DataError, Diverged
 from eisnn.metrics import seconds_per_epoch

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from eisnn.config.trial import TrialConfig
-from eisnn.data.loading import Dataset, Split, load, to_device
+from eisnn.data.batches import Split, to_device
+from eisnn.data.loading import Dataset, load
 from eisnn.networks.initialization import initialize
 from eisnn.seeding import derive
 from eisnn.training.device import computing, pick_device

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from eisnn.data.loading import Split
+from eisnn.data.batches import Split
 from eisnn.training.steps import Step
 
 RATES = {"cpu": torch.float64, "cuda": torch.float32}  # what torch's fused updates read

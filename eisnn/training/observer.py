@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from eisnn.config.user_code import is_reference
-from eisnn.data.loading import Split, batch_count, batches
+from eisnn.data.batches import Split, batch_count, batches
 from eisnn.diagnostics.distributions import Distributions
 from eisnn.diagnostics.own import own_quantities
 from eisnn.diagnostics.scalars import Probe, append_rows, probe_size

@@ -14,7 +14,8 @@ from torch import Tensor
 from eisnn.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from eisnn.config.trial import TrialConfig, resolved, trial_id
 from eisnn.config.yaml_file import ConfigError
-from eisnn.data.loading import Dataset, Split
+from eisnn.data.batches import Split
+from eisnn.data.loading import Dataset
 from eisnn.errors import CheckpointError
 from eisnn.kernels.cpu.build import share_compiled
 from eisnn.networks import build_model, with_shapes

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from eisnn.config.sections import FREE_OPTIONS
+from eisnn.config.code_digests import notes as notes_of
+from eisnn.config.sections.train import FREE_OPTIONS
 from eisnn.config.trial import TrialConfig, resolved
 from eisnn.config.user_code import UserCodeError, find, is_reference
-from eisnn.config.user_code import notes as notes_of
 from eisnn.config.yaml_file import ConfigError
 from eisnn.errors import DataError
 from study.plan import Arm, Plan

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eisnn.config.datasets import DATASETS
-from eisnn.config.sections import DataConfig
+from eisnn.config.sections.data import DataConfig
 from eisnn.config.trial import NUMERICS_VERSION
 from study.plan.arm import Arm
 from study.plan.plan import Plan

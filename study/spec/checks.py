@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from eisnn.config.sections import FREE_OPTIONS
+from eisnn.config.sections.train import FREE_OPTIONS
 from eisnn.config.trial import TrialConfig
 from eisnn.config.yaml_file import known_fields, suggestion
 from study.spec.models import StudySpec

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from eisnn.config.sections import word_or_reference
+from eisnn.config.sections.fields import word_or_reference
 from eisnn.config.trial import Count, Fraction, Positive, Section, Value
 from study.spec.design import Ablation
 from study.spec.forms import one_or_list, to_tuple

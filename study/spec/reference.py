@@ -27,7 +27,7 @@ Every key can be overridden on the command line: `--set search.trials=4`.
 """
 CONFIG_HEAD = """# The config of a single run
 
-Generated from `eisnn/config/sections.py` by `python -m study.spec.reference`. `configs/` has a
+Generated from `eisnn/config/sections/` by `python -m study.spec.reference`. `configs/` has a
 complete file for every network of the paper. Every option can be named by its dotted path
 (`circuit.init.gain`) in a [study file](study_file.md).
 """

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from eisnn.config.sections import word_or_reference
+from eisnn.config.sections.fields import word_or_reference
 from eisnn.config.trial import Positive, Section
 from study.spec.forms import to_tuple
 

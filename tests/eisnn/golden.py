@@ -129,7 +129,7 @@ def authors_keys(model: Network) -> dict[str, list[int]]:
     """
     out: dict[str, list[int]] = {}
     if model.config.model.arch == "ResNet":
-        from eisnn.checkpoints.authors import resnet_prefixes
+        from eisnn.checkpoints.authors_names import resnet_prefixes
 
         for layer, *at in resnet_prefixes(model):
             out |= _layer_keys(layer, *at)

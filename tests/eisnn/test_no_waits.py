@@ -24,7 +24,7 @@ from torch.utils._pytree import tree_leaves
 
 from eisnn import build_model, build_optimizer
 from eisnn.config.trial import make_config
-from eisnn.data.loading import Split, batches
+from eisnn.data.batches import Split, batches
 from eisnn.data.transforms import augment
 from eisnn.networks.network import Network
 from eisnn.training.evaluation import evaluate

@@ -6,7 +6,8 @@ What is dropped, folded, projected, and how a misfit is reported.
 import pytest
 import torch
 
-from eisnn.checkpoints.authors import load_authors_state_dict, looks_like_the_authors
+from eisnn.checkpoints.authors import load_authors_state_dict
+from eisnn.checkpoints.authors_names import looks_like_the_authors
 from eisnn.errors import CheckpointError
 from eisnn.networks import build_model
 from tests.eisnn import golden

@@ -8,7 +8,8 @@ import torch
 
 from eisnn.config.trial import make_config
 from eisnn.config.user_code import UserCodeError
-from eisnn.data.loading import batches, load, shape_of
+from eisnn.data.batches import batches
+from eisnn.data.loading import load, shape_of
 
 NUMBERS = itertools.count()  # a module of each name is imported once
 LABELS = np.arange(40, dtype=np.int64) % 2

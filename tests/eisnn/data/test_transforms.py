@@ -9,10 +9,10 @@ import pytest
 import torch
 from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms import functional as reference
-from torchvision.transforms.functional import InterpolationMode
 
 from eisnn.config.datasets import DATASETS
 from eisnn.data import transforms
+from eisnn.data.pixels import interpolate, stretched
 from eisnn.seeding import generator
 
 NAMES = list(DATASETS)
@@ -96,16 +96,6 @@ def test_nothing_is_read_back_from_the_device(name):
 # --- crop, flip, erase
 
 
-def test_padded_crop_is_torchvisions():
-    x = images("cifar10")
-    top, left = torch.randint(0, 9, (2, 16))
-    out = transforms.take(
-        x, torch.arange(32) + (top - 4)[:, None], torch.arange(32) + (left - 4)[:, None]
-    )
-    for i in range(16):
-        assert torch.equal(out[i], reference.crop(reference.pad(x[i], 4), top[i], left[i], 32, 32))
-
-
 def test_cifar_crops_reach_every_offset_and_flip_half():
     """An image whose pixels are unique tells where its middle pixels went."""
     batch = 4000
@@ -145,8 +135,8 @@ def test_erasing_is_black_in_all_channels_in_half_of_the_samples_and_of_2_to_40_
 def test_resized_crop_is_torchvisions():
     x = images("tiny_imagenet")
     boxes = transforms.random_boxes(x, (0.08, 1.0), generator(0))
-    rows, cols = (transforms._stretched(boxes[i], boxes[i + 2], 32, x) for i in (0, 1))
-    out = transforms.interpolate(x, rows, cols)
+    rows, cols = (stretched(boxes[i], boxes[i + 2], 32, x) for i in (0, 1))
+    out = interpolate(x, rows, cols)
     for i in range(16):
         top, left, height, width = (int(part[i]) for part in boxes)
         expected = reference.resized_crop(x[i], top, left, height, width, [32, 32], antialias=True)
@@ -180,74 +170,14 @@ def test_boxes_are_distributed_as_torchvisions(scale):
 def test_a_crop_of_the_whole_image_is_the_image():
     x = images("tiny_imagenet")
     zero, full = torch.zeros(16, 1), torch.full((16, 1), 32.0)
-    positions = transforms._stretched(zero, full, 32, x)
-    assert torch.equal(transforms.interpolate(x, positions, positions), x)
+    positions = stretched(zero, full, 32, x)
+    assert torch.equal(interpolate(x, positions, positions), x)
 
 
 # --- colours
 
 
-@pytest.mark.parametrize("operation", range(4))
-def test_each_colour_operation_is_torchvisions(operation):
-    x = images("tiny_imagenet", batch=32)
-    x[0] = 0.3  # grey: no hue
-    x[1, 1] = x[1, 0]  # two channels are the largest
-    _, factors = transforms.random_colours(x, (0.4, 0.4, 0.4, 0.1), generator(0))
-    neutral = torch.tensor([1.0, 1.0, 1.0, 0.0]).repeat(32, 1)
-    neutral[:, operation] = factors[:, operation]
-    order = torch.tensor([operation, *(k for k in range(4) if k != operation)]).expand(32, 4)
-    out = transforms.colour_jitter(x, order, neutral)
-    functions = [
-        reference.adjust_brightness,
-        reference.adjust_contrast,
-        reference.adjust_saturation,
-        reference.adjust_hue,
-    ]
-    for i in range(32):
-        expected = functions[operation](x[i], factors[i, operation].item())
-        torch.testing.assert_close(out[i], expected, atol=2e-6, rtol=0)
-
-
-def test_colour_jitter_is_torchvisions_in_each_samples_order():
-    x = images("tiny_imagenet", batch=64)
-    order, factors = transforms.random_colours(x, (0.4, 0.4, 0.4, 0.1), generator(1))
-    out = transforms.colour_jitter(x, order, factors)
-    functions = [
-        reference.adjust_brightness,
-        reference.adjust_contrast,
-        reference.adjust_saturation,
-        reference.adjust_hue,
-    ]
-    for i in range(64):
-        expected = x[i]
-        for k in order[i].tolist():
-            expected = functions[k](expected, factors[i, k].item())
-        torch.testing.assert_close(out[i], expected, atol=1e-5, rtol=0)
-    assert len({tuple(row) for row in order.tolist()}) > 12
-    assert all(sorted(row) == [0, 1, 2, 3] for row in order.tolist())
-
-
-def test_colour_factors_are_within_their_strengths():
-    _, factors = transforms.random_colours(
-        torch.zeros(2000, 3, 1, 1), (0.4, 0.4, 0.4, 0.1), generator(0)
-    )
-    for k, (low, high) in enumerate([(0.6, 1.4)] * 3 + [(-0.1, 0.1)]):
-        assert low <= factors[:, k].min() < low + 0.01
-        assert high - 0.01 < factors[:, k].max() <= high
-
-
 # --- events
-
-
-def test_rotation_is_torchvisions():
-    x = images("cifar10_dvs", batch=24)[:, 0]
-    degrees = torch.linspace(-30, 30, 24)[:, None] + 0.123
-    rows = torch.arange(48)[None, :, None].expand(24, 48, 48)
-    cols = torch.arange(48)[None, None, :].expand(24, 48, 48)
-    out = transforms.take_2d(x, *transforms.rotated(rows, cols, degrees))
-    for i in range(24):
-        expected = reference.rotate(x[i], degrees[i].item(), InterpolationMode.NEAREST)
-        assert (out[i] != expected).float().mean() < 1e-3  # pixels that lie halfway between two
 
 
 def test_event_samples_are_rolled_or_rotated_or_erased():

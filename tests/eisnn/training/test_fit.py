@@ -13,7 +13,8 @@ import torch
 
 from eisnn.checkpoints.checkpoint import load_checkpoint
 from eisnn.config.trial import TrialConfig, make_config
-from eisnn.data.loading import batches, load
+from eisnn.data.batches import batches
+from eisnn.data.loading import load
 from eisnn.errors import CheckpointError, Diverged, SilentInput
 from eisnn.networks import build_model
 from eisnn.networks.initialization import initialize

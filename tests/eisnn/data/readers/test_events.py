@@ -11,6 +11,7 @@ import torch
 
 from eisnn.config.trial import DataConfig
 from eisnn.data import loading as data
+from eisnn.data.batches import batches
 from eisnn.data.readers import aedat, events
 from eisnn.data.readers import cifar10_dvs as reader
 from eisnn.errors import DataError
@@ -172,7 +173,7 @@ def test_cifar10_dvs_is_split_80_10_10(cifar10_dvs):
     assert [len(part) for part in parts] == [80, 10, 10]
     assert [np.bincount(part.labels).tolist() for part in parts] == [[8] * 10, [1] * 10, [1] * 10]
     assert sorted(torch.cat([part.rows for part in parts]).tolist()) == list(range(100))
-    x, _ = next(data.batches(dataset.train, 8))
+    x, _ = next(batches(dataset.train, 8))
     assert (x.shape, x.dtype, dataset.input_shape) == (
         (8, 4, 2, 48, 48),
         torch.float32,

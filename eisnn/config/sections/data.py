@@ -1,0 +1,43 @@
+"""The section ``data``: which images, and how they are split."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from eisnn.config.datasets import DATASETS
+from eisnn.config.sections.fields import Count, Section, Switch, word_or_reference
+
+
+class DataConfig(Section):
+    """Which images, and how they are split. Validation images are always taken from the training
+    set."""
+
+    name: word_or_reference(*DATASETS) = "digits"  # type: ignore[valid-type]
+    """The dataset, or your own, as my_module:load."""
+    root: str | None = None
+    """Where the files are; default: $EISNN_DATA, then ./data. Not part of a trial's id."""
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Of the training images, held out for every choice that is made."""
+    split_seed: Annotated[int, Field(ge=0)] = 0
+    """The split is a function of it alone."""
+    split: Literal["seeded", "authors"] = "seeded"
+    """name: cifar10_dvs only: authors tests on the last 100 recordings of each class, as the
+    paper's authors do, seeded on a stratified tenth. Nine tenths of that are images that the
+    authors' checkpoints were trained on."""
+    train_size: Count | None = None
+    """Use only so many images of the training set, stratified; validation_fraction of them
+    validate."""
+    test_size: Count | None = None
+    """Use only so many test images, stratified."""
+    augment: Switch = True
+    """The dataset's training transform, if it has one."""
+
+    @model_validator(mode="after")
+    def _meaningful(self) -> DataConfig:
+        if self.split == "authors" and self.name != "cifar10_dvs":
+            raise ValueError(
+                f"split: authors has a meaning only with name: cifar10_dvs, given name: {self.name}"
+            )
+        return self

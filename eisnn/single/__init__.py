@@ -1,0 +1,1 @@
+"""What ``python -m eisnn`` does: one run from a config file, and measuring saved weights."""

@@ -1,0 +1,63 @@
+"""The run that the command line asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from eisnn.checkpoints.checkpoint import load_checkpoint
+from eisnn.config.authors import is_the_authors
+from eisnn.config.trial import TrialConfig, load_config, trial_id
+from eisnn.config.user_code import look_in
+from eisnn.config.yaml_file import read_yaml, shipped
+from eisnn.errors import CheckpointError
+from eisnn.single.lines import say
+
+
+@dataclass(frozen=True)
+class Order:
+    """A run: its config, the file that it goes on from and writes to, and its folder."""
+
+    config: TrialConfig
+    checkpoint: Path
+    device: str
+    log: int
+
+    @property
+    def folder(self) -> Path:
+        return self.checkpoint.parent
+
+
+def new_order(file: str, output: str | None, seed: int | None, device: str, log: int) -> Order:
+    """The run of a config file; one that was begun in its folder goes on."""
+    config = load_config(file)
+    if is_the_authors(read_yaml(shipped(Path(file)))):
+        say(f"{file}: a config of the paper's authors; config.yaml has it as ours")
+    if seed is not None:
+        config = config.model_copy(update={"seed": seed})
+    default = Path("results/single") / f"{Path(file).stem}-{trial_id(config)}"
+    return Order(config, Path(output or default) / "checkpoint.pt", device, log)
+
+
+def order_to_resume(path: Path, device: str, log: int) -> Order:
+    """The run that a checkpoint is of, which goes on in the same file.
+
+    Raises:
+        CheckpointError: there is no such file, or its config names code and no config.yaml beside
+            it says that this run is the user's own.
+    """
+    checkpoint = path / "checkpoint.pt" if path.is_dir() else path
+    try:
+        config = TrialConfig.model_validate(load_checkpoint(checkpoint)["config"])
+    except (KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{checkpoint}: holds no config of ours ({reason})") from None
+    if config.code:
+        beside = checkpoint.parent / "config.yaml"
+        if not beside.exists() or trial_id(load_config(beside)) != trial_id(config):
+            raise CheckpointError(
+                f"{checkpoint}: its config names code that is not ours ({', '.join(config.code)});"
+                f" if you trust it, put that config beside it, as {beside}"
+            )
+        look_in([checkpoint.parent])
+    return Order(config, checkpoint, device, log)

@@ -1,0 +1,86 @@
+"""Trains one network in a folder, or goes on there."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from eisnn.checkpoints.checkpoint import load_checkpoint
+from eisnn.config.code_digests import notes
+from eisnn.config.trial import load_config, resolved, trial_id
+from eisnn.config.yaml_file import ConfigError
+from eisnn.data.files import data_root
+from eisnn.data.loading import load_once
+from eisnn.diagnostics.joules import EnergyMeter
+from eisnn.files import write_whole
+from eisnn.history import History
+from eisnn.kernels.choose import path
+from eisnn.single.lines import describe, epoch_line, final_line, say
+from eisnn.single.order import Order
+from eisnn.training.device import pick_device
+from eisnn.training.fit import fit
+from eisnn.training.run import refuse_another_config, with_data
+
+
+def train(order: Order) -> None:
+    """Trains in a folder (config.yaml, checkpoint.pt, diagnostics where asked for), or goes on.
+
+    Prints each epoch. Nothing on disk changes before everything that can be refused was accepted.
+    """
+    config, folder, checkpoint = order.config, order.folder, order.checkpoint
+    place = pick_device(order.device)
+    tree = resolved(config)
+    check_before_training(order)
+    for note in notes(tree):
+        say(note)
+    say(f"trial {trial_id(config)}: {describe(config)} -> {folder}")
+    say(f"layers: {path(config, place.type)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "config.yaml").exists():
+        write_whole(folder / "config.yaml", yaml.safe_dump(tree, sort_keys=False).encode())
+    history = History(folder)
+
+    def report(metrics: dict[str, float]) -> None:
+        say(epoch_line(metrics, config.train.epochs))
+        history.add(metrics)
+
+    begin = time.perf_counter()
+    with EnergyMeter() as meter:
+        final = fit(
+            config,
+            report=report,
+            resume_from=checkpoint,
+            checkpoint_to=checkpoint,
+            test=True,
+            device=order.device,
+            say=say,
+            **log_options(order.log, folder),
+        )
+    say(final_line(final, time.perf_counter() - begin))
+    if meter.joules is not None:
+        say(f"{meter.joules:,.0f} J taken by the processor, with all else that ran on the machine")
+
+
+def check_before_training(order: Order) -> None:
+    """Refuses what cannot be trained, before anything on disk is touched.
+
+    Raises:
+        ConfigError: the network does not fit the data, or the folder is of another run.
+        CheckpointError: the checkpoint is damaged, or of another config.
+    """
+    config, beside = order.config, order.folder / "config.yaml"
+    if order.checkpoint.exists():
+        saved = load_checkpoint(order.checkpoint)
+        refuse_another_config(order.checkpoint, saved["config"], config)
+    elif beside.exists() and trial_id(load_config(beside)) != trial_id(config):
+        raise ConfigError(f"{beside}: is of another run; give another --output")
+    with_data(config, load_once(config.data, data_root(config.data.root), T=config.model.T))
+
+
+def log_options(log: int, folder: Path) -> dict[str, Any]:
+    """What `fit` is told of diagnostics."""
+    levels = ("off", "scalars", "distributions")
+    return {"diagnose": levels[log], "diagnose_to": folder} if log else {}
