@@ -76,6 +76,7 @@ def execute(
             environment=environment,
             code=code_key() if address else None,
             on_tick=ticked,
+            interrupted=interrupted,
         )
         agenda.concurrency = share.concurrency()
         layers = kernels()

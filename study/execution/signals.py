@@ -21,6 +21,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.cause: Stopped | None = None
+        self._is_held = False
 
     def listen(self) -> None:
         """Puts our handlers in place; after the first signal, the next ones are ignored."""
@@ -36,12 +37,31 @@ class Interruption:
             assert ident is not None
             signal.pthread_kill(ident, signal.SIGINT)
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Lets signals wait until the end of the block, which so happens wholly or not at all."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+        self.check()
+
+    def check(self) -> None:
+        """Raises what a signal asked for and did not get.
+
+        It was held, or the handler ran in a finalizer, whose exceptions Python drops.
+        """
+        if self.cause is not None:
+            raise self.cause
+
     def _stop(self, number: int, frame: Any) -> None:
         for name in SIGNALS:
             signal.signal(name, signal.SIG_IGN)
         if self.cause is None:
             self.cause = Stopped(signal.Signals(number).name)
-        raise self.cause
+        if not self._is_held:
+            raise self.cause
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from study.agenda.job import Job
 from study.errors import Stopped
 from study.execution.display import Display
 from study.execution.shares import Portion, Share
+from study.execution.signals import Interruption
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class TuneJobs:
         environment: str,
         code: str | None,
         on_tick: Callable[[], None],
+        interrupted: Interruption,
     ) -> None:
         self.agenda = agenda
         self.display = display
@@ -45,6 +47,7 @@ class TuneJobs:
         self.environment = environment
         self.code = code  # what the workers of a cluster must hold
         self.on_tick = on_tick
+        self.interrupted = interrupted
         self.jobs: dict[str, Job] = {}  # by Tune's trial id, as are the next two
         self.portions: dict[str, Portion] = {}
         self.deaths: dict[str, Death] = {}
@@ -63,12 +66,13 @@ class TuneJobs:
         """Returns a job's config for Tune; None to be asked again later; False when all is done."""
         if not self.share.room(self.portions.values()):
             return None
-        job = self.agenda.next()
-        if job is None:
-            return False if self.agenda.finished else None
-        portion = self.share.of(job)
-        self.jobs[tune_id] = job
-        self.portions[tune_id] = portion
+        with self.interrupted.held():
+            job = self.agenda.next()
+            if job is None:
+                return False if self.agenda.finished else None
+            portion = self.share.of(job)
+            self.jobs[tune_id] = job
+            self.portions[tune_id] = portion
         return {"job": json.dumps(self.order(job, portion).to_json()), "bundle": portion.bundle}
 
     def result(self, tune_id: str, result: dict[str, Any]) -> bool:
@@ -76,7 +80,8 @@ class TuneJobs:
         if "epoch" not in result or "outcome" in result:
             return False
         job = self.jobs[tune_id]
-        return self.agenda.epoch(self.agenda.running.get(job.id, job), result)
+        with self.interrupted.held():
+            return self.agenda.epoch(self.agenda.running.get(job.id, job), result)
 
     def end(self, tune_id: str, result: dict[str, Any] | None) -> None:
         """Tells the agenda and the display how a job ended, and the shares if memory ran out."""
@@ -91,7 +96,8 @@ class TuneJobs:
         if known is not None and known.state == store.State.OUT_OF_MEMORY:
             self.share.ran_out(job, portion)
         death = self.deaths.pop(tune_id, Death())
-        ended = self.agenda.end(job, outcome, death.reason, machine_lost=death.machine_lost)
+        with self.interrupted.held():  # or a trial that has ended would stay listed as running
+            ended = self.agenda.end(job, outcome, death.reason, machine_lost=death.machine_lost)
         if death.machine_lost and not ended.state.is_final:
             self.display.note(
                 f"{job.arm} {job.kind} {job.number} goes on elsewhere: {death.reason}"
@@ -100,6 +106,7 @@ class TuneJobs:
 
     def tick(self) -> None:
         """Runs after each step of Tune's loop."""
+        self.interrupted.check()
         self._note_machines()
         self.agenda.concurrency = self.share.concurrency()
         self.agenda.tables.write()

@@ -181,7 +181,7 @@ def test_a_disk_that_fills_during_a_study(
 def test_a_signal_stops_cleanly_and_a_second_run_is_refused(
     crash: Any, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CRASH_PAUSE", "1")  # the study must still run when the signal comes
+    monkeypatch.setenv("CRASH_PAUSE", "2")  # the study must still run when the signal comes
     space = crash.write_study(tmp_path, STUDY)
     results = tmp_path / "results" / "crash"
     process = crash.start(space, *ONE)
@@ -195,12 +195,13 @@ def test_a_signal_stops_cleanly_and_a_second_run_is_refused(
     output = (tmp_path / "output.txt").read_text()
     assert f"go on with: python run_study.py --resume {results}" in output
     assert "Traceback" not in output, output
-    wait = time.monotonic() + 10
+    wait = time.monotonic() + 30
     while alive := [pid for pid in below if Path(f"/proc/{pid}").exists()]:
         assert time.monotonic() < wait, [Path(f"/proc/{pid}/cmdline").read_text() for pid in alive]
         time.sleep(0.1)
     states = [row["state"] for row in crash.table(results, "trials.csv")]
     assert "running" not in states
+    monkeypatch.setenv("CRASH_PAUSE", "0")
     assert crash.run(space, *ONE) == 0
     assert crash.equal(undisturbed, results) == []
 
