@@ -17,7 +17,7 @@ CPU = [
     path for path in FILES if path.stem.startswith("fashion_mnist_") or path.stem == "ei_ablation"
 ]
 QUESTIONS = (
-    "baselines", "dale", "depth", "ei_ratio", "gradient_scaling", "inhibition", "init_by_prop", "rivals", "stabiliser", "surrogate_and_tau",
+    "baselines", "claims_of_the_paper", "dale", "depth", "ei_ratio", "gradient_scaling", "inhibition", "init_by_prop", "rivals", "stabiliser", "surrogate_and_tau",
     "time_steps", "weight_distribution",
 )  # fmt: skip
 PAPER = ("paper_cifar10", "paper_cifar100", "paper_tinyimagenet", "paper_dvs", "paper_dvs_gesture")
