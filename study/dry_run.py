@@ -34,10 +34,10 @@ def dry_run(plan: Plan, folder: Path, *, here: bool = True) -> Iterator[str]:
     Raises:
         ConfigError: the study cannot give what it asks for; the plan has been shown.
     """
-    sizes = disk.weights(plan, download=False)
     rows = _rows(plan, folder)
     lines = [*_arms(plan), *own_code.notes(plan), "", *_trials(plan), *time_left(plan, rows)]
     yield "\n".join([*lines, *_budget(plan, rows, folder), *_difference(plan, folder)])
+    sizes = disk.weights(plan, download=False)
     yield "\n".join(["", *shown(plan, rows)])
     problems: list[str] = []
     for check in (lambda: preflight.check(plan, plan.where, folder=folder, here=here), sizes):
