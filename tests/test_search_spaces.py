@@ -1,4 +1,7 @@
-"""Every study file that ships: says what it asks and costs, can be planned, and (the CPU-sized ones, slow) runs from start to report."""
+"""Every study file that ships says what it asks and costs, and can be planned.
+
+The CPU-sized ones run from start to report (slow).
+"""
 
 import re
 import subprocess
@@ -17,7 +20,8 @@ CPU = [
     path for path in FILES if path.stem.startswith("fashion_mnist_") or path.stem == "ei_ablation"
 ]
 QUESTIONS = (
-    "baselines", "claims_of_the_paper", "dale", "depth", "ei_ratio", "gradient_scaling", "inhibition", "init_by_prop", "rivals", "stabiliser", "surrogate_and_tau",
+    "baselines", "claims_of_the_paper", "dale", "depth", "ei_ratio", "gradient_scaling",
+    "inhibition", "init_by_prop", "optimizer", "rivals", "stabiliser", "surrogate_and_tau",
     "time_steps", "weight_distribution",
 )  # fmt: skip
 PAPER = ("paper_cifar10", "paper_cifar100", "paper_tinyimagenet", "paper_dvs", "paper_dvs_gesture")
@@ -41,7 +45,7 @@ def test_every_question_has_its_file_and_its_cpu_sibling():
 
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_says_what_it_asks_and_can_be_planned(path, tmp_path):
-    """The head gives the question, the design, its cost and how to read the outcome; all arms exist and see the same data."""
+    """The head gives question, design, cost and reading; all arms exist and see the same data."""
     text = path.read_text(encoding="utf-8")
     head = text.split("\nname: ")[0]
     assert all(
@@ -69,7 +73,7 @@ def test_says_what_it_asks_and_can_be_planned(path, tmp_path):
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.stem in QUESTIONS], ids=name)
 def test_siblings_ask_the_same_of_their_arms(path):
-    """The full-size study and its CPU sibling differ in net, data and budget, not in what is compared."""
+    """A full-size study and its CPU sibling differ in net, data and budget, not in what they compare."""
     full, small = (
         make_plan(load_spec(file), str(file))
         for file in (path, path.with_stem(f"fashion_mnist_{path.stem}"))
