@@ -52,6 +52,10 @@ class Outcomes:
         """Lists the job as running."""
         before = store.read_state(self.place(job))
         self.tables.put(job.key, running_row(job.role, job.id, job.seed, before))
+        rows = None if job.anew else store.read_history(self.place(job))
+        if rows:  # it goes on
+            self.tables.set_epochs(job.id, rows)
+            self.tables.put(job.key, {"epochs": len(rows)})
 
     def of(self, job: Job) -> Outcome | None:
         """The end that the job's folder holds; None if there is none."""
@@ -145,6 +149,7 @@ class Outcomes:
             unwritten = contextlib.suppress(store.StoreError, OSError)
             with unwritten, store.lock_trial(folder, UNTIL_INTERRUPTED):
                 epochs = len(store.read_history(folder) or [])
+                self.tables.put(job.key, {"epochs": epochs})
                 store.write_state(folder, replace(outcome, state=State.INTERRUPTED, epochs=epochs))
 
     def close(self) -> None:

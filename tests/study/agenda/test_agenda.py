@@ -100,6 +100,20 @@ def test_killed_at_any_event_it_ends_the_same(
     equal_after_kills(world, prunable(study_tree, pruner), rows_of, killed, 1)
 
 
+def test_a_trial_that_goes_on_keeps_its_epochs_in_the_table(
+    world: Any, study_tree: Tree, killed: Any
+) -> None:
+    """Between its start and its next epoch, the table says how many are on disk."""
+    played = world(study_tree)
+    with pytest.raises(killed):
+        played.play(events=2)  # in the report of its second epoch, which is on disk
+    agenda = played.open()
+    job = agenda.next()
+    row = agenda.tables.rows[job.key]
+    assert (row["id"], row["state"], row["epochs"]) == (job.id, "running", 2)
+    assert agenda.tables.epochs(job.id) == 2
+
+
 @pytest.mark.parametrize(("method", "kills"), [("set_user_attr", (3,)), ("_suggest", (0, 5, 8))])
 def test_killed_inside_a_proposal_it_proposes_the_same(
     world: Any,
