@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch  # noqa: F401  (else each plan below would try its networks in a process of its own)
 
 from study.dry_run import dry_run
 from study.plan.plan import make_plan
