@@ -65,11 +65,9 @@ ALLOWED = {
         "eisnn",
     ),
     "reports": ("reports", "study.store", *CONFIG),
-    "reports.files": ("study.store",),
     "reports.analysis": ("study.store", *CONFIG),
-    "reports.tables": ("reports.files", "reports.analysis", "study.store", *CONFIG),
+    "reports.tables": ("reports.analysis", "study.store", *CONFIG),
     "reports.figures": (
-        "reports.files",
         "reports.analysis",
         "reports.tables",
         "study.store",

@@ -13,9 +13,9 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from eisnn.files import replacing
 from reports.figures import style
 from reports.figures.picture import Picture
-from reports.files import written
 
 PNG_DPI = 140
 
@@ -36,13 +36,14 @@ def settle(figure: Figure, background: str, dpi: float) -> Figure:
 
 def save(name: str, figure: Figure, folder: Path, formats: Sequence[str]) -> None:
     """<folder>/<name>.{png,pdf} for each of ``formats`` that is a picture's, on white."""
+    folder.mkdir(parents=True, exist_ok=True)
     if "png" in formats:
         canvas = FigureCanvasAgg(settle(figure, "white", PNG_DPI))
-        with written(folder / f"{name}.png") as path:
+        with replacing(folder / f"{name}.png", durable=False) as path:
             canvas.print_png(path, pil_kwargs={"compress_level": 4})
     if "pdf" in formats:
         printer = FigureCanvasPdf(settle(figure, "white", 72))
-        with written(folder / f"{name}.pdf") as path:
+        with replacing(folder / f"{name}.pdf", durable=False) as path:
             printer.print_pdf(path, metadata={"CreationDate": None})
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from eisnn.files import replacing, write_whole
 from reports.analysis import compare
 from reports.analysis.collect import Study, StudyError, read_studies
 from reports.analysis.compare import options_for
 from reports.figures import style
-from reports.files import write_text, written
 from reports.page import answer as answers
 from reports.page.content import content, environment
 from reports.page.sections import Section, all_sections
@@ -98,7 +98,7 @@ def write_page(
     if "html" in formats:
         template = environment().get_template("page.html")
         filled = content(study, target, answer, rendered, data, told, running)
-        write_text(page, template.render(**filled))
+        write_whole(page, template.render(**filled).encode(), durable=False)
     return page
 
 
@@ -126,13 +126,16 @@ def _write_frames(study: Study, target: Path, formats: Sequence[str]) -> list[tu
     They are written as parquet, and as CSV too if studies were joined.
     """
     links = []
+    tables = target / "tables"
+    if not {"csv", "parquet"}.isdisjoint(formats):
+        tables.mkdir(parents=True, exist_ok=True)
     for name, frame in (("trials", study.trials), ("epochs", study.epochs)):
         if "csv" in formats and len(study.folders) > 1:
-            with written(target / "tables" / f"{name}.csv") as path:
+            with replacing(tables / f"{name}.csv", durable=False) as path:
                 frame.to_csv(path, index=False)
             links.append((f"{name}.csv", f"tables/{name}.csv"))
         if "parquet" in formats and len(frame):
-            with written(target / "tables" / f"{name}.parquet") as path:
+            with replacing(tables / f"{name}.parquet", durable=False) as path:
                 _plain(frame).to_parquet(path, index=False)
             links.append((f"{name}.parquet", f"tables/{name}.parquet"))
     for folder in study.folders:

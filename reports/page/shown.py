@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from eisnn.files import write_whole
 from reports.figures import render, style
 from reports.figures.picture import Animation, Picture
-from reports.files import written
 from reports.page.answer import Answer, Entry
 from reports.page.sections import Item
 from reports.tables.table import Table, write_table
@@ -100,7 +100,8 @@ def shown_answer(answer: Answer, target: Path, formats: Sequence[str]) -> ShownA
 
 
 def _animation(item: Animation, target: Path, formats: Sequence[str]) -> Shown:
-    with written(target / "figures" / f"{item.name}.gif") as path:
-        path.write_bytes(item.gif)
+    folder = target / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / f"{item.name}.gif", item.gif, durable=False)
     encoded = base64.b64encode(item.gif).decode() if "html" in formats else ""
     return Shown("animation", item, (("gif", f"figures/{item.name}.gif"),), encoded)

@@ -11,12 +11,12 @@ from reports.analysis.collect import Study, read_studies
 from reports.analysis.compare import options_for
 from reports.figures import render, style
 from reports.figures.picture import Picture
-from reports.files import write_text
 from reports.page.items import all_pictures
 from reports.page.page import check_writable, report_folder
 from reports.paper import tables, texts
 from reports.paper.references import bibliography, used
 from reports.tables.table import latex
+from study import store
 
 WIDTHS = {"column": 3.3, "page": 6.9}  # inches, of most journals and conferences
 
@@ -70,8 +70,8 @@ def write_paper(
     }
     for name, text in parts.items():
         if text:
-            write_text(target / f"{name}.tex", text)
-    write_text(target / "references.bib", bibliography(study))
+            store.write_text(target / f"{name}.tex", text, durable=False)
+    store.write_text(target / "references.bib", bibliography(study), durable=False)
     shown = []
     with style.styled():
         for picture in all_pictures(study, options):
@@ -79,7 +79,7 @@ def write_paper(
             for word, width in WIDTHS.items():
                 name = f"{picture.name}-{word}"
                 render.save(name, picture.draw(width), target / "figures", ["pdf"])
-    write_text(target / "paper.tex", _document(study, parts, shown))
+    store.write_text(target / "paper.tex", _document(study, parts, shown), durable=False)
     return target
 
 

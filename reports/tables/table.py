@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 import pandas as pd
 
+from eisnn.files import replacing, write_whole
 from reports.analysis.words import (
     DASH,
     MINUS,
@@ -23,7 +24,6 @@ from reports.analysis.words import (
     span,
     with_interval,
 )
-from reports.files import write_text, written
 
 __all__ = ["DASH", "MINUS", "Cell", "Column", "Field", "Table", "build", "number", "p_text",
            "significant_digits", "span", "with_interval"]  # fmt: skip
@@ -211,16 +211,18 @@ def write_table(table: Table, folder: Path, formats: Sequence[str]) -> list[str]
     It returns the names written.
     """
     names = []
+    folder.mkdir(parents=True, exist_ok=True)
     for extension, text in (("md", to_markdown), ("tex", to_latex)):
         if extension in formats:
-            write_text(folder / f"{table.name}.{extension}", text(table))
+            path = folder / f"{table.name}.{extension}"
+            write_whole(path, text(table).encode(), durable=False)
             names.append(f"{table.name}.{extension}")
     if "csv" in formats:
-        with written(folder / f"{table.name}.csv") as path:
+        with replacing(folder / f"{table.name}.csv", durable=False) as path:
             table.frame.to_csv(path, index=False)
         names.insert(0, f"{table.name}.csv")
     if "parquet" in formats:
-        with written(folder / f"{table.name}.parquet") as path:
+        with replacing(folder / f"{table.name}.parquet", durable=False) as path:
             table.frame.to_parquet(path, index=False)
         names.append(f"{table.name}.parquet")
     return names
