@@ -30,7 +30,7 @@ def choose(labels: np.ndarray, size: int, *, seed: int, key: str, of: str) -> np
             f"{key} must be at least {classes}, one image of each class of {of}, given {size}"
         )
     left_out = len(labels) - size
-    if left_out < classes:  # too few for train_test_split: leave out at most one image of a class
+    if left_out < classes:  # too few for a stratified split: leave out at most one image of a class
         return np.setdiff1d(np.arange(len(labels)), _one_each(labels, left_out, seed))
     return divide(labels, left_out, seed=seed, key=key, of=of)[0]
 
@@ -38,23 +38,51 @@ def choose(labels: np.ndarray, size: int, *, seed: int, key: str, of: str) -> np
 def divide(
     labels: np.ndarray, held_out: int, *, seed: int, key: str, of: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the rest and of ``held_out`` images, each class in proportion in both."""
-    from sklearn.model_selection import train_test_split  # takes over a second to import
+    """Indices of the rest and of ``held_out`` images, each class in proportion in both.
 
-    classes = len(np.unique(labels))
+    They are those of scikit-learn's ``train_test_split(..., stratify=labels)``, whose import takes
+    over a second in every worker; a test holds the two together.
+    """
+    _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    classes = len(counts)
     if held_out < classes or len(labels) - held_out < classes:
         raise DataError(
             f"{key} asks for {held_out} of {len(labels)} {of}, "
             f"leaving {len(labels) - held_out}: "
             f"both parts need at least {classes} images, one of each class"
         )
-    try:
-        rest, held = train_test_split(
-            np.arange(len(labels)), test_size=held_out, random_state=seed, stratify=labels
-        )
-    except ValueError as error:  # a class with a single image
-        raise DataError(f"{key}: {len(labels)} {of} cannot be split: {error}") from None
-    return np.sort(rest), np.sort(held)
+    if counts.min() < 2:
+        raise DataError(f"{key}: {len(labels)} {of} cannot be split: a class has a single image")
+    random = np.random.RandomState(seed)
+    kept = _in_proportion(counts, len(labels) - held_out, random)
+    _in_proportion(counts - kept, held_out, random)  # all of them; scikit-learn draws here too
+    rest, held = [], []
+    for rows, keep in zip(_rows_of_classes(inverse, counts), kept, strict=True):
+        mixed = rows[random.permutation(len(rows))]
+        rest.append(mixed[:keep])
+        held.append(mixed[keep:])
+    return np.sort(np.concatenate(rest)), np.sort(np.concatenate(held))
+
+
+def _rows_of_classes(inverse: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:
+    """The indices of each class, ascending."""
+    return np.split(np.argsort(inverse, kind="stable"), np.cumsum(counts)[:-1])
+
+
+def _in_proportion(counts: np.ndarray, total: int, random: np.random.RandomState) -> np.ndarray:
+    """How many of ``total`` come from each class: the largest remainders, ties drawn at random."""
+    share = counts / counts.sum() * total
+    whole = np.floor(share)
+    missing = int(total - whole.sum())
+    remainder = share - whole
+    for value in np.sort(np.unique(remainder))[::-1]:
+        if missing <= 0:
+            break
+        tied = np.flatnonzero(remainder == value)
+        chosen = random.choice(tied, size=min(len(tied), missing), replace=False)
+        whole[chosen] += 1
+        missing -= len(chosen)
+    return whole.astype(np.int64)
 
 
 def first_and_last(labels: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:

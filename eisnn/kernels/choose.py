@@ -81,14 +81,21 @@ def why_unsupported(circuit: CircuitConfig | None, neuron: NeuronConfig) -> str 
     return None
 
 
-@torch.compiler.assume_constant_result
 def is_available(device: str) -> bool:
     """Whether a backend runs on this type of device; loads it at the first call."""
     backend = BACKENDS.get(device)
     return backend is not None and backend.why_unavailable() is None
 
 
-@torch.compiler.assume_constant_result
 def has_own_maps(device: str) -> bool:
     """Whether the backend has maps of its own; where it has none, torch's are taken."""
     return BACKENDS[device].own_maps
+
+
+def fix_for_compiler() -> None:
+    """Tells torch.compile not to look into what is settled before a network runs.
+
+    Not said where the functions are defined: it imports torch._dynamo, over a second.
+    """
+    torch.compiler.assume_constant_result(is_available)
+    torch.compiler.assume_constant_result(has_own_maps)

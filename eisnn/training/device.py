@@ -61,4 +61,5 @@ def computing(train: TrainConfig, device: torch.device) -> Iterator[None]:
             yield
     finally:
         matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before
-        torch.use_deterministic_algorithms(determined, warn_only=warned)
+        if train.deterministic:  # the call imports torch._dynamo, over a second
+            torch.use_deterministic_algorithms(determined, warn_only=warned)

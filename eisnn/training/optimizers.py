@@ -7,9 +7,10 @@ decided by their role in a `CircuitLayer`, not by their name in the state dict.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,35 @@ from torch import Tensor, nn
 from eisnn.config.trial import TrainConfig
 from eisnn.config.user_code import UserCodeError, blame, find
 from eisnn.layers.circuit import CircuitLayer
+
+Kind = TypeVar("Kind", bound=type[torch.optim.Optimizer])
+
+
+def _without_dynamo(kind: Kind) -> Kind:
+    """Takes torch's wrappers off the methods of an optimiser, which keep torch.compile out of them.
+
+    They import torch._dynamo, over a second and 100 MB in every worker, and our steps are never
+    compiled. What remains of them is that a step tracks no gradients.
+    """
+    for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
+        setattr(kind, name, inspect.unwrap(getattr(kind, name)))
+    kind.step = torch.no_grad()(inspect.unwrap(kind.step))  # type: ignore[method-assign]
+    return kind
+
+
+@_without_dynamo
+class SGD(torch.optim.SGD):
+    pass
+
+
+@_without_dynamo
+class Adam(torch.optim.Adam):
+    pass
+
+
+@_without_dynamo
+class AdamW(torch.optim.AdamW):
+    pass
 
 
 def project_after_steps(optimizer: torch.optim.Optimizer, non_negative: Iterable[Tensor]) -> None:
@@ -32,7 +62,7 @@ def project_after_steps(optimizer: torch.optim.Optimizer, non_negative: Iterable
     optimizer.register_step_post_hook(project)
 
 
-class ProjectedSGD(torch.optim.SGD):
+class ProjectedSGD(SGD):
     """SGD with momentum whose ``step()`` ends with the projection onto the non-negative orthant.
 
     The update is torch's fused one, a single pass over memory.
@@ -118,7 +148,7 @@ def build_optimizer(model: nn.Module, train: TrainConfig) -> torch.optim.Optimiz
     return optimizer
 
 
-ADAM = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+ADAM = {"adam": Adam, "adamw": AdamW}
 
 
 def _own_optimizer(

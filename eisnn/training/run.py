@@ -17,6 +17,7 @@ from eisnn.config.yaml_file import ConfigError
 from eisnn.data.batches import Split
 from eisnn.data.loading import Dataset
 from eisnn.errors import CheckpointError
+from eisnn.kernels.choose import fix_for_compiler
 from eisnn.kernels.cpu.build import share_compiled
 from eisnn.networks import build_model, with_shapes
 from eisnn.training.epochs import Epochs
@@ -41,6 +42,7 @@ class Run:
         network: Callable[..., Tensor] = self.model  # what training steps call
         if config.train.compile:
             share_compiled()  # so that other workers and later runs find the results
+            fix_for_compiler()
             network = torch.compile(self.model)
         self.optimizer = build_optimizer(self.model, config.train)
         self.loss = build_loss(config)
