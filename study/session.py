@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ from study.worker import environment
 DONE, OUR_FAULT, TRIALS_FAILED, INTERRUPTED = 0, 1, 3, 130
 MANY = 200  # trials, whose folders take seconds to read
 RAY_STARTS = 3  # Ray itself may die so often in one run
+
+Sizes = Callable[[], Mapping[str, int]]  # of each arm's weights; waits until they are counted
 
 
 def run(
@@ -103,10 +106,12 @@ def _locked(
     try:
         disk.check(folder, 0)
         with logging_to(folder / "log.txt"):
+            # At once if anything is left to train, which only a new study is known to have.
+            sizes = disk.weights(plan) if before is None else None
             _write_inputs(request, plan, folder, record)
             agenda = _agenda(plan, folder, first=before is None)
             print("".join(f"{note}\n" for note in own_code.notes(plan)), end="")
-            return _work(request, agenda, max_concurrent, address)
+            return _work(request, agenda, sizes, max_concurrent, address)
     except Stopped as stop:
         print(f"{stop}", file=sys.stderr)
         return TRIALS_FAILED
@@ -188,7 +193,13 @@ def _agenda(plan: Plan, folder: Path, *, first: bool) -> Agenda:
     return opened.agenda
 
 
-def _work(request: Request, agenda: Agenda, max_concurrent: int | None, address: str | None) -> int:
+def _work(
+    request: Request,
+    agenda: Agenda,
+    sizes: Sizes | None,
+    max_concurrent: int | None,
+    address: str | None,
+) -> int:
     plan, folder = agenda.plan, agenda.folder
     problem = why_too_small(plan, agenda.tables, agenda.spent_seconds, agenda.concurrency)
     if problem is not None:
@@ -197,7 +208,7 @@ def _work(request: Request, agenda: Agenda, max_concurrent: int | None, address:
         temporary.clear()
         agenda.tables.write(now=True)
         return _verdict(agenda, "nothing to train")
-    sizes = disk.weights(plan)
+    sizes = sizes or disk.weights(plan)
     key = environment.record(folder)
     for attempt in range(RAY_STARTS):
         clock, watch = Clock(agenda), DiskWatch(agenda, sizes)

@@ -14,7 +14,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import stats
 
 from study.plan import Plan
 from study.store.records import Key, Kind, State
@@ -42,6 +41,8 @@ def is_decided(
     ``resolution``: the least difference that the test set can show; it stands in for the spread of
     differences that do not differ.
     """
+    from scipy import stats  # over half a second, which only studies with `until` shall pay
+
     n = len(differences)
     if n < 2:
         return False

@@ -22,6 +22,7 @@ from study.execution.display import Display
 from study.execution.head_watch import end_process, head_watch
 from study.execution.kernels import built
 from study.execution.live_page import live_page
+from study.execution.prefetch import imported_beside
 from study.execution.probes import Look, Meter
 from study.execution.shares import Share
 from study.execution.signals import interruption
@@ -56,6 +57,7 @@ def execute(
     spec = agenda.plan.spec
     with (
         interruption() as interrupted,
+        imported_beside(),
         built(display.note) as kernels,
         session(spec.resources, address, display.note) as ray_session,
         live_page(agenda.folder) as renew_page,

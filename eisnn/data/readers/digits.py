@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from eisnn.data.source import Source
+from eisnn.errors import DataError
 
 
 def digits(root: Path, T: int) -> Source:
@@ -20,5 +21,6 @@ def digits(root: Path, T: int) -> Source:
 def _shipped() -> Path:
     """The file in scikit-learn's folder; importing the package would take over a second."""
     spec = importlib.util.find_spec("sklearn")
-    assert spec is not None and spec.origin is not None, "scikit-learn is one of our dependencies"
+    if spec is None or spec.origin is None:
+        raise DataError("digits: come with scikit-learn, which is not installed")
     return Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"

@@ -9,7 +9,7 @@ import pytest
 
 from eisnn.config.trial import trial_id
 from eisnn.config.yaml_file import ConfigError
-from study.dry_run import shown
+from study.forecast.design import shown
 from study.plan import Plan, fingerprint, incomparable, plan_record
 
 PlanOf = Callable[[dict[str, Any]], Plan]
