@@ -10,7 +10,7 @@ def test_training_imports_no_compiler_and_no_scikit_learn(tmp_path):
 import sys, eisnn
 config = eisnn.make_config({
     "model": {"arch": "MLP", "layers": 2, "norm": "ei", "T": 2},
-    "data": {"name": "digits", "train_size": 64, "test_size": 32},
+    "data": {"name": "digits", "train_size": 256},
     "train": {"epochs": 1, "batch_size": 32},
 })
 eisnn.fit(config, checkpoint_to=sys.argv[1])
