@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eisnn.kernels.choose import has_own_maps
-from eisnn.kernels.ops import circuit_spikes, lif_spikes
+from eisnn.kernels.ops import circuit_spikes, layer_spikes, lif_spikes
 from eisnn.kernels.rules import rules
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.layers.drive import Drive
@@ -27,6 +27,16 @@ def block_spikes(
 ) -> Tensor:
     """What `eisnn.networks.network.Block` computes, for layers and devices that have a backend."""
     circuit = drive if isinstance(drive, CircuitLayer) else None
+    if circuit is not None and is_one_operation(circuit, x):
+        spikes = layer_spikes(
+            x,
+            *circuit.input_weights(),
+            *inhibition_weights(circuit),
+            rules=numbers_of(circuit, neuron, x),
+            T=neuron.T,
+            shared=shared,
+        )
+        return spikes if residual is None else spikes + residual
     current = normalized(drive, x) if circuit is None else map_input(circuit, x)
     pools = pool and current.shape[2] % 2 == 0 and current.shape[3] % 2 == 0
     last = pools or not pool  # the residual comes after the pooling
@@ -37,15 +47,8 @@ def block_spikes(
         "residual": residual if last else None,
     }
     if circuit is not None:
-        numbers = rules(
-            circuit.config,
-            neuron.config,
-            n_E=circuit.W_EE.shape[0],
-            fan_in=circuit.fan_in,
-            dtype=x.dtype,
-        )
-        weights = [circuit.weight(name) for name in ("W_EI", "g_I", "g_E", "b_E")]
-        spikes = circuit_spikes(current, *weights, rules=numbers, **options)
+        numbers = numbers_of(circuit, neuron, x)
+        spikes = circuit_spikes(current, *inhibition_weights(circuit), rules=numbers, **options)
     else:
         spikes = lif_spikes(current, rules=rules(None, neuron.config), **options)
     if last:
@@ -54,14 +57,34 @@ def block_spikes(
     return spikes if residual is None else spikes + residual
 
 
+def is_one_operation(circuit: CircuitLayer, x: Tensor) -> bool:
+    """Whether the map and the circuit are computed at once: fully connected, by our own maps."""
+    if circuit.kernel is not None or not has_own_maps(x.device.type):
+        return False
+    return not torch.is_autocast_enabled("cpu")
+
+
+def numbers_of(circuit: CircuitLayer, neuron: LIF, x: Tensor) -> list[float]:
+    """The rules of a circuit layer for this input."""
+    return rules(
+        circuit.config,
+        neuron.config,
+        n_E=circuit.W_EE.shape[0],
+        fan_in=circuit.fan_in,
+        dtype=x.dtype,
+    )
+
+
+def inhibition_weights(circuit: CircuitLayer) -> list[Tensor]:
+    """What stands behind the map of the input: W_EI, the gains, the bias."""
+    return [circuit.weight(name) for name in ("W_EI", "g_I", "g_E", "b_E")]
+
+
 def map_input(drive: CircuitLayer, x: Tensor) -> Tensor:
     """I_ee and I_ie side by side, [N, n_E + n_I, ...]."""
-    own = has_own_maps(x.device.type)
-    if own and drive.kernel is None and not torch.is_autocast_enabled("cpu"):
-        return torch.ops.eisnn.map_both(x, *drive.input_weights())
     weight = drive.joint_weight()
     current = None
-    if own and drive.kernel is not None:
+    if drive.kernel is not None and has_own_maps(x.device.type):
         current = convolve(x, weight, drive.stride, drive.padding)
     if current is not None:
         return current

@@ -16,7 +16,11 @@ from torch import Tensor
 from eisnn.layers.circuit import without_autocast
 
 LIBRARY = torch.library.Library("eisnn", "FRAGMENT")
-LIBRARY.define("map_both(Tensor x, Tensor W_EE, Tensor W_IE) -> Tensor")
+LIBRARY.define(
+    "circuit_layer(Tensor x, Tensor W_EE, Tensor W_IE, Tensor W_EI, Tensor g_I, Tensor g_E, "
+    "Tensor b_E, int T, bool shared, float[] rules) -> (Tensor, Tensor, Tensor)"
+)
+LIBRARY.define("project_(Tensor(a!)[] parameters) -> ()")
 LIBRARY.define("convolve3x3(Tensor input, Tensor weight, bool turned) -> Tensor")
 LIBRARY.define("convolve3x3_weight(Tensor upstream, Tensor input) -> Tensor")
 LIBRARY.define(
@@ -154,27 +158,65 @@ torch.library.register_autograd(
 )
 
 
-# --- the map of a fully connected circuit
+# --- a fully connected circuit with its input's map
 
 
-def _fake_map(x: Tensor, W_EE: Tensor, W_IE: Tensor) -> Tensor:
-    return x.new_empty(x.shape[0], W_EE.shape[0] + W_IE.shape[0])
+def layer_spikes(
+    x: Tensor,
+    W_EE: Tensor,
+    W_IE: Tensor,
+    W_EI: Tensor,
+    g_I: Tensor,
+    g_E: Tensor,
+    b_E: Tensor,
+    *,
+    rules: list[float],
+    T: int,
+    shared: bool,
+) -> Tensor:
+    """Spikes [T*B, n_E] of a fully connected layer from its input x [T*B, in], or [B, in] with
+    ``shared``; see `circuit_spikes`. float32 or float64, on a CPU."""
+    return torch.ops.eisnn.circuit_layer(x, W_EE, W_IE, W_EI, g_I, g_E, b_E, T, shared, rules)[0]
 
 
-def _setup_map(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
+def _fake_layer(
+    x: Tensor,
+    W_EE: Tensor,
+    W_IE: Tensor,
+    W_EI: Tensor,
+    g_I: Tensor,
+    g_E: Tensor,
+    b_E: Tensor,
+    T: int,
+    shared: bool,
+    rules: list[float],
+) -> tuple[Tensor, Tensor, Tensor]:
+    current = x.new_empty(x.shape[0], W_EE.shape[0] + W_IE.shape[0])
+    spikes, kept = _fake(current, W_EI, g_I, g_E, b_E, None, T, shared, False, rules)
+    return spikes, current, kept
 
 
-def _backward_map(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-    x, W_EE, W_IE = ctx.saved_tensors
-    d_ee, d_ie = upstream.split([W_EE.shape[0], W_IE.shape[0]], dim=1)
+def _setup_layer(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+    *tensors, T, shared, ctx.rules = inputs
+    ctx.steps = (T, shared)
+    ctx.save_for_backward(*tensors, *output[1:])
+    ctx.mark_non_differentiable(*output[1:])
+    ctx.set_materialize_grads(False)
+
+
+def _backward_layer(ctx: Any, upstream: Tensor, *_: None) -> tuple[Tensor | None, ...]:
+    x, W_EE, W_IE, *weights, current, kept = ctx.saved_tensors
+    d_current, *grads = torch.ops.eisnn.circuit_spikes_backward(
+        upstream, current, *weights, kept, *ctx.steps, False, ctx.rules
+    )
+    d_ee, d_ie = d_current.split([W_EE.shape[0], W_IE.shape[0]], dim=1)
     dx = torch.addmm(d_ee @ W_EE, d_ie, W_IE) if ctx.needs_input_grad[0] else None
-    return dx, d_ee.t() @ x, d_ie.t() @ x
+    return dx, d_ee.t() @ x, d_ie.t() @ x, *grads, None, None, None
 
 
-torch.library.register_fake("eisnn::map_both", _fake_map, lib=LIBRARY)
+torch.library.register_fake("eisnn::circuit_layer", _fake_layer, lib=LIBRARY)
 torch.library.register_autograd(
-    "eisnn::map_both", _backward_map, setup_context=_setup_map, lib=LIBRARY
+    "eisnn::circuit_layer", _backward_layer, setup_context=_setup_layer, lib=LIBRARY
 )
 
 

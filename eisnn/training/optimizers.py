@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from eisnn.config.trial import TrainConfig
 from eisnn.config.user_code import UserCodeError, blame, find
+from eisnn.kernels.choose import is_available
 from eisnn.layers.circuit import CircuitLayer
 
 Kind = TypeVar("Kind", bound=type[torch.optim.Optimizer])
@@ -55,9 +56,15 @@ def project_after_steps(optimizer: torch.optim.Optimizer, non_negative: Iterable
     if not constrained:
         return
 
+    types = {(x.device.type, x.dtype) for x in constrained}
+    at_once = is_available("cpu") and types <= {("cpu", torch.float32), ("cpu", torch.float64)}
+
     def project(*step: Any) -> None:
         with torch.no_grad():
-            torch._foreach_clamp_min_(constrained, 0.0)
+            if at_once:
+                torch.ops.eisnn.project_(constrained)
+            else:
+                torch._foreach_clamp_min_(constrained, 0.0)
 
     optimizer.register_step_post_hook(project)
 

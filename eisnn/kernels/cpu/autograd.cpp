@@ -38,9 +38,13 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> gradients_of(
   return operation.call(upstream, input, W_EI, g_I, g_E, b_E, kept, T, shared, pool, rules);
 }
 
-Tensor map_of(const Tensor& x, const Tensor& W_EE, const Tensor& W_IE) {
-  static const auto operation = find<Tensor(const Tensor&, const Tensor&, const Tensor&)>("eisnn::map_both");
-  return operation.call(x, W_EE, W_IE);
+std::tuple<Tensor, Tensor, Tensor> layer_of(
+    const Tensor& x, const Tensor& W_EE, const Tensor& W_IE, const Tensor& W_EI, const Tensor& g_I, const Tensor& g_E,
+    const Tensor& b_E, int64_t T, bool shared, Numbers rules) {
+  using Signature = std::tuple<Tensor, Tensor, Tensor>(
+      const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t, bool, Numbers);
+  static const auto operation = find<Signature>("eisnn::circuit_layer");
+  return operation.call(x, W_EE, W_IE, W_EI, g_I, g_E, b_E, T, shared, rules);
 }
 
 Tensor convolution_of(const Tensor& x, const Tensor& weight, bool turned) {
@@ -83,20 +87,35 @@ struct CircuitSpikes : torch::autograd::Function<CircuitSpikes> {
   }
 };
 
-struct MapBoth : torch::autograd::Function<MapBoth> {
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& W_EE, const Tensor& W_IE) {
+// A fully connected layer: one node for its map, circuit and cells
+struct CircuitLayer : torch::autograd::Function<CircuitLayer> {
+  static Variables forward(
+      AutogradContext* context, const Tensor& x, const Tensor& W_EE, const Tensor& W_IE, const Tensor& W_EI, const Tensor& g_I,
+      const Tensor& g_E, const Tensor& b_E, int64_t T, bool shared, Numbers rules) {
     at::AutoDispatchBelowADInplaceOrView guard;
-    context->save_for_backward({x, W_EE, W_IE});
-    return map_of(x, W_EE, W_IE);
+    auto [spikes, current, kept] = layer_of(x, W_EE, W_IE, W_EI, g_I, g_E, b_E, T, shared, rules);
+    context->save_for_backward({x, W_EE, W_IE, W_EI, g_I, g_E, b_E, current, kept});
+    context->saved_data["T"] = T;
+    context->saved_data["shared"] = shared;
+    context->saved_data["rules"] = rules.vec();
+    context->mark_non_differentiable({current, kept});
+    context->set_materialize_grads(false);
+    return {spikes, current, kept};
   }
 
   static Variables backward(AutogradContext* context, const Variables& upstream) {
+    if (!upstream[0].defined()) return Variables(10);
     const auto saved = context->get_saved_variables();
     const auto &x = saved[0], &W_EE = saved[1], &W_IE = saved[2];
-    const auto d_ee = upstream[0].narrow(1, 0, W_EE.size(0)), d_ie = upstream[0].narrow(1, W_EE.size(0), W_IE.size(0));
-    Tensor dx;
-    if (context->needs_input_grad(0)) dx = at::addmm(at::mm(d_ee, W_EE), d_ie, W_IE);
-    return {dx, at::mm(d_ee.t(), x), at::mm(d_ie.t(), x)};
+    auto& data = context->saved_data;
+    const auto rules = data["rules"].toDoubleVector();
+    auto [d_current, d_W_EI, d_g_I, d_g_E, d_b_E] = gradients_of(
+        upstream[0], saved[7], saved[3], saved[4], saved[5], saved[6], saved[8], data["T"].toInt(), data["shared"].toBool(), false,
+        rules);
+    const auto d_ee = d_current.narrow(1, 0, W_EE.size(0)), d_ie = d_current.narrow(1, W_EE.size(0), W_IE.size(0));
+    Tensor d_x;
+    if (context->needs_input_grad(0)) d_x = at::addmm(at::mm(d_ee, W_EE), d_ie, W_IE);
+    return {d_x, at::mm(d_ee.t(), x), at::mm(d_ie.t(), x), d_W_EI, d_g_I, d_g_E, d_b_E, Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -116,15 +135,18 @@ struct Convolve : torch::autograd::Function<Convolve> {
   }
 };
 
-std::tuple<Tensor, Tensor> circuit_spikes(
+std::tuple<Tensor, Tensor> spikes(
     const Tensor& input, const Tensor& W_EI, const Tensor& g_I, const Tensor& g_E, const Tensor& b_E,
     const std::optional<Tensor>& residual, int64_t T, bool shared, bool pool, Numbers rules) {
   auto out = CircuitSpikes::apply(input, W_EI, g_I, g_E, b_E, residual, T, shared, pool, rules);
   return {out[0], out[1]};
 }
 
-Tensor map_both(const Tensor& x, const Tensor& W_EE, const Tensor& W_IE) {
-  return MapBoth::apply(x, W_EE, W_IE);
+std::tuple<Tensor, Tensor, Tensor> layer(
+    const Tensor& x, const Tensor& W_EE, const Tensor& W_IE, const Tensor& W_EI, const Tensor& g_I, const Tensor& g_E,
+    const Tensor& b_E, int64_t T, bool shared, Numbers rules) {
+  auto out = CircuitLayer::apply(x, W_EE, W_IE, W_EI, g_I, g_E, b_E, T, shared, rules);
+  return {out[0], out[1], out[2]};
 }
 
 Tensor convolve3x3(const Tensor& x, const Tensor& weight, bool turned) {
@@ -134,8 +156,8 @@ Tensor convolve3x3(const Tensor& x, const Tensor& weight, bool turned) {
 }  // namespace
 
 TORCH_LIBRARY_IMPL(eisnn, AutogradCPU, library) {
-  library.impl("circuit_spikes", &circuit_spikes);
-  library.impl("map_both", &map_both);
+  library.impl("circuit_spikes", &spikes);
+  library.impl("circuit_layer", &layer);
   library.impl("convolve3x3", &convolve3x3);
 }
 

@@ -130,3 +130,30 @@ def test_the_convolution_names_wrong_weights_and_answers_empty_batches():
         torch.ops.eisnn.convolve3x3_weight(torch.rand(2, 8, 4, 3), x)
     assert torch.ops.eisnn.convolve3x3(x[:0], w, False).shape == (0, 8, 4, 4)
     assert (torch.ops.eisnn.convolve3x3_weight(torch.rand(0, 8, 4, 4), x[:0]) == 0).all()
+
+
+@pytest.mark.parametrize("name", ["x", "W_EE", "W_IE", "W_EI", "T"])
+def test_a_fully_connected_layer_names_a_wrong_argument(name):
+    given = {key: value for key, value in arguments().items() if key in ("W_EI", "g_I", "g_E")}
+    given |= {
+        "x": torch.rand(4, 5, dtype=torch.float64),
+        "W_EE": torch.rand(n_E, 5, dtype=torch.float64),
+        "W_IE": torch.rand(n_I, 5, dtype=torch.float64),
+        "b_E": torch.rand(n_E, dtype=torch.float64),
+        "T": T,
+        "shared": False,
+        "rules": RULES,
+    }
+    torch.ops.eisnn.circuit_layer(**given)
+    wrong = {"T": 0, "x": torch.rand(4, 5, 1)}
+    given[name] = wrong[name] if name in wrong else given[name][:, :-1]
+    with pytest.raises(RuntimeError, match=f"circuit_(layer|spikes): .*{name}"):
+        torch.ops.eisnn.circuit_layer(**given)
+
+
+def test_only_dense_parameters_are_projected_and_nan_stays():
+    x = torch.tensor([-1.0, 2.0, float("nan"), -0.5])
+    torch.ops.eisnn.project_([x])
+    torch.testing.assert_close(x, torch.tensor([0.0, 2.0, float("nan"), 0.0]), equal_nan=True)
+    with pytest.raises(RuntimeError, match="must be dense"):
+        torch.ops.eisnn.project_([torch.zeros(4, 4)[:, ::2]])

@@ -251,6 +251,38 @@ def test_cells_alone(channels, shared, pool):
     )
 
 
+@needs_kernels
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("dale", ["project", "none"])
+def test_a_layer_at_once_equals_its_map_and_circuit_bit_for_bit(dale, shared):
+    """One operation for map and circuit sums in the order of the two, forward and backward."""
+    config = CircuitConfig(dale=dale)
+    layer = CircuitLayer(11, 20, config=config, ei_ratio=4, T=3, name="c")
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.uniform_(0.1, 0.5)
+        layer.W_EI.mul_(0.2)
+        layer.b_E.copy_(torch.linspace(-2, 1, 20))
+    x = torch.rand(5 if shared else 15, 11, requires_grad=True)
+    leaves = [x, layer.W_EE, layer.W_IE, layer.W_EI, layer.g_I, layer.g_E, layer.b_E]
+    numbers = rules(config, NeuronConfig(), n_E=20, fan_in=11)
+    upstream = torch.rand(15, 20) - 0.5
+    joint = torch.cat([F.linear(x, layer.W_EE), F.linear(x, layer.W_IE)], dim=1)
+    results = []
+    for out in (
+        ops.circuit_spikes(joint, *leaves[3:], rules=numbers, T=3, shared=shared),
+        ops.layer_spikes(*leaves, rules=numbers, T=3, shared=shared),
+    ):
+        results.append((out, *torch.autograd.grad(out, leaves, upstream)))
+    (spikes, d_x, *others), (spikes_at_once, d_x_at_once, *others_at_once) = results
+    assert 0 < spikes.mean() < 1
+    torch.testing.assert_close(d_x, d_x_at_once)  # autograd adds its two parts otherwise
+    for a, b in zip([spikes, *others], [spikes_at_once, *others_at_once], strict=True):
+        assert a.abs().max() > 0
+        assert torch.equal(a, b)
+
+
 # --- the convolution
 
 
@@ -455,6 +487,10 @@ def test_the_operations_describe_themselves_to_torch():
     )
     x, w = torch.rand(2, 16, 4, 4, requires_grad=True), torch.rand(20, 16, 3, 3, requires_grad=True)
     torch.library.opcheck(torch.ops.eisnn.convolve3x3, (x, w, False), test_utils=tests)
+    dense, _ = layer_inputs((), 8, 2, N=4, outputs=4, dtype=torch.float32)
+    maps = [torch.rand(n, 5, requires_grad=True) for n in (4, 8, 2)]
+    layer = (*maps, *dense[1:5], 2, False, numbers)
+    torch.library.opcheck(torch.ops.eisnn.circuit_layer, layer, test_utils=tests)
 
 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
