@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from study.agenda.limits import Ledger
 from study.agenda.recovery import Diff, open_agenda
 from study.forecast import design, disk, machine
 from study.forecast import time as estimate
-from study.plan import Arm, Plan, own_code
+from study.plan import Arm, Plan, Wanted, own_code
 from study.store.tables import Tables
 
 
@@ -98,7 +99,25 @@ def _trials(plan: Plan) -> list[str]:
         f"{len(plan.seeds)} seeds{repeats}), each measured on the test set once",
         f"together: {plan.trials} trials, {epochs:,} epochs{most}",
     ]
-    return lines + _uneven(plan, tuned)
+    return lines + _until_decided(plan) + _uneven(plan, tuned)
+
+
+def _until_decided(plan: Plan) -> list[str]:
+    """How much open verdicts may ask for."""
+    looks = design.looks(plan)
+    if looks == 1:
+        return []
+    largest = Wanted.planned(plan)
+    if plan.grows_by_repeats:
+        what = f"{plan.most_repeats} repeats"
+        largest = replace(largest, repeats=dict.fromkeys(plan.by_name, plan.most_repeats))
+    else:
+        most = plan.spec.replicate.largest
+        what, largest = f"{most} seeds", replace(largest, seeds=dict.fromkeys(plan.by_name, most))
+    return [
+        f"until decided: arms whose verdict is open get up to {what}; {looks} looks share alpha, "
+        f"and the study has at most {largest.trials(plan)} trials"
+    ]
 
 
 def _uneven(plan: Plan, tuned: list[Arm]) -> list[str]:

@@ -21,7 +21,7 @@ class Ending:
     failed: int
     first_failure: str | None
     budget: str | None
-    undecided: tuple[str, ...] = ()  # arms whose verdicts ``replicate.until`` leaves open
+    undecided: tuple[str, ...] = ()  # arms whose verdicts ``until: decided`` leaves open
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -125,8 +125,8 @@ def status(folder: Path) -> Status:
             kind: sum(states[kind][state] for state in State if state.is_final) for kind in Kind
         }
         both = states[Kind.SEARCH] + states[Kind.REPLICATE]
-        to_search = repeats * (arm.get("search_trials") or 0)
-        # More than planned have begun where a verdict was open (replicate.until).
+        # More than planned have begun where a verdict was open (until: decided).
+        to_search = max(repeats * (arm.get("search_trials") or 0), states[Kind.SEARCH].total())
         to_replicate = max(repeats * plan.get("seeds", 0), states[Kind.REPLICATE].total())
         left = to_search + to_replicate - done[Kind.SEARCH] - done[Kind.REPLICATE]
         pace = _seconds_of_a_trial(rows, arm["name"], arm.get("epochs") or 0)

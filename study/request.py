@@ -123,6 +123,8 @@ def smaller(plan: Plan, tree: dict[str, Any]) -> dict[str, Any]:
             **(tree.get("search") or {}),
             "trials": min(2, spec.search.trials),
             "repeats": min(2, spec.search.repeats),
+            "most": None,
+            "until": None,
             "pruner": {**pruner.model_dump(), "reduction_factor": 2},
         }
     return tree

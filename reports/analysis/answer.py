@@ -115,10 +115,12 @@ def _open(record: Difference, options: Options) -> str:
 def scope(study: Study, options: Options) -> str:
     """What the verdicts are about: tuned arms, or the configuration that each search chose."""
     searched = any(arm.get("tuned") for arm in study.arms)
+    is_open_ended = (study.plan.get("search") or {}).get("until") == "decided"
     if options.repeats > 1:
         return (
-            f"Verdicts are about tuned arms: each arm was searched {options.repeats} times, and a"
-            " repeat counts once, with the mean of its seeds."
+            "Verdicts are about tuned arms: each arm was searched"
+            f" {'at least ' if is_open_ended else ''}{options.repeats} times, and a repeat counts"
+            " once, with the mean of its seeds."
         )
     if searched:
         return (

@@ -226,6 +226,9 @@ def _planned_arms(study: Study) -> tuple[str, ...]:
 
 
 def _looks(plan: Mapping[str, Any]) -> int:
+    search = plan.get("search") or {}
+    if search.get("until") == "decided":
+        return len(looks(int(search["repeats"]), int(search["most"])))
     if plan.get("until") != "decided" or not plan.get("most"):
         return 1
     return len(looks(int(plan.get("seeds", 1)), int(plan["most"])))

@@ -13,17 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eisnn.config.trial import resolved
-from study import store
 from study.agenda.choices import Choices
 from study.agenda.job import Job
 from study.agenda.limits import Ledger, senseless, used_up
 from study.agenda.outcomes import Outcomes
 from study.agenda.queue import Queue
 from study.agenda.replicates import Replicates
-from study.plan import Plan
+from study.agenda.searching import Searching
+from study.plan import Plan, Wanted
 from study.search.arm_search import ArmSearch, Proposal, Slot
-from study.store.records import Kind, Order, Outcome, Role, State
+from study.store.records import Order, Outcome, State
 from study.store.tables import Tables
 
 
@@ -35,19 +34,22 @@ class Agenda:
         folder: Path,
         plan: Plan,
         searches: Mapping[Slot, ArmSearch],
+        open_search: Callable[[Slot], None],
         spent_seconds: float = 0.0,
     ) -> None:
         self.folder, self.plan, self.searches = folder, plan, dict(searches)
+        self.open_search = open_search
         spec = plan.spec
         arms, own = [arm.name for arm in plan.arms], list(spec.user_metrics)
         self.tables = Tables(folder, arms, list(spec.parameters), own)
-        self.queue = Queue()
-        self.choices = Choices(plan, self.tables)
-        self.replicates = Replicates(plan, self.choices, self.tables)
-        self.outcomes = Outcomes(folder, plan, self.searches, self.tables)
         self.spent_seconds = spent_seconds
         self.concurrency = 1
-        self.budget_note: str | None = None  # which budget kept something from starting
+        self.queue = Queue()
+        self.choices = Choices(plan, self.tables)
+        self.replicates = Replicates(plan, self.choices, self.tables, self._held)
+        self.outcomes = Outcomes(folder, plan, self.searches, self.tables)
+        self.searching = Searching(plan, self.searches, self.queue, self.choices, self.outcomes)
+        self._budget_note: str | None = None
         self._problem: str | None = None
         self._ended: list[Outcome] = []  # in this run
         self._deaths: Counter[str] = Counter()  # of workers, by trial
@@ -72,7 +74,12 @@ class Agenda:
     @property
     def planned(self) -> int:
         """How many trials the study is to have by now."""
-        return self.plan.total_search + self.replicates.total
+        return self.wanted.trials(self.plan)
+
+    @property
+    def wanted(self) -> Wanted:
+        """What each arm is to have by now."""
+        return self.replicates.wanted()
 
     @property
     def finished(self) -> bool:
@@ -84,17 +91,6 @@ class Agenda:
         if self.queue.waiting or any(map(self._search_goes_on(), self._affordable())):
             return False
         return self.replicates.next() is None or self.out_of_budget(replicates=True)
-
-    def out_of_budget(self, *, replicates: bool) -> bool:
-        """Whether the study may start nothing more.
-
-        Search leaves what the replicates are estimated to need.
-        """
-        note = used_up(
-            self.plan, self.tables, self.spent_seconds, self.concurrency, replicates=replicates
-        )
-        self.budget_note = note or self.budget_note
-        return note is not None
 
     # ---- what next
 
@@ -118,32 +114,7 @@ class Agenda:
         if (replicate := self.replicates.next()) is not None:
             self.replicates.give(replicate)
             return self.outcomes.with_history(self.replicates.job(replicate))
-        return self._ask() if searching else None
-
-    def _ask(self) -> Job | None:
-        """The next proposal of the search that has had fewest: all come forward together."""
-        flying = self.queue.flying()
-        may_propose = [slot for slot in self._affordable() if self._has_more(slot)]
-        for slot in sorted(may_propose, key=lambda slot: (flying[slot], self.searches[slot].count)):
-            proposal = self.searches[slot].ask()
-            if proposal is not None:
-                self.choices.propose(slot, proposal)
-                return self.search_job(slot, proposal)
-            self.choose()  # this search has nothing more to propose
-        return None
-
-    def _has_more(self, slot: Slot) -> bool:
-        search = self.searches[slot]
-        return search.count < search.budget and slot not in self.chosen
-
-    def search_job(self, slot: Slot, proposal: Proposal) -> Job:
-        assert proposal.id is not None
-        arm, repeat = slot
-        seed = self.searches[slot].seed
-        config = resolved(self.plan.by_name[arm].config(proposal.parameters, seed))
-        role = Role(arm, Kind.SEARCH, proposal.number, repeat, proposal.parameters)
-        job = Job(proposal.id, role, seed, config, proposal.stopped_at)
-        return self.outcomes.with_history(job)
+        return self.searching.ask(self._affordable(), self.choose) if searching else None
 
     def order(self, job: Job, *, environment: str = "", code: str | None = None) -> Order:
         """What a worker is told of a job, before it gets its part of the machine.
@@ -183,30 +154,15 @@ class Agenda:
         self.tables.add_epoch(job.id, row)
         epochs, pace = self.tables.epochs(job.id), self._pace(job, row)
         self.tables.put(job.key, {"epochs": epochs, "seconds_per_epoch": pace})
-        epoch, value = int(row["epoch"]), row.get(self.metric_of_epochs)
-        if not job.is_search or value is None:
-            return False
-        if self.plan.spec.metric.name == "val/accuracy_best":
-            value = max(float(value), self._best_before(job, epoch))
-        stop = self.searches[job.slot].should_stop(job.number, epoch, float(value))
+        stop = self.searching.is_stopped(job, row)
         if stop:
-            self.queue.replace(replace(job, stopped_at=epoch))
+            self.queue.replace(replace(job, stopped_at=int(row["epoch"])))
         return stop
 
     def _pace(self, job: Job, row: Mapping[str, Any]) -> float:
         """The trial's mean seconds per epoch so far, for estimates; its end brings its own."""
         before = self.tables.rows[job.key].get("seconds_per_epoch") or 0.0
         return float(before + (row["seconds"] - before) / int(row["epoch"]))
-
-    @property
-    def metric_of_epochs(self) -> str:
-        """The column of the epochs that the search's metric is made of."""
-        return self.plan.spec.metric.name.removesuffix("_best")
-
-    def _best_before(self, job: Job, epoch: int) -> float:
-        rows = store.read_history(self.outcomes.place(job)) or []
-        values = [row.get(self.metric_of_epochs, 0.0) for row in rows[: epoch - 1]]
-        return max(values, default=0.0)
 
     def end(
         self,
@@ -270,32 +226,66 @@ class Agenda:
 
     def choose(self) -> None:
         """Fixes the configurations of the searches that have ended."""
+        self._open_further()
         self.choices.update(self._search_goes_on())
         self.replicates.look_again()
 
+    def _open_further(self) -> None:
+        """Opens the searches of further repeats that open verdicts ask for."""
+        if not self.plan.grows_by_repeats:
+            return
+        for arm, repeat in list(self.replicates.slots()):
+            if self.plan.by_name[arm].tuned and (arm, repeat) not in self.searches:
+                self.open_search((arm, repeat))
+
     def _search_goes_on(self) -> Callable[[Slot], bool]:
-        """A function that says whether a search has trials to come, or not at their end."""
-        busy = self.queue.busy_searches()
         affordable = set(self._affordable())
-        budget: list[bool] = []  # asked at most once: it is an estimate over all rows
-
-        def goes_on(slot: Slot) -> bool:
-            if busy[slot] or slot not in affordable:
-                return True
-            if not self._has_more(slot):
-                return False
-            if not budget:
-                budget.append(not self.out_of_budget(replicates=False))
-            return budget[0]
-
-        return goes_on
+        return self.searching.goes_on(affordable, lambda: self.out_of_budget(replicates=False))
 
     def _affordable(self) -> list[Slot]:
         """The searches of the repeats that the budget can hold; later estimates may hold more."""
-        repeats = self.plan.repeats
-        if repeats > 1 and any(limit for _, limit in self.plan.spec.budget):
-            repeats = self._ledger().target().repeats
-        return [slot for slot in self.searches if slot[1] < repeats]
+        wanted = self.wanted.repeats
+        held = max(wanted.values())
+        if held > 1 and self._has_budget:
+            held = self._ledger(self.wanted).target().repeats
+        return [slot for slot in self.searches if slot[1] < min(held, wanted[slot[0]])]
 
-    def _ledger(self) -> Ledger:
-        return Ledger(self.plan, self.tables, self.spent_seconds, self.concurrency)
+    # ---- the budget
+
+    def out_of_budget(self, *, replicates: bool) -> bool:
+        """Whether the study may start nothing more.
+
+        Search leaves what the replicates are estimated to need.
+        """
+        plan, tables, spent = self.plan, self.tables, self.spent_seconds
+        note = used_up(plan, tables, spent, self.concurrency, self.wanted, replicates=replicates)
+        self._budget_note = note or self._budget_note
+        return note is not None
+
+    @property
+    def budget_note(self) -> str | None:
+        """Which budget kept something from starting."""
+        if self._budget_note is None and self.wanted != self.replicates.asked():
+            return "the budget holds no further repeat, which open verdicts ask for"
+        return self._budget_note
+
+    def _held(self, asked: Wanted) -> Wanted:
+        """What the budget holds of the further repeats that open verdicts ask for, each whole.
+
+        A repeat that was begun is gone on with.
+        """
+        if not self.plan.grows_by_repeats or not self._has_budget:
+            return asked
+        held = max(self.plan.repeats, self._ledger(asked).target().repeats)
+        begun = dict.fromkeys(asked.repeats, 0)
+        for key in self.tables.rows:
+            begun[key.arm] = max(begun[key.arm], key.repeat + 1)
+        repeats = {arm: min(n, max(held, begun[arm])) for arm, n in asked.repeats.items()}
+        return replace(asked, repeats=repeats)
+
+    @property
+    def _has_budget(self) -> bool:
+        return any(limit for _, limit in self.plan.spec.budget)
+
+    def _ledger(self, wanted: Wanted) -> Ledger:
+        return Ledger(self.plan, self.tables, self.spent_seconds, self.concurrency, wanted)

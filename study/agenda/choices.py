@@ -30,7 +30,7 @@ class Choices:
 
     def update(self, is_open: Callable[[Slot], bool]) -> None:
         """Fixes every configuration that can be fixed. ``is_open``: whether a search goes on."""
-        for repeat in range(self.plan.repeats):
+        for repeat in range(self.plan.most_repeats):
             for arm in self.plan.arms:
                 if (arm.name, repeat) not in self.made:
                     self._fix(arm, repeat, is_open)

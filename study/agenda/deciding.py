@@ -1,8 +1,8 @@
-"""``replicate.until: decided``: arms whose verdict is open get more seeds, in planned looks.
+"""``until: decided``: arms whose verdict is open get more seeds, or repeats, in planned looks.
 
-A study that looks again after every step of seeds, and stops once it likes what it sees, finds
-something by chance. So the looks are planned: after ``seeds``, twice, three times as many, and at
-``most``. Each has an equal share of alpha, and so has each comparison (Bonferroni). A comparison is
+A study that looks again after every step, and stops once it likes what it sees, finds something by
+chance. So the looks are planned: after ``seeds`` (or ``repeats``), twice, three times as many, and
+at ``most``. Each has an equal share of alpha, and so has each comparison (Bonferroni). A comparison is
 decided at the first look at which its interval leaves out zero or lies within the margin. The
 chance of one false verdict in the whole study then stays below alpha, whichever arms stop when.
 Reports judge by the same rule.
@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from study.plan import Plan
+from study.plan import Plan, Wanted
 from study.store.records import Key, Kind, State
 from study.store.tables import Row
 
@@ -24,13 +25,13 @@ METRIC = "test/accuracy"
 FAILURES = (State.DIVERGED, State.OUT_OF_MEMORY)  # count as chance
 
 
-def looks(seeds: int, most: int) -> list[int]:
-    """After how many seeds the study looks.
+def looks(first: int, most: int) -> list[int]:
+    """After how many seeds, or repeats, the study looks.
 
     >>> looks(5, 18)
     [5, 10, 15, 18]
     """
-    return [*range(seeds, most, seeds), max(most, seeds)] if seeds else []
+    return [*range(first, most, first), max(most, first)] if first else []
 
 
 def is_decided(
@@ -53,13 +54,15 @@ def is_decided(
 
 
 class Deciding:
-    """How many seeds each arm is to have, from the ends of those that it had."""
+    """How many seeds or repeats each arm is to have, from the ends of those that it had."""
 
     def __init__(self, plan: Plan, classes: int | None, test_images: int | None) -> None:
         self.plan = plan
         replicate, report = plan.spec.replicate, plan.spec.report
-        most = replicate.most if replicate.until else None
-        self.looks = looks(replicate.seeds, most or replicate.seeds)
+        if plan.grows_by_repeats:
+            self.looks = looks(plan.repeats, plan.most_repeats)
+        else:
+            self.looks = looks(replicate.seeds, replicate.largest)
         self.pairs = comparisons(plan)
         corrected = len(self.pairs) if report.correction != "none" else 1
         shares = max(1, corrected) * max(1, len(self.looks))
@@ -67,14 +70,16 @@ class Deciding:
         self.chance = 1 / classes if classes and report.failures == "chance" else None
         self.resolution = 1 / test_images if test_images else 1e-3
 
-    def seeds(self, rows: Rows, without: frozenset[str] = frozenset()) -> dict[str, int]:
-        """The seeds that each arm is to have by now. ``without``: arms that cannot have any."""
-        first = self.looks[0] if self.looks else 0
-        wanted = {arm.name: first for arm in self.plan.arms}
+    def wanted(self, rows: Rows, without: frozenset[str] = frozenset()) -> Wanted:
+        """What each arm is to have by now. ``without``: arms that cannot have any."""
+        planned = Wanted.planned(self.plan)
+        grown = dict(planned.repeats if self.plan.grows_by_repeats else planned.seeds)
         for pair in self.open(rows, without):
             for arm in pair:
-                wanted[arm] = max(wanted[arm], self._reached(rows, pair))
-        return wanted
+                grown[arm] = max(grown[arm], self._reached(rows, pair))
+        if self.plan.grows_by_repeats:
+            return replace(planned, repeats=grown)
+        return replace(planned, seeds=grown)
 
     def open(self, rows: Rows, without: frozenset[str] = frozenset()) -> list[tuple[str, str]]:
         """The comparisons that no look has decided so far, and that a later one may decide."""
@@ -85,32 +90,40 @@ class Deciding:
         ]
 
     def _decided(self, rows: Rows, pair: tuple[str, str]) -> bool:
-        for seeds in self.looks:
-            if not self._is_complete(rows, pair, seeds):
+        for look in self.looks:
+            if not self._is_complete(rows, pair, look):
                 return False
-            if self._decides(rows, pair, seeds):
+            if self._decides(rows, pair, look):
                 return True
         return False
 
     def _reached(self, rows: Rows, pair: tuple[str, str]) -> int:
-        """The first look that has not all its seeds yet; the last one if all have."""
-        for seeds in self.looks:
-            if not self._is_complete(rows, pair, seeds):
-                return seeds
+        """The first look that has not all its replicates yet; the last one if all have."""
+        for look in self.looks:
+            if not self._is_complete(rows, pair, look):
+                return look
         return self.looks[-1]
 
-    def _is_complete(self, rows: Rows, pair: tuple[str, str], seeds: int) -> bool:
+    def _size(self, look: int) -> tuple[int, int]:
+        """How many repeats, and how many seeds of each, a look goes over."""
+        if self.plan.grows_by_repeats:
+            return look, len(self.plan.seeds)
+        return self.plan.repeats, look
+
+    def _is_complete(self, rows: Rows, pair: tuple[str, str], look: int) -> bool:
+        repeats, seeds = self._size(look)
         for arm in pair:
-            for repeat in range(self.plan.repeats):
+            for repeat in range(repeats):
                 for number in range(seeds):
                     row = rows.get(Key(arm, Kind.REPLICATE, repeat, number))
                     if row is None or not State(row["state"]).is_final:
                         return False
         return True
 
-    def _decides(self, rows: Rows, pair: tuple[str, str], seeds: int) -> bool:
+    def _decides(self, rows: Rows, pair: tuple[str, str], look: int) -> bool:
+        repeats, seeds = self._size(look)
         differences = []
-        for repeat in range(self.plan.repeats):
+        for repeat in range(repeats):
             of_repeat = []
             for number in range(seeds):
                 one, other = (self._value(rows, arm, repeat, number) for arm in pair)

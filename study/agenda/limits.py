@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from study.errors import RayLost, Stopped, full
 from study.forecast import time as estimate
 from study.forecast.time import Work
-from study.plan import Plan
+from study.plan import Plan, Wanted
 from study.store.records import Kind, Outcome, State
 from study.store.tables import Tables
 
@@ -51,12 +51,13 @@ class Target:
     seeds: int
 
 
-def targets(plan: Plan) -> list[Target]:
-    """From the smallest comparison to the whole plan.
+def targets(plan: Plan, wanted: Wanted | None = None) -> list[Target]:
+    """From the smallest comparison to the whole plan, and to what open verdicts ask for.
 
     First one search trial and one seed of every arm, in ever more repeats; then a seed more and a
-    search trial more in turn.
+    search trial more in turn; then whole further repeats, or further seeds.
     """
+    wanted = wanted or Wanted.planned(plan)
     seeds = len(plan.seeds)
     searches = max(plan.search_trials(arm) for arm in plan.arms)
     first = Target(1, min(1, searches), min(1, seeds))
@@ -67,14 +68,26 @@ def targets(plan: Plan) -> list[Target]:
             steps.append(Target(plan.repeats, last.searches, last.seeds + 1))
         if last.searches < searches:
             steps.append(Target(plan.repeats, last.searches + 1, steps[-1].seeds))
+    for repeats in range(plan.repeats + 1, max(wanted.repeats.values()) + 1):
+        steps.append(Target(repeats, searches, seeds))
+    for more in range(seeds + 1, max(wanted.seeds.values()) + 1):
+        steps.append(Target(steps[-1].repeats, searches, more))
     return steps
 
 
 class Ledger:
     """What a study has used of its budget, and what more would cost."""
 
-    def __init__(self, plan: Plan, tables: Tables, spent_seconds: float, at_once: int) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        tables: Tables,
+        spent_seconds: float,
+        at_once: int,
+        wanted: Wanted | None = None,
+    ) -> None:
         self.plan, self.rows, self.at_once = plan, tables.rows, at_once
+        self.wanted = wanted or Wanted.planned(plan)
         self.spent_seconds = spent_seconds
         self.trials = len({row["id"] for row in tables.rows.values()})
         self.epochs = sum(map(len, tables.lines.values()))
@@ -95,11 +108,13 @@ class Ledger:
         """The replicates that nobody has begun, up to a target."""
         work = []
         for arm in self.plan.arms:
-            missing = self._missing(arm.name, Kind.REPLICATE, target.repeats, target.seeds)
+            most = min(target.seeds, self.wanted.seeds[arm.name])
+            missing = self._missing(arm.name, Kind.REPLICATE, target.repeats, most)
             work.append(Work(arm.name, missing, self.plan.epochs(arm)))
         return [item for item in work if item.trials]
 
     def _missing(self, arm: str, kind: Kind, repeats: int, most: int) -> int:
+        repeats = min(repeats, self.wanted.repeats[arm])
         begun = [self._begun[arm, kind, repeat] for repeat in range(repeats)]
         return sum(max(0, most - count) for count in begun)
 
@@ -127,14 +142,20 @@ class Ledger:
 
     def target(self) -> Target:
         """The largest target that the budget holds; the smallest one if it holds none."""
-        steps = targets(self.plan)
+        steps = targets(self.plan, self.wanted)
         # Targets grow, so those that fit come first.
         fitting = bisect.bisect_left(steps, True, key=lambda step: not self.fits(step))
         return steps[max(0, fitting - 1)]
 
 
 def used_up(
-    plan: Plan, tables: Tables, spent_seconds: float, at_once: int, *, replicates: bool
+    plan: Plan,
+    tables: Tables,
+    spent_seconds: float,
+    at_once: int,
+    wanted: Wanted | None = None,
+    *,
+    replicates: bool,
 ) -> str | None:
     """Which budget the next trial would cross; None if one may start.
 
@@ -145,14 +166,12 @@ def used_up(
     """
     if not any(limit for _, limit in plan.spec.budget):
         return None
-    ledger = Ledger(plan, tables, spent_seconds, at_once)
+    ledger = Ledger(plan, tables, spent_seconds, at_once, wanted)
     owed = []
     if replicates:
-        following = estimate.replicates(plan, tables.rows)
-        if plan.spec.replicate.until is not None:  # an open verdict asks for more than planned
-            following = following or [Work(arm.name, 1, plan.epochs(arm)) for arm in plan.arms]
+        following = estimate.replicates(plan, tables.rows, wanted=wanted)
     else:
-        following = estimate.searches(plan, tables.rows, ())
+        following = estimate.searches(plan, tables.rows, (), wanted)
         owed = ledger.replicates(ledger.target())
     if not following:
         return None

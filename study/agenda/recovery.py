@@ -48,28 +48,38 @@ def open_agenda(folder: Path, plan: Plan) -> Opened:
         for arm in plan.arms
         if arm.tuned
     }
-    close_phantoms(storage, {search.optuna.study_name for search in searches.values()})
+    close_phantoms(storage, plan.search_names)
     clock = store.read_json(folder / "clock.json") or {}
-    agenda = Agenda(folder, plan, searches, float(clock.get("seconds", 0.0)))
-    return Opened(agenda, recover(agenda), aside)
-
-
-def recover(agenda: Agenda) -> Diff:
-    """Brings the agenda up to what the folder knows, and says how the folder differs."""
     diff = Diff()
+
+    def open_search(slot: Slot) -> None:
+        """Opens the search of a further repeat, with what earlier runs did of it."""
+        arm, repeat = slot
+        search = ArmSearch(storage, plan, plan.by_name[arm], repeat)
+        agenda.searches[slot] = search
+        _recover_search(agenda, slot, search, diff)
+
+    agenda = Agenda(folder, plan, searches, open_search, float(clock.get("seconds", 0.0)))
+    recover(agenda, diff)
+    return Opened(agenda, diff, aside)
+
+
+def recover(agenda: Agenda, diff: Diff) -> None:
+    """Brings the agenda up to what the folder knows, and counts how the folder differs."""
     folders = list((agenda.folder / "trials").glob("*"))
     for slot, search in agenda.searches.items():
         _recover_search(agenda, slot, search, diff)
     agenda.choose()
     replicates: dict[Key, Job] = {}
-    # What is recorded may leave a verdict open, which asks for further replicates.
-    while missing := [key for key in agenda.replicates.wanted() if key not in replicates]:
+    # What is recorded may leave a verdict open, which asks for further replicates or repeats.
+    while missing := [key for key in agenda.replicates.listed() if key not in replicates]:
         for key in missing:
             job = replicates[key] = agenda.replicates.job(key)
             if (outcome := agenda.outcomes.settled(job)) is not None:
                 agenda.record(job, outcome)
             else:
                 diff.damaged += store.set_damaged_aside(agenda.outcomes.place(job))
+        agenda.choose()
     rows = agenda.tables.rows
     asked = {row["id"] for row in rows.values()}
     asked |= {job.id for job in [*agenda.queue.waiting, *replicates.values()]}
@@ -78,7 +88,6 @@ def recover(agenda: Agenda) -> Diff:
     begun = sum(job.id in known and key not in rows for key, job in replicates.items())
     planned = agenda.planned
     diff.new = max(0, planned - len(rows) - len(agenda.queue.waiting) - begun)
-    return diff
 
 
 def _recover_search(agenda: Agenda, slot: Slot, search: ArmSearch, diff: Diff) -> None:
@@ -86,7 +95,7 @@ def _recover_search(agenda: Agenda, slot: Slot, search: ArmSearch, diff: Diff) -
         _adopt(agenda, slot, search)
     for proposal in search.load():
         agenda.choices.propose(slot, proposal)
-        job = agenda.search_job(slot, proposal)
+        job = agenda.searching.job(slot, proposal)
         outcome = agenda.outcomes.settled(job)
         if outcome is None and proposal.stopped_at is not None and not proposal.told:
             outcome = _pruned(agenda, job, proposal.stopped_at)
@@ -117,7 +126,7 @@ def _adopt(agenda: Agenda, slot: Slot, search: ArmSearch) -> None:
             if outcome and here and arm.holds(role.parameters):
                 found[role.number] = (outcome, dict(role.parameters))
     there = {trial.user_attrs.get("id") for trial in search.optuna.get_trials(deepcopy=False)}
-    metric = agenda.metric_of_epochs
+    metric = agenda.searching.metric_of_epochs
     for _, (outcome, parameters) in sorted(found.items(), key=lambda item: item[0]):
         if search.identity(parameters) != outcome.id or outcome.id in there:
             continue

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from study.agenda.choices import Choices
 from study.agenda.deciding import Deciding
 from study.agenda.job import Job
-from study.plan import Plan
+from study.plan import Plan, Wanted
 from study.plan.record import of_data
 from study.search.arm_search import Slot
 from study.store.records import Key, Kind
@@ -17,41 +17,44 @@ from study.store.tables import Tables
 class Replicates:
     """Replicates in the order of work: one of every arm and repeat, then more of each."""
 
-    def __init__(self, plan: Plan, choices: Choices, tables: Tables) -> None:
-        self.plan, self.choices, self.tables = plan, choices, tables
+    def __init__(
+        self, plan: Plan, choices: Choices, tables: Tables, held: Callable[[Wanted], Wanted]
+    ) -> None:
+        """``held``: what of the wanted the budget holds."""
+        self.plan, self.choices, self.tables, self.held = plan, choices, tables, held
         self._deciding = Deciding(plan, **of_data(plan))
         self._given: set[Key] = set()  # handed out or ended
-        self._seeds: Mapping[str, int] | None = None  # until something changes
+        self._wanted: Wanted | None = None  # until something changes
 
-    def seeds(self) -> Mapping[str, int]:
-        """How many seeds each arm is to have by now; more than planned where a verdict is open."""
-        if self.plan.spec.replicate.until is None:
-            return dict.fromkeys(self.plan.by_name, len(self.plan.seeds))
-        if self._seeds is None:
-            self._seeds = self._deciding.seeds(self.tables.rows, self._without())
-        return self._seeds
+    def wanted(self) -> Wanted:
+        """What each arm is to have by now; more than planned where a verdict is open."""
+        if self._wanted is None:
+            self._wanted = self.held(self.asked())
+        return self._wanted
 
-    @property
-    def total(self) -> int:
-        return self.plan.repeats * sum(self.seeds().values())
+    def asked(self) -> Wanted:
+        """What the plan and open verdicts ask for, whatever it costs."""
+        return self._deciding.wanted(self.tables.rows, self._without())
 
-    def wanted(self) -> Iterator[Key]:
+    def slots(self) -> Iterator[Slot]:
+        """Every arm in every repeat that it is to have: first all arms of the first repeat."""
+        repeats = self.wanted().repeats
+        for repeat in range(max(repeats.values())):
+            for arm in self.plan.arms:
+                if repeat < repeats[arm.name]:
+                    yield arm.name, repeat
+
+    def listed(self) -> Iterator[Key]:
         """The replicates of all that have their configuration."""
-        seeds = self.seeds()
+        seeds = self.wanted().seeds
         for number in range(max(seeds.values())):
             for arm, repeat in self.slots():
                 if number < seeds[arm] and self.choices.made.get((arm, repeat)) is not None:
                     yield Key(arm, Kind.REPLICATE, repeat, number)
 
-    def slots(self) -> Iterator[Slot]:
-        """Every arm in every repeat: first all arms of the first repeat."""
-        for repeat in range(self.plan.repeats):
-            for arm in self.plan.arms:
-                yield arm.name, repeat
-
     def next(self) -> Key | None:
         """The first one that nobody has begun."""
-        for key in self.wanted():
+        for key in self.listed():
             if key not in self._given:
                 return key
         return None
@@ -65,10 +68,10 @@ class Replicates:
 
     def look_again(self) -> None:
         """A trial has ended, or an arm has its configuration: verdicts may have changed."""
-        self._seeds = None
+        self._wanted = None
 
     def undecided(self) -> list[tuple[str, str]]:
-        """The comparisons that ``replicate.until`` leaves open."""
+        """The comparisons that ``until: decided`` leaves open."""
         return self._deciding.open(self.tables.rows, self._without())
 
     def _without(self) -> frozenset[str]:

@@ -103,7 +103,8 @@ def _line(agenda: Agenda, job: Job, outcome: Outcome) -> str:
 
 
 def _seconds_left(agenda: Agenda) -> float | None:
-    return seconds_left(agenda.plan, agenda.tables.rows, agenda.chosen, agenda.concurrency)
+    plan, rows = agenda.plan, agenda.tables.rows
+    return seconds_left(plan, rows, agenda.chosen, agenda.concurrency, agenda.wanted)
 
 
 def _is_terminal() -> bool | None:

@@ -30,7 +30,7 @@ def progress(agenda: Agenda) -> list[ArmProgress]:
     plan = agenda.plan
     metric = plan.spec.metric
     better = max if metric.mode == "max" else min
-    seeds = agenda.replicates.seeds()
+    wanted = agenda.wanted
     records = []
     for arm in plan.arms:
         rows = [row for key, row in agenda.tables.rows.items() if key[0] == arm.name]
@@ -40,16 +40,16 @@ def progress(agenda: Agenda) -> list[ArmProgress]:
             if row["state"] == State.COMPLETED and row.get(metric.name) is not None:
                 values.append(row[metric.name])
         replicates = 0
-        for repeat in range(plan.repeats):
+        for repeat in range(wanted.repeats[arm.name]):
             # An arm without a configuration (chosen, but None) has no replicates.
             if agenda.chosen.get((arm.name, repeat), ...) is not None:
-                replicates += seeds[arm.name]
+                replicates += wanted.seeds[arm.name]
         open_trials = sum(count for state, count in states.items() if State(state).is_open)
         unwell = sum(count for state, count in states.items() if State(state).is_unwell)
         records.append(
             ArmProgress(
                 name=arm.name,
-                total=plan.repeats * plan.search_trials(arm) + replicates,
+                total=wanted.repeats[arm.name] * plan.search_trials(arm) + replicates,
                 done=len(rows) - open_trials,
                 running=states[State.RUNNING],
                 unwell=unwell,

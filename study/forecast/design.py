@@ -25,7 +25,9 @@ def comparisons(plan: Plan) -> set[frozenset[str]]:
 
 
 def looks(plan: Plan) -> int:
-    """How often open verdicts are looked at: after each step of seeds up to ``most``."""
+    """How often open verdicts are looked at: after each step of seeds or repeats up to ``most``."""
+    if plan.grows_by_repeats:
+        return math.ceil(plan.most_repeats / plan.repeats)
     replicate = plan.spec.replicate
     if replicate.most is None or replicate.seeds == 0:
         return 1

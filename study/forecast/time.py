@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from study.plan import Arm, Plan
+from study.plan import Arm, Plan, Wanted
 from study.store.records import Key, Kind, State
 
 Rows = Mapping[Key, Mapping[str, Any]]
@@ -75,19 +75,28 @@ def running(plan: Plan, rows: Rows) -> list[Work]:
     return work
 
 
-def replicates(plan: Plan, rows: Rows, without: Collection[str] = ()) -> list[Work]:
+def replicates(
+    plan: Plan, rows: Rows, without: Collection[str] = (), wanted: Wanted | None = None
+) -> list[Work]:
     """The replicates that nobody has begun, but of arms ``without`` a configuration."""
+    wanted = wanted or Wanted.planned(plan)
     begun = Counter(key[0] for key in rows if key[1] == Kind.REPLICATE)
-    each = plan.repeats * len(plan.seeds)
-    left = [(arm, each - begun[arm.name]) for arm in plan.arms if arm.name not in without]
+    left = [
+        (arm, wanted.replicates(arm.name) - begun[arm.name])
+        for arm in plan.arms
+        if arm.name not in without
+    ]
     return [Work(arm.name, trials, plan.epochs(arm)) for arm, trials in left if trials > 0]
 
 
-def searches(plan: Plan, rows: Rows, ended: Collection[str]) -> list[Work]:
+def searches(
+    plan: Plan, rows: Rows, ended: Collection[str], wanted: Wanted | None = None
+) -> list[Work]:
     """The search trials that nobody has begun, of arms whose search has not ended."""
+    wanted = wanted or Wanted.planned(plan)
     begun = Counter(key[0] for key in rows if key[1] == Kind.SEARCH)
     left = [
-        (arm, plan.repeats * plan.search_trials(arm) - begun[arm.name])
+        (arm, wanted.repeats[arm.name] * plan.search_trials(arm) - begun[arm.name])
         for arm in plan.arms
         if arm.name not in ended
     ]
@@ -111,7 +120,11 @@ def seconds(work: Iterable[Work], pace: Mapping[str, Pace], at_once: int) -> flo
 
 
 def seconds_left(
-    plan: Plan, rows: Rows, chosen: Mapping[tuple[str, int], Any], at_once: int
+    plan: Plan,
+    rows: Rows,
+    chosen: Mapping[tuple[str, int], Any],
+    at_once: int,
+    wanted: Wanted | None = None,
 ) -> float | None:
     """For the whole study; None before there is a measurement.
 
@@ -120,14 +133,19 @@ def seconds_left(
     pace = paces(plan, rows)
     if pace is None:
         return None
+    wanted = wanted or Wanted.planned(plan)
     ended, without = [], []
     for arm in plan.arms:
-        slots = [(arm.name, repeat) for repeat in range(plan.repeats)]
+        slots = [(arm.name, repeat) for repeat in range(wanted.repeats[arm.name])]
         if all(slot in chosen for slot in slots):
             ended.append(arm.name)
             if all(chosen[slot] is None for slot in slots):
                 without.append(arm.name)
-    work = [*running(plan, rows), *replicates(plan, rows, without), *searches(plan, rows, ended)]
+    work = [
+        *running(plan, rows),
+        *replicates(plan, rows, without, wanted),
+        *searches(plan, rows, ended, wanted),
+    ]
     return seconds(work, pace, at_once)
 
 

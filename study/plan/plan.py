@@ -52,6 +52,17 @@ class Plan:
         """How many whole searches each tuned arm has; 1 where nothing is searched."""
         return self.spec.search.repeats if self.spec.search and self.spec.tuned else 1
 
+    @property
+    def most_repeats(self) -> int:
+        """How many repeats an arm can come to have, if its verdict stays open."""
+        search = self.spec.search
+        return search.largest if search and self.spec.tuned else 1
+
+    @property
+    def grows_by_repeats(self) -> bool:
+        """Whether an open verdict asks for more repeats."""
+        return self.most_repeats > self.repeats
+
     @cached_property
     def seeds(self) -> list[int]:
         """The replicates' seeds of the first repeat."""
@@ -104,7 +115,7 @@ class Plan:
         return {
             f"{arm.name}-{self.search_mark(arm, repeat)}"
             for arm in self.arms
-            for repeat in range(self.repeats)
+            for repeat in range(self.most_repeats)
             if arm.tuned
         }
 

@@ -201,6 +201,7 @@ def _search(spec: StudySpec) -> Iterator[str]:
                 advice = "give step, or another sampler"
                 yield f"parameters.{path}: sampler grid needs a step or choices; {advice}"
     yield from _seeds(spec)
+    yield from _until(spec)
 
 
 def _metric(spec: StudySpec) -> Iterator[str]:
@@ -222,17 +223,27 @@ def _seeds(spec: StudySpec) -> Iterator[str]:
     replicate, search = spec.replicate, spec.search
     if search is None or not spec.tuned:
         return
-    last_of_search = search.seed + search.repeats - 1
-    for repeat in range(search.repeats):
+    last_of_search = search.seed + search.largest - 1
+    for repeat in range(search.largest):
         first, last = (replicate.seed(repeat, index) for index in (0, replicate.largest - 1))
         if first <= last_of_search and search.seed <= last:
             yield (
                 f"replicate.first_seed: fresh seeds must not include the search's seed {search.seed}"
-                + (f" to {last_of_search}" if search.repeats > 1 else "")
+                + (f" to {last_of_search}" if search.largest > 1 else "")
                 + f", given {first} to {last}"
                 + (f" in repeat {repeat}" if repeat else "")
             )
             return
+
+
+def _until(spec: StudySpec) -> Iterator[str]:
+    """More repeats and more seeds at once would be looks that no share of alpha was kept for."""
+    if spec.search is None or spec.search.until is None:
+        return
+    if spec.replicate.until is not None:
+        yield "search.until: replicate.until is given too; let one of the two grow"
+    if spec.replicate.seeds == 0:
+        yield "search.until: verdicts need replicate.seeds of at least 1, given 0"
 
 
 def _sizes(spec: StudySpec) -> Iterator[str]:

@@ -110,6 +110,10 @@ class Search(Section):
     """Whole searches of each arm, each with a search seed of its own (seed, seed + 1, ...) and with
     replicates of what it chose. Verdicts on tuned arms rest on them; with one, a verdict is about
     the configuration that it found."""
+    until: Literal["decided"] | None = None
+    """decided: arms whose verdict is open get more repeats, in steps, up to ``most``."""
+    most: Annotated[int, Field(ge=2, le=1000)] | None = None
+    """The most repeats of an arm; needs ``until``."""
     pruner: Pruner = Pruner()
     diverged: Literal["fail", "worst"] = "fail"
     """What Optuna is told of a diverged trial: FAIL, or the worst value."""
@@ -121,6 +125,21 @@ class Search(Section):
     constraints: dict[str, Bounds] = Field(default_factory=dict)
     """What a configuration must keep to, such as energy_nj: {max: 500}. Samplers learn of it, and
     an arm's configuration is the best one that does."""
+
+    @model_validator(mode="after")
+    def _meaningful(self) -> Search:
+        if (self.most is None) != (self.until is None):
+            raise ValueError("most and until have a meaning only together; give both, or neither")
+        if self.until is not None and self.repeats < 2:
+            raise ValueError("until needs repeats of at least 2 to judge by, given 1")
+        if self.most is not None and self.most < self.repeats:
+            raise ValueError(f"most must be at least repeats ({self.repeats}), given {self.most}")
+        return self
+
+    @property
+    def largest(self) -> int:
+        """The most repeats that an arm can come to have."""
+        return self.most or self.repeats
 
     def violations(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """How far a trial is beyond each constraint; at most 0 where it keeps to it."""

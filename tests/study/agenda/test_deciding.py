@@ -1,4 +1,4 @@
-"""`replicate.until: decided`: when an arm gets more seeds, and when it has enough."""
+"""`until: decided`: when an arm gets more seeds or repeats, and when it has enough."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def deciding(plan_of: Callable[[Tree], Any], study_tree: Tree) -> Deciding:
 def test_open_comparisons_get_more_seeds(deciding: Deciding) -> None:
     assert deciding.pairs == [("no_straight_through", "full"), ("bn", "full")]
     assert deciding.level == pytest.approx(0.05 / (2 * 2))
-    assert deciding.seeds({}) == {"full": 3, "no_straight_through": 3, "bn": 3}
+    assert deciding.wanted({}).seeds == {"full": 3, "no_straight_through": 3, "bn": 3}
     near: list[float | None] = [0.90, 0.93, 0.91]
     rows = ends({"full": [0.92, 0.91, 0.90], "no_straight_through": near, "bn": [None] * 3})
-    assert deciding.seeds(rows) == {"full": 6, "no_straight_through": 6, "bn": 3}
+    assert deciding.wanted(rows).seeds == {"full": 6, "no_straight_through": 6, "bn": 3}
     assert deciding.open(rows) == [("no_straight_through", "full")]
 
 
@@ -65,7 +65,7 @@ def test_what_a_look_decided_stays_decided(deciding: Deciding) -> None:
     """Later seeds of the reference, trained for another arm, change nothing."""
     rows = ends({"full": [0.9] * 3 + [0.1] * 3, "no_straight_through": [0.9] * 6, "bn": [None] * 3})
     assert ("bn", "full") not in deciding.open(rows)
-    assert deciding.seeds(rows)["bn"] == 3
+    assert deciding.wanted(rows).seeds["bn"] == 3
 
 
 def test_every_pair_is_compared_once(plan_of: Callable[[Tree], Any], study_tree: Tree) -> None:
@@ -104,3 +104,90 @@ def test_a_study_trains_until_it_is_decided(
     assert study.run()[0] == 0
     assert study.trained == trained
     assert "+0 new  =21 kept  -0 retired" in capsys.readouterr().out
+
+
+REPEATED = {"trials": 2, "repeats": 2, "most": 5, "until": "decided"}
+
+
+def test_open_comparisons_get_more_repeats(
+    plan_of: Callable[[Tree], Any], study_tree: Tree
+) -> None:
+    study_tree["search"] = dict(REPEATED)
+    study_tree["replicate"] = {"seeds": 1}
+    deciding = Deciding(plan_of(study_tree), classes=10, test_images=100)
+    assert deciding.looks == [2, 4, 5]
+    assert deciding.level == pytest.approx(0.05 / (2 * 3))  # two comparisons, three looks
+    assert deciding.wanted({}).repeats == {"full": 2, "no_straight_through": 2, "bn": 2}
+    rows: dict[Key, dict[str, Any]] = {}
+    # 80 points lost with a spread of one image: t(0.05 / 12, 1 df) = 76, so half is 76 * 0.01 / 1.4
+    for arm, value in (("full", 0.9), ("no_straight_through", 0.9), ("bn", 0.1)):
+        for repeat in range(2):
+            row = {"state": State.COMPLETED, "test/accuracy": value}
+            rows[Key(arm, Kind.REPLICATE, repeat, 0)] = row
+    wanted = deciding.wanted(rows)
+    assert wanted.repeats == {"full": 4, "no_straight_through": 4, "bn": 2}
+    assert wanted.seeds == {"full": 1, "no_straight_through": 1, "bn": 1}
+
+
+def repeats_of(folder: Any, kind: Kind) -> dict[str, int]:
+    rows = trials_frame(folder)
+    return dict(rows[rows["kind"] == kind].groupby("arm")["repeat"].nunique())
+
+
+@pytest.fixture
+def alike(without_ray: Callable[..., Any], study_tree: Tree, fit: Any) -> Any:
+    """A study whose ablation equals the reference, and whose baseline falls silent."""
+    study_tree["search"] = dict(REPEATED)
+    study_tree["replicate"] = {"seeds": 1}
+
+    def trained(config: Any, **options: Any) -> dict[str, float]:
+        if config.model.norm == "bn" and options["test"]:
+            raise Diverged("silent")
+        metrics: dict[str, float] = fit(config, **options)
+        return {**metrics, "test/accuracy": 0.9} if options["test"] else metrics
+
+    def study(**sections: Any) -> Any:
+        made = without_ray({**study_tree, **sections})
+        made.fit = trained
+        return made
+
+    return study
+
+
+def test_a_study_repeats_searches_until_it_is_decided(alike: Any, capsys: Any) -> None:
+    study = alike()
+    code, folder = study.run()
+    assert code == 0
+    expected = {"full": 5, "no_straight_through": 5, "bn": 2}
+    assert repeats_of(folder, Kind.SEARCH) == expected
+    assert repeats_of(folder, Kind.REPLICATE) == expected
+    assert len(trials_frame(folder)) == 12 * (2 + 1)  # 12 repeats of two proposals and one seed
+    assert "not decided: no_straight_through" in capsys.readouterr().out
+    trained = list(study.trained)
+    assert study.run()[0] == 0
+    assert study.trained == trained
+    assert "+0 new  =36 kept  -0 retired" in capsys.readouterr().out
+
+
+def test_a_budget_holds_whole_repeats(alike: Any, capsys: Any) -> None:
+    """18 trials are planned, a further repeat of two arms is 6 trials: 25 hold one of them."""
+    code, folder = alike(budget={"trials": 25}).run()
+    assert code == 3
+    assert repeats_of(folder, Kind.REPLICATE) == {"full": 3, "no_straight_through": 3, "bn": 2}
+    said = capsys.readouterr().out
+    assert "the budget holds no further repeat, which open verdicts ask for" in said
+    assert "not decided: no_straight_through" in said
+
+
+def test_killed_in_a_further_repeat_it_ends_the_same(
+    world: Any, study_tree: Tree, rows_of: Any, killed: Any
+) -> None:
+    study_tree["search"] = dict(REPEATED)
+    study_tree["replicate"] = {"seeds": 1}
+    expected = rows_of(world(study_tree, "undisturbed").play())
+    assert len(expected) > 18  # it grew
+    for kill in (70, 110):
+        disturbed = world(study_tree, f"killed-{kill}")
+        with pytest.raises(killed):
+            disturbed.play(events=kill)
+        assert rows_of(disturbed.play()) == expected
