@@ -20,6 +20,9 @@ from study.execution import loggers
 from study.forecast import machine
 from study.plan import Arm, Plan, incomparable, plan_record
 
+# Bytes of addresses that a worker reserves at most: 5.8 GB were seen, and 6 GB were too few.
+ADDRESS_SPACE = 8 * 2**30
+
 
 def check(plan: Plan, where: str, *, folder: Path | None = None, here: bool = True) -> None:
     """Refuses a study that cannot give what it asks for.
@@ -155,6 +158,14 @@ def _data(plan: Plan) -> Iterator[str]:
 
 def _resources(plan: Plan) -> Iterator[str]:
     resources = plan.spec.resources
+    address_space = machine.address_space_bytes()
+    if address_space is not None and address_space < ADDRESS_SPACE:
+        yield (
+            f"ulimit -v: one process may reserve {address_space / 2**30:.1f} GB of addresses here, "
+            f"and Ray and torch reserve up to {ADDRESS_SPACE / 2**30:.0f} GB, of which they use "
+            "little; run 'ulimit -v unlimited' before the command, and limit what trials use by "
+            "resources.memory_gb"
+        )
     cpus, gpus = machine.cpus(), _gpus()
     if resources.cpu > cpus:
         yield (

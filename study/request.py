@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eisnn.config.user_code import look_in
-from eisnn.config.yaml_file import ConfigError, parse_yaml, shipped
+from eisnn.config.yaml_file import ConfigError, parse_yaml, read_text, shipped
 from study import store, user_code
 from study.plan import Plan, make_plan, own_code
 from study.spec.reading import make_spec
@@ -51,14 +51,7 @@ class Request:
 
 def from_file(path: Path, **options: Any) -> Request:
     path = shipped(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: must be UTF-8 text, but byte {error.start} is not") from None
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: {(error.strerror or str(error)).lower()}; give the path of a study file"
-        ) from None
+    text = read_text(path, "a study file")
     return Request(text, str(path), folders=_folders(Path(), path.parent), **options)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eisnn.config.code_digests import sources
 from eisnn.config.user_code import is_reference, references, source
-from study import store
+from eisnn.files import write_whole
 from study.plan import Plan
 
 FOLDER = "code"
@@ -25,7 +25,7 @@ def keep(plan: Plan, folder: Path) -> None:
             target = folder / FOLDER / Path(*name.split("."))
             target = target / "__init__.py" if path.name == "__init__.py" else _module(target)
             target.parent.mkdir(parents=True, exist_ok=True)
-            store.write_text(target, path.read_text(encoding="utf-8"))
+            write_whole(target, path.read_bytes())  # in whatever encoding it declares
 
 
 def _module(path: Path) -> Path:

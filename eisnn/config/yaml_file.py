@@ -20,6 +20,7 @@ __all__ = [
     "model_in",
     "parse_yaml",
     "plain_value",
+    "read_text",
     "read_yaml",
     "scalar",
     "set_keys",
@@ -44,23 +45,33 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     """The mapping in the file at ``path``.
 
     Raises:
-        ConfigError: the file is missing, is not UTF-8 text, is over 1 MB, or `parse_yaml` refuses
-            it.
+        ConfigError: `read_text` or `parse_yaml` refuses it.
     """
-    path = Path(path)
+    return parse_yaml(read_text(path), str(path))
+
+
+def read_text(path: str | Path, what: str = "a YAML file") -> str:
+    """The text of a config or study file; ``what`` it is to be is said in errors.
+
+    Raises:
+        ConfigError: the file is missing, is not UTF-8 text, or is over 1 MB.
+    """
     try:
-        if path.is_file() and path.stat().st_size > MAX_BYTES:
-            raise ConfigError(
-                f"{path}: is over {MAX_BYTES:,} bytes; a config or study file is a page or two"
-            )
-        text = path.read_text(encoding="utf-8")
+        with open(path, encoding="utf-8") as file:
+            text = file.read(MAX_BYTES + 1)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: must be UTF-8 text, but byte {error.start} is not") from None
+    except ValueError as error:  # a NUL in the path
+        raise ConfigError(f"{str(path)!r}: {error}; give the path of {what}") from None
     except OSError as error:
         raise ConfigError(
-            f"{path}: {(error.strerror or str(error)).lower()}; give the path of a YAML file"
+            f"{path}: {(error.strerror or str(error)).lower()}; give the path of {what}"
         ) from None
-    return parse_yaml(text, str(path))
+    if len(text) > MAX_BYTES:
+        raise ConfigError(
+            f"{path}: is over {MAX_BYTES:,} bytes; a config or study file is a page or two"
+        )
+    return text
 
 
 def shipped(path: Path) -> Path:

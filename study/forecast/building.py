@@ -7,13 +7,15 @@ loaded already, a process that ends does it, beside what else a study's start ta
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import sys
+import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from typing import Any
 
 from eisnn.config.trial import TrialConfig
@@ -44,7 +46,8 @@ class Report:
 def begin(plan: Plan, *, download: bool = True) -> Callable[[], dict[str, int]]:
     """Begins to try the networks and the data; what is returned waits, and gives the sizes.
 
-    ``download``: whether a dataset that is missing may be fetched.
+    ``download``: whether a dataset that is missing may be fetched. The process that tries ends
+    when nobody can wait for it any more: a study that is stopped does not wait for a download.
 
     Raises (when waited for):
         ConfigError: what cannot be built or read, one line per cause.
@@ -52,12 +55,36 @@ def begin(plan: Plan, *, download: bool = True) -> Callable[[], dict[str, int]]:
     candidates = [candidate for arm in plan.arms for candidate in _candidates(arm)]
     if "torch" in sys.modules:
         return lambda: _sizes(_try(candidates, download), plan.where)
-    process = ProcessPoolExecutor(
-        1, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
-    )
-    report = process.submit(_try, candidates, download)
-    process.shutdown(wait=False)
-    return lambda: _sizes(report.result(), plan.where)
+    context = get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_tell, args=(sender, candidates, download), daemon=True)
+    process.start()
+    sender.close()
+    weakref.finalize(receiver, process.terminate)
+
+    @functools.cache
+    def report() -> Report:
+        try:
+            told: Report = receiver.recv()
+        except EOFError:
+            process.join()
+            raise ConfigError(
+                f"{plan.where}: the process that tries the networks ended with "
+                f"{process.exitcode}, and did not say why; -9 is a lack of memory"
+            ) from None
+        return told
+
+    return lambda: _sizes(report(), plan.where)
+
+
+def _tell(sender: Connection, candidates: list[Candidate], download: bool) -> None:
+    """What the process does; an interruption of the study ends it from outside."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        report = _try(candidates, download)
+    except Exception as error:
+        report = Report({}, [f"the networks cannot be tried: {type(error).__name__}: {error}"])
+    sender.send(report)
 
 
 def _sizes(report: Report, where: str) -> dict[str, int]:

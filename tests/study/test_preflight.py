@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,7 @@ from study.plan import Plan, plan_record
 from study.preflight import check
 from tests import tiny
 
+ROOT = Path(__file__).parents[2]
 Tree = dict[str, Any]
 PlanOf = Callable[[Tree], Plan]
 
@@ -65,6 +70,16 @@ def test_a_cluster_has_resources_of_its_own(plan_of: PlanOf, study_tree: Tree) -
     check(plan_of(study_tree), "s.yaml", here=False)
 
 
+def test_too_few_addresses_are_said_before_a_worker_dies_of_them(
+    write: Any, study_tree: Tree
+) -> None:
+    command = f"ulimit -v 4000000 && exec {sys.executable} run_study.py --space {write(study_tree)}"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "ulimit -v: one process may reserve 3.8 GB" in done.stderr
+    assert "run 'ulimit -v unlimited' before the command" in done.stderr
+
+
 def test_a_network_that_cannot_be_built_is_one_line(plan_of: PlanOf, study_tree: Tree) -> None:
     study_tree["parameters"]["circuit.ei_ratio"] = {"type": "categorical", "choices": [2, 5000]}
     with pytest.raises(ConfigError) as caught:
@@ -83,6 +98,45 @@ def test_a_dataset_that_is_not_there_is_said(
     study_tree["overrides"] = {"data.name": "cifar10"}
     with pytest.raises(ConfigError, match="data: cifar10 was not found"):
         building.begin(plan_of(study_tree), download=False)()
+
+
+COUNTED_IN_VAIN = """
+import json, multiprocessing, pathlib, sys
+from study import request
+from study.forecast import building
+if __name__ == "__main__":
+    plan = request.from_file(pathlib.Path(sys.argv[1])).plan()
+    wait = building.begin(plan)
+    process, = multiprocessing.active_children()
+    if sys.argv[2] == "drop":
+        del wait
+        process.join()
+        print(process.exitcode)
+    else:
+        process.kill()
+        try:
+            wait()
+        except building.ConfigError as error:
+            print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("drop", f"{-signal.SIGTERM}\n"),
+        ("kill", "the process that tries the networks ended with -9"),
+    ],
+)
+def test_the_process_that_tries_networks_ends_with_its_purpose(
+    write: Any, study_tree: Tree, tmp_path: Path, how: str, words: str
+) -> None:
+    """It would keep an interrupted command waiting for a download; and its death is said."""
+    (tmp_path / "count.py").write_text(COUNTED_IN_VAIN)
+    command = [sys.executable, str(tmp_path / "count.py"), str(write(study_tree)), how]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert words in done.stdout
 
 
 def test_other_numerics_are_refused_with_the_commit(
