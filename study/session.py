@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,27 @@ def run(
     plan = request.plan()
     folder = request.folder or request.results / plan.spec.name
     store.check_free(folder)  # at once: the checks below take seconds
+    with _unmade(folder):
+        return _run(request, plan, folder, fresh, max_concurrent, address), folder
+
+
+@contextlib.contextmanager
+def _unmade(folder: Path) -> Iterator[None]:
+    """Takes away folders that were made for nothing, once an error of the input shows that."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except (ConfigError, store.StoreError):
+        for path in new:
+            with contextlib.suppress(OSError):  # what holds a file stays
+                path.rmdir()
+        raise
+
+
+def _run(
+    request: Request, plan: Plan, folder: Path, fresh: bool, limit: int | None, address: str | None
+) -> int:
+    new = not folder.exists()
     preflight.check(plan, request.where, here=address is None)
     if address and not folder.exists():  # no folder is made for an address that is wrong
         check_address(address)
@@ -72,11 +94,15 @@ def run(
     lock = store.lock_study(folder)
     code = OUR_FAULT
     try:
-        code = _locked(request, plan, folder, max_concurrent, address)
+        code = _locked(request, plan, folder, limit, address)
+    except (ConfigError, store.StoreError):
+        if new and not any((folder / "trials").glob("*")):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     finally:
         lock.release()
     notify.tell(plan.spec.notify, folder, code)
-    return code, folder
+    return code
 
 
 def _is_ours(folder: Path) -> bool:

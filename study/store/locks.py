@@ -109,6 +109,7 @@ def _file_lock(folder: Path) -> FileLock:
         StoreError: the file system gives no locks.
     """
     path = folder / ".lock"
+    new = not path.exists()
     number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o664)
     try:
         if os.fstat(number).st_uid == os.getuid():
@@ -116,6 +117,8 @@ def _file_lock(folder: Path) -> FileLock:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in HELD:
+            if new:
+                path.unlink(missing_ok=True)
             raise StoreError(
                 f"{path}: this file system gives no locks ({error.strerror}), and without them two "
                 "runs could write the same study; mount it with locks (NFS: without nolock; "
