@@ -35,6 +35,7 @@ def test_a_file_system_without_locks_is_refused_with_the_way_out(
         ) as no:
             take(tmp_path)
         assert "give another --results" in str(no.value)
+        assert not list(tmp_path.iterdir())
 
 
 def test_a_run_on_another_machine_that_lives_is_refused(
