@@ -15,6 +15,8 @@ SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # Workers stand where the command stands: relative paths mean the same in both.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    # Tune gives its workers variables of their own, so that no worker started before them is used.
+    "RAY_prestart_worker_first_driver": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     # A busy machine is not a dead one.
     "RAY_health_check_failure_threshold": "20",
