@@ -53,7 +53,9 @@ def _path(**options: Any) -> click.Path:
     "--clean",
     metavar="DIR",
     type=_path(),
-    help="Delete what a study does not need: retired trials, checkpoints of ended ones. Asks first.",
+    help=(
+        "Delete what a study does not need: retired trials, checkpoints of ended ones. Asks first."
+    ),
 )
 @click.option("--yes", is_flag=True, help="With --clean: delete without a question.")
 @click.option(

@@ -1,1 +1,2 @@
-"""Benchmarks: `python -m benchmarks.step`, `benchmarks.scaling`, `benchmarks.study`. README.md holds the latest tables."""
+"""Benchmarks: `python -m benchmarks.step`, `benchmarks.scaling`, `benchmarks.study`. README.md
+holds the latest tables."""

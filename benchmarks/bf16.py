@@ -2,10 +2,11 @@
 
     python -m benchmarks.bf16 [--net MLP-4,VGG-8 --rates 0.01,0.02 --seeds 5 --images 6400 --epochs 4]
 
-Each pair is the same config and seed, trained once in each precision with one thread; a run that ends early (silent, not finite) counts
-as chance, 10 %, and is marked. Prints every pair, then mean and 95 % interval (Student's t) of the differences in test accuracy. VGG is
-a quarter as wide. About 15 minutes of one core's time; needs Fashion-MNIST (Debian: dataset-fashion-mnist).
-"""
+Each pair is the same config and seed, trained once in each precision with one thread; a run that
+ends early (silent, not finite) counts as chance, 10 %, and is marked. Prints every pair, then mean
+and 95 % interval (Student's t) of the differences in test accuracy. VGG is a quarter as wide. About
+15 minutes of one core's time; needs Fashion-MNIST (Debian: dataset-fashion-mnist).
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -93,11 +94,13 @@ def main(net: str, rates: str, seeds: int, images: int, epochs: int) -> None:
                     "" if ended else " (bf16 ended early)"
                 )
                 print(
-                    f"{name} lr {rate:g} seed {seed}: {100 * plain:.1f} -> {100 * half:.1f} %{marks}",
+                    f"{name} lr {rate:g} seed {seed}: {100 * plain:.1f} -> {100 * half:.1f}"
+                    f" %{marks}",
                     flush=True,
                 )
             print(
-                f"{name} lr {rate:g}: {interval(differences)}; bf16 takes {statistics.median(ratios):.2f} of the CPU time",
+                f"{name} lr {rate:g}: {interval(differences)}; bf16 takes"
+                f" {statistics.median(ratios):.2f} of the CPU time",
                 flush=True,
             )
 

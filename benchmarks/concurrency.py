@@ -1,15 +1,17 @@
-"""How many trials at once, with how many threads each: one machine, the same work, divided differently.
+"""How many trials at once, with how many threads each: one machine, the same work, divided
+differently.
 
     python -m benchmarks.concurrency [--configs FILE ... --cpus 2 --seconds 4 --rounds 7 --json]
 
-Each way of dividing N CPUs has its own processes, which stay: N trials with one thread, one trial with N threads, and 2 N trials with
-one thread. They take turns; in a turn each of its processes trains so many steps of the config's network, on random images of its
-dataset's shape, as one process with N threads does in the given seconds. ``trials`` steps are done when the last process is done, so a
-turn's pace is trials x steps / seconds.
+Each way of dividing N CPUs has its own processes, which stay: N trials with one thread, one trial
+with N threads, and 2 N trials with one thread. They take turns; in a turn each of its processes
+trains so many steps of the config's network, on random images of its dataset's shape, as one
+process with N threads does in the given seconds. ``trials`` steps are done when the last process is
+done, so a turn's pace is trials x steps / seconds.
 
 pace        steps a second of the whole machine, over that of one trial with N threads in the same round: median [quartiles]
 CPU         CPU seconds per step, over the same: what a step takes of a machine that is full. It holds on a busy machine, too
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 

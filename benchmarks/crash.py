@@ -1,13 +1,15 @@
-"""Kills a real study with SIGKILL at random moments, goes on with the same command, and compares with an undisturbed run.
+"""Kills a real study with SIGKILL at random moments, goes on with the same command, and compares
+with an undisturbed run.
 
     python benchmarks/crash.py --kills 50 --seed 0          one trial at a time: everything equal bit for bit
     python benchmarks/crash.py --kills 20 --concurrent 2    several at a time: nothing lost, repeated or doubled
 
     python benchmarks/crash.py --writes                     killed inside each kind of write, see crash_hooks/sitecustomize.py
 
-What is killed: the driver alone; the driver and everything that it started; one worker process. Every epoch that is begun is counted:
-a kill may cost the epoch that it interrupts, or ten seconds of epochs, and nothing else. tests/study/test_crash.py uses the same functions.
-"""
+What is killed: the driver alone; the driver and everything that it started; one worker process.
+Every epoch that is begun is counted: a kill may cost the epoch that it interrupts, or ten seconds
+of epochs, and nothing else. tests/study/test_crash.py uses the same functions.
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -47,7 +49,7 @@ search: {sampler: tpe, trials: 5, startup: 2, pruner: {type: asha, grace_epochs:
 ablation: {factors: {gradient_scaling: {circuit.prop.grad_scale_exponent: 0.0}}}
 baselines: {bn: {model.norm: bn}}
 replicate: {seeds: 2}
-"""
+"""  # noqa: E501
 
 
 def write_study(folder: Path, study: str = STUDY) -> Path:
@@ -58,7 +60,8 @@ def write_study(folder: Path, study: str = STUDY) -> Path:
 
 
 def start(space: Path, *options: str, at: str = "") -> subprocess.Popen[bytes]:
-    """The command, in a session of its own, its output beside the study file; ``at`` names a write to be killed at (crash_hooks)."""
+    """The command, in a session of its own, its output beside the study file; ``at`` names a write
+    to be killed at (crash_hooks)."""
     environment = {
         **os.environ,
         "PYTHONPATH": f"{HOOKS}:{ROOT}",
@@ -92,7 +95,7 @@ def run(space: Path, *options: str, timeout: float = 900.0) -> int:
         raise
 
 
-# ---- processes ----------------------------------------------------------------------------------------------------------
+# ---- processes
 
 
 def descendants(pid: int) -> list[tuple[int, str]]:
@@ -118,7 +121,8 @@ def descendants(pid: int) -> list[tuple[int, str]]:
 
 
 def listening(pids: list[int]) -> set[str]:
-    """The addresses (hexadecimal, as /proc/net writes them) on which these processes listen for TCP."""
+    """The addresses (hexadecimal, as /proc/net writes them) on which these processes listen for
+    TCP."""
     sockets = set()
     for pid in pids:
         with contextlib.suppress(OSError):
@@ -176,7 +180,7 @@ def kill_worker(process: subprocess.Popen[bytes]) -> bool:
     return bool(workers)
 
 
-# ---- comparing ----------------------------------------------------------------------------------------------------------
+# ---- comparing
 
 
 def table(folder: Path, name: str) -> list[dict[str, str]]:
@@ -189,7 +193,8 @@ def table(folder: Path, name: str) -> list[dict[str, str]]:
 
 
 def equal(one: Path, other: Path) -> list[str]:
-    """The differences between two studies' tables: trial ids, states, every metric of every trial and epoch."""
+    """The differences between two studies' tables: trial ids, states, every metric of every trial
+    and epoch."""
     differences = []
     for name in ("trials.csv", "epochs.csv"):
         first, second = table(one, name), table(other, name)
@@ -202,7 +207,8 @@ def equal(one: Path, other: Path) -> list[str]:
 
 
 def sound(folder: Path, *, search_trials: int = 5, seeds: int = 2, arms: int = 3) -> list[str]:
-    """What is wrong with a finished study whatever the order of its trials: lost, doubled, or unequal for equal configs."""
+    """What is wrong with a finished study whatever the order of its trials: lost, doubled, or
+    unequal for equal configs."""
     rows = table(folder, "trials.csv")
     problems = []
     keys = [(row["arm"], row["kind"], row["number"]) for row in rows]
@@ -224,7 +230,8 @@ def sound(folder: Path, *, search_trials: int = 5, seeds: int = 2, arms: int = 3
 
 
 def agreement(one: Path, other: Path) -> tuple[list[str], int]:
-    """The epochs of trials with the same id that differ between two studies, and how many there were to compare."""
+    """The epochs of trials with the same id that differ between two studies, and how many there
+    were to compare."""
     first, second = (
         {(row["id"], row["epoch"]): row for row in table(folder, "epochs.csv")}
         for folder in (one, other)
@@ -298,7 +305,7 @@ def retrained(before: dict[str, list[list[str]]], folder: Path) -> list[str]:
     return [name for name, rows in before.items() if after.get(name, [])[: len(rows)] != rows]
 
 
-# ---- the experiment -----------------------------------------------------------------------------------------------------
+# ---- the experiment
 
 KILLS: dict[str, Callable[[Any], Any]] = {
     "driver": kill_driver,
@@ -344,22 +351,31 @@ def _running(folder: Path) -> str:
         if state["state"] == "running"
     ]
     lines = sum(map(len, histories(folder).values()))
-    return f"{lines} epochs on disk, {len(states) - len(running)} trials ended, running: {', '.join(running) or 'none'}"
+    return (
+        f"{lines} epochs on disk, {len(states) - len(running)} trials ended, running:"
+        f" {', '.join(running) or 'none'}"
+    )
 
 
+FIRST = ("owner.json", "study.yaml", "command.json", "plan.json", "optuna.db", "environment.json")
+OF_A_TRIAL = ("checkpoint.pt", "state.json", "history.csv")
+AT = (("half", "self"), ("half", "everything"), ("after", "everything"))
+COMMITS = ("before", "during", "during", "after")
+VICTIMS = ("self", "everything")
+TABLES = ("trials.csv", "epochs.csv")
 WRITES = [  # FILE:MOMENT:N:VICTIM of crash_hooks; those of a study's first second first
-    *(f"{name}:half:1:self" for name in ("owner.json", "study.yaml", "command.json", "plan.json", "optuna.db", "environment.json")),
-    *(f"{name}:{moment}:{{}}:{victim}" for moment, victim in (("half", "self"), ("half", "everything"), ("after", "everything"))
-      for name in ("checkpoint.pt", "state.json", "history.csv")),
-    *(f"commit:{moment}:{{}}:{victim}" for moment in ("before", "during", "during", "after") for victim in ("self", "everything")),
-    *(f"{name}:{moment}:{{}}:everything" for name in ("trials.csv", "epochs.csv") for moment in ("half", "after")),
-]  # fmt: skip
+    *(f"{name}:half:1:self" for name in FIRST),
+    *(f"{name}:{moment}:{{}}:{victim}" for moment, victim in AT for name in OF_A_TRIAL),
+    *(f"commit:{moment}:{{}}:{victim}" for moment in COMMITS for victim in VICTIMS),
+    *(f"{name}:{moment}:{{}}:everything" for name in TABLES for moment in ("half", "after")),
+]
 
 
 def disturbed_at_writes(
     space: Path, options: list[str], kills: int, rng: random.Random
 ) -> list[str]:
-    """As `disturbed`, with the kills inside writes: takes the next of WRITES until the study ends or ``kills`` are done."""
+    """As `disturbed`, with the kills inside writes: takes the next of WRITES until the study ends
+    or ``kills`` are done."""
     folder = space.parent / "results" / "crash"
     log: list[str] = []
     began = time.monotonic()
@@ -387,7 +403,8 @@ def disturbed_at_writes(
             alone
         ):  # the study goes on; it is killed a little later, so that the next moment can be chosen
             log.append(
-                f"{time.monotonic() - began:7.1f} s  killed everything, {_wait_for_progress(process, folder, rng)}; {_running(folder)}"
+                f"{time.monotonic() - began:7.1f} s  killed everything,"
+                f" {_wait_for_progress(process, folder, rng)}; {_running(folder)}"
             )
             kill_tree(process)
             print(log[-1], flush=True)
@@ -396,7 +413,8 @@ def disturbed_at_writes(
 
 
 def _wait_for_progress(process: subprocess.Popen[bytes], folder: Path, rng: random.Random) -> str:
-    """Until a random number of further epochs are on disk and a random time has passed, or (one in five) a random time only."""
+    """Until a random number of further epochs are on disk and a random time has passed, or (one in
+    five) a random time only."""
     if rng.random() < 0.2:
         seconds = rng.uniform(0.0, 8.0)
         end = time.monotonic() + seconds
@@ -450,8 +468,8 @@ def main() -> None:
             )
             failures += bool(problems)
             again = again_of(space.parent)
-            print(f"round {rounds}: {log[-1]}; {kills} kills; epochs trained again: {again}; {compared} epochs compared with the "
-                  f"undisturbed study; {'; '.join(problems[:5]) or 'nothing lost, doubled or different'}", flush=True)  # fmt: skip
+            print(f"round {rounds}: {log[-1]}; {kills} kills; epochs trained again: {again}; {compared} epochs compared with the "  # noqa: E501
+                  f"undisturbed study; {'; '.join(problems[:5]) or 'nothing lost, doubled or different'}", flush=True)  # fmt: skip  # noqa: E501
             if problems:
                 print((space.parent / "output.txt").read_text()[-3000:], flush=True)
         print(

@@ -4,10 +4,10 @@
     ours,readable,floor]
 
 An operation counts where the outermost known name above it says (a product inside of the circuit
-kernel is the circuit's). "circuits" is the kernel, which is integration and cells in one, and of a fully connected
-layer the map too; of the
-readable path integration is what remains under "the rest". "data" is augmentation of a CIFAR-10
-batch from uint8 images, which other benchmarks leave out. Shares are of the profiled time.
+kernel is the circuit's). "circuits" is the kernel, which is integration and cells in one, and of a
+fully connected layer the map too; of the readable path integration is what remains under "the
+rest". "data" is augmentation of a CIFAR-10 batch from uint8 images, which other benchmarks leave
+out. Shares are of the profiled time.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python -m benchmarks.scaling [--threads 2 --rounds 3 --clock cpu --json]
 
-One quantity changes at a time around a VGG-8 of a quarter of the width, batch 32, T 4, on 32x32 images. The exponent is the slope of
-log time over log quantity between the ends: 1 is proportional.
+One quantity changes at a time around a VGG-8 of a quarter of the width, batch 32, T 4, on 32x32
+images. The exponent is the slope of log time over log quantity between the ends: 1 is proportional.
 """
 
 from __future__ import annotations

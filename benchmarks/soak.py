@@ -1,9 +1,11 @@
-"""Runs hundreds of tiny trials through two workers and watches what grows: memory, open files, the temporary folder.
+"""Runs hundreds of tiny trials through two workers and watches what grows: memory, open files, the
+temporary folder.
 
     python -m benchmarks.soak --minutes 20 [--png soak.png]
 
-Ends with 1 if something grows beyond its bound. A tiny trial takes about a second, so that 100 trials here bring what 100 trials
-of any length do: the harness keeps per trial and per epoch, not per second.
+Ends with 1 if something grows beyond its bound. A tiny trial takes about a second, so that 100
+trials here bring what 100 trials of any length do: the harness keeps per trial and per epoch, not
+per second.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ search: {sampler: random, trials: 5000}
 baselines: {bn: {model.norm: bn}}
 replicate: {seeds: 1}
 """
-# What may be added per 100 trials once the first fifth has passed. The driver's: 500 MB after 10,000 trials, where it starts with 250.
+# What may be added per 100 trials once the first fifth has passed. The driver's: 500 MB after
+# 10,000 trials, where it starts with 250.
 BOUNDS = {
     "driver MB": 2.5,
     "worker MB": 1.0,
@@ -83,7 +86,8 @@ def sample(driver: int, temporary: Path, results: Path) -> dict[str, float]:
 
 
 def watch(minutes: float, every: float) -> tuple[list[dict[str, float]], list[str]]:
-    """The samples of a study that runs so long, and what was left behind when it was interrupted."""
+    """The samples of a study that runs so long, and what was left behind when it was
+    interrupted."""
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         folder = Path(name)
         (folder / "trial.yaml").write_text(TRIAL)
@@ -109,7 +113,8 @@ def watch(minutes: float, every: float) -> tuple[list[dict[str, float]], list[st
                 time.sleep(every)
                 if process.poll() is not None:
                     raise RuntimeError(
-                        f"the study ended with {process.returncode}:\n{(folder / 'output.txt').read_text()[-2000:]}"
+                        "the study ended with"
+                        f" {process.returncode}:\n{(folder / 'output.txt').read_text()[-2000:]}"
                     )
                 samples.append(sample(process.pid, folder / "tmp", folder / "results" / "soak"))
             started = [pid for pid, _ in descendants(process.pid)]
@@ -126,7 +131,8 @@ def watch(minutes: float, every: float) -> tuple[list[dict[str, float]], list[st
 
 
 def slope(samples: list[dict[str, float]], name: str) -> float:
-    """What is added per 100 trials: Theil and Sen's, the median over pairs of samples, which a single peak does not move."""
+    """What is added per 100 trials: Theil and Sen's, the median over pairs of samples, which a
+    single peak does not move."""
     points = [(one["trials"], one[name]) for one in samples]
     step = max(1, len(points) // 200)
     pairs = [
@@ -165,7 +171,8 @@ def main(arguments: list[str] | None = None) -> int:
         one for one in samples if one["trials"] >= samples[-1]["trials"] / 5 and one["workers"]
     ]
     print(
-        f"{samples[-1]['trials']:.0f} trials in {options.minutes:g} minutes; per 100 trials after the first {settled[0]['trials']:.0f}:"
+        f"{samples[-1]['trials']:.0f} trials in {options.minutes:g} minutes; per 100 trials after"
+        f" the first {settled[0]['trials']:.0f}:"
     )
     shown = [settled[round(i * (len(settled) - 1) / 5)] for i in range(6)]
     print(

@@ -4,7 +4,8 @@
 
 help              seconds of `run_study.py --help`
 plan              seconds until `--dry-run` of a study of 10,000 trials has shown the plan; all of it, with the disk that it needs
-                  and what the design can show: dry run; dry run MB: the driver's peak resident memory
+                  and what the design can show: dry run; dry run MB: the driver's peak resident
+                  memory
 first trial       seconds from the command until a worker has begun the first trial
 first epoch       seconds from the command until the first trial's first epoch is on disk
 trial             seconds from one trial's beginning to the next's, less the seconds of its epochs: reused workers, one trial at a time
@@ -15,7 +16,7 @@ checkpoint        milliseconds of that checkpoint alone: written, synced, rename
 raw write         milliseconds to write and sync as many bytes plainly: what the disk takes
 first kernel      seconds to build the C++ kernels; once per machine and user
 import kernels    seconds to load them afterwards
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -49,7 +50,7 @@ parameters: {train.learning_rate: {type: float, low: 1.0e-3, high: 1.0e-1, log: 
 search: {trials: 900}
 ablation: {factors: {a: {circuit.subtractive: false}, b: {circuit.divisive: false}, c: {circuit.prop.stabiliser: none}}, design: factorial}
 baselines: {bn: {model.norm: bn}, gn: {model.norm: gn}}
-"""
+"""  # noqa: E501
 TRIAL = """
 model: {arch: MLP, layers: 2, T: 2, width: 0.1}
 data: {name: digits, train_size: 100}
@@ -63,7 +64,8 @@ Look = Callable[
 
 
 def watched(command: list[str], look: Look = lambda now, written: None) -> tuple[float, float]:
-    """Seconds of a command, and its own peak resident memory in MB; ``look`` is called meanwhile."""
+    """Seconds of a command, and its own peak resident memory in MB; ``look`` is called
+    meanwhile."""
     with tempfile.TemporaryFile() as output:
         start, peak = time.perf_counter(), 0.0
         process = subprocess.Popen(command, cwd=HOME, stdout=output, stderr=output)
@@ -75,7 +77,8 @@ def watched(command: list[str], look: Look = lambda now, written: None) -> tuple
         if process.returncode != 0:
             output.seek(0)
             raise RuntimeError(
-                f"{' '.join(command)} ended with {process.returncode}:\n{output.read().decode()[-3000:]}"
+                f"{' '.join(command)} ended with"
+                f" {process.returncode}:\n{output.read().decode()[-3000:]}"
             )
     return seconds, peak
 
@@ -118,7 +121,8 @@ def of_a_study(folder: Path, trials: int) -> dict[str, float]:
     ]  # the first one loads the data
     last = begun[order[-1]] + training[order[-1]] + statistics.median(between)
     return {
-        "first trial": begun[order[0]], "first epoch": first_epoch[0], "trial": statistics.median(between), "end": total - last,
+        "first trial": begun[order[0]], "first epoch": first_epoch[0],
+        "trial": statistics.median(between), "end": total - last,
         "driver MB": driver,
     }  # fmt: skip
 
@@ -167,7 +171,10 @@ def of_a_checkpoint(folder: Path, rounds: int = 30) -> dict[str, float]:
 
 
 def of_the_kernels(folder: Path) -> dict[str, float]:
-    load = "import time, torch; from eisnn.kernels.cpu import build; t = time.time(); assert build.why_unavailable() is None; print(time.time() - t)"
+    load = (
+        "import time, torch; from eisnn.kernels.cpu import build; t = time.time(); assert"
+        " build.why_unavailable() is None; print(time.time() - t)"
+    )
     environment = {**os.environ, "EISNN_CACHE": str(folder)}
     command = [sys.executable, "-c", load]
     return {

@@ -21,7 +21,7 @@ Made by `docs/command_line.py` from the programs themselves; `--help` says the s
 | 2 | the input: a file, an option, a folder, an address; nothing was started |
 | 3 | done, but trials failed or have no result; or stopped before the end, and the message says why |
 | 130 | interrupted by a signal; the same command goes on |
-"""
+"""  # noqa: E501
 
 
 def page() -> str:

@@ -13,7 +13,8 @@ NAME = "history.csv"
 
 
 class History:
-    """The epochs so far; the file is replaced whole after each, so that a kill leaves no half row."""
+    """The epochs so far; the file is replaced whole after each, so that a kill leaves no half
+    row."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME

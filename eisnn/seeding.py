@@ -1,4 +1,5 @@
-"""Random numbers that derive from what they are for, so that resuming needs no luck and no saved generator state."""
+"""Random numbers that derive from what they are for, so that resuming needs no luck and no saved
+generator state."""
 
 from __future__ import annotations
 
@@ -14,5 +15,6 @@ def derive(*parts: int | str) -> int:
 
 
 def generator(*parts: int | str, device: str | torch.device = "cpu") -> torch.Generator:
-    """A fresh generator seeded by `derive`. CPU and GPU generators give different numbers for one seed."""
+    """A fresh generator seeded by `derive`. CPU and GPU generators give different numbers for one
+    seed."""
     return torch.Generator(device=device).manual_seed(derive(*parts))

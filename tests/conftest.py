@@ -1,4 +1,5 @@
-"""Tests run in two processes side by side (`make test`), each on one thread: small nets gain nothing from more."""
+"""Tests run in two processes side by side (`make test`), each on one thread: small nets gain
+nothing from more."""
 
 import os
 

@@ -1,4 +1,5 @@
-"""The arrows between the rooms, read from every import of every module, also those inside functions.
+"""The arrows between the rooms, read from every import of every module, also those inside
+functions.
 
 run_study -> study, reports; reports -> study's store; study -> eisnn; eisnn -> torch and numpy.
 """
@@ -16,7 +17,8 @@ FILES = [
 ]
 
 # What a room may import of ours besides itself: CONTRIBUTING.md's table, as arrows. A module stands
-# here by itself where it is narrower than its room. CONFIG is the part of eisnn that knows no torch.
+# here by itself where it is narrower than its room. CONFIG is the part of eisnn that knows no
+# torch.
 CONFIG = ("eisnn.config", "eisnn.errors", "eisnn.metrics", "eisnn.files", "eisnn.output")
 SCIENCE = (*CONFIG, "eisnn.seeding")
 NETWORK = (*SCIENCE, "eisnn.layers", "eisnn.kernels", "eisnn.networks")
@@ -89,7 +91,8 @@ def name_of(path: Path) -> str:
 
 
 def imports(path: Path) -> set[str]:
-    """Absolute dotted names of all modules that the file imports; of ``from a import b`` both a and a.b, b may be a module."""
+    """Absolute dotted names of all modules that the file imports; of ``from a import b`` both a and
+    a.b, b may be a module."""
     package = path.relative_to(ROOT).parent.parts
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
@@ -129,7 +132,8 @@ def within(name: str, rooms: tuple[str, ...]) -> bool:
 
 
 def ours(names: set[str]) -> set[str]:
-    """Those that are modules of this project, without the packages that merely hold another imported module."""
+    """Those that are modules of this project, without the packages that merely hold another
+    imported module."""
     mine = {name for name in names if within(name, (*ROOMS, "run_study"))}
     return {name for name in mine if not any(other.startswith(name + ".") for other in mine)}
 
@@ -162,7 +166,8 @@ def test_no_files_import_each_other_in_a_circle():
 
 
 def test_no_rooms_allow_each_other():
-    """The table of arrows itself has no circle, leaving out the modules that stand over all rooms."""
+    """The table of arrows itself has no circle, leaving out the modules that stand over all
+    rooms."""
     tops = {"eisnn", "study", "reports", "run_study"}
     rooms = {room: set(others) - tops for room, others in ALLOWED.items() if room not in tops}
     while free := [room for room, others in rooms.items() if not (others - {room}) & rooms.keys()]:
@@ -212,7 +217,8 @@ def test_the_reader_sees_imports_inside_functions(tmp_path, monkeypatch):
     (tmp_path / "study" / "store.py").touch()
     file = tmp_path / "study" / "odd.py"
     file.write_text(
-        "import os.path\ndef f():\n    from . import store\n    import ray.tune as t\n    from eisnn.config import x\n"
+        "import os.path\ndef f():\n    from . import store\n    import ray.tune as t\n    from"
+        " eisnn.config import x\n"
     )
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     assert imports(file) == {"os.path", "study", "study.store", "ray.tune", "eisnn.config"}

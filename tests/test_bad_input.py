@@ -1,4 +1,5 @@
-"""Whatever a user gives: exit code 2 with a message, or a dry run; never a traceback, and nothing started or left behind.
+"""Whatever a user gives: exit code 2 with a message, or a dry run; never a traceback, and nothing
+started or left behind.
 
 The slow run draws `FUZZ_EXAMPLES` inputs of each kind instead of a few, and counts them.
 """
@@ -26,7 +27,7 @@ def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return write(tmp_path, STUDY)
 
 
-# ---- any input of a kind ------------------------------------------------------------------------------------------------
+# ---- any input of a kind
 
 words = st.sampled_from(
     [
@@ -204,7 +205,7 @@ def test_much_input_is_answered(space: Path, kind: str, capsys: pytest.CaptureFi
         print(f"\n{kind}: {sum(codes.values())} inputs, exit codes {dict(sorted(codes.items()))}")
 
 
-# ---- input that is meant badly ------------------------------------------------------------------------------------------
+# ---- input that is meant badly
 
 
 @pytest.mark.parametrize(
@@ -221,13 +222,15 @@ def test_much_input_is_answered(space: Path, kind: str, capsys: pytest.CaptureFi
         ("replicate: {seeds: .nan}", "replicate.seeds"),
         ("budget: {hours: .inf}", "budget.hours"),
         ("max_failed: -0.1", "max_failed"),
-        ("parameters: {train.learning_rate: {type: float, low: 0.1, high: 0.1}}", "parameters.train.learning_rate"),
-        ("parameters: {train.learning_rate: {type: float, low: 2.0, high: 1.0}}", "parameters.train.learning_rate"),
+        ("parameters: {train.learning_rate: {type: float, low: 0.1, high: 0.1}}",
+        "parameters.train.learning_rate"),
+        ("parameters: {train.learning_rate: {type: float, low: 2.0, high: 1.0}}",
+        "parameters.train.learning_rate"),
         ("parameters: {model.norm: {type: categorical, choices: []}}", "parameters.model.norm"),
         ("search: {trials: 1000000000}", "search.trials"),
         ("base: ../../../../etc/passwd", "must be a mapping"),
         ("base: .", "base"),
-        ("ablation: {design: factorial, factors: {" + ", ".join(f"f{n}: {{circuit.init.gain: {n + 2}}}" for n in range(20)) + "}}",
+        ("ablation: {design: factorial, factors: {" + ", ".join(f"f{n}: {{circuit.init.gain: {n + 2}}}" for n in range(20)) + "}}",  # noqa: E501
          "ablation"),
     ],
 )  # fmt: skip

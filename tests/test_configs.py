@@ -128,7 +128,7 @@ def test_bn_recipe_is_the_authors(name):
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [  # as everybody's CIFAR-10 networks of these names, whose convolutions have biases (VGG) that BN makes idle
+    [  # as everybody's CIFAR-10 networks of these names, whose convolutions have biases (VGG) that BN makes idle  # noqa: E501
         ("CIFAR10-ResNet18", 11_173_962),
         ("CIFAR10-VGG16", 14_728_266 - 4_224),
         ("CIFAR10-VGG19", 20_040_522 - 5_504),

@@ -1,4 +1,5 @@
-"""Every command that README.md and docs/ show: known here, its files and options there; and, where a test machine can, run."""
+"""Every command that README.md and docs/ show: known here, its files and options there; and, where
+a test machine can, run."""
 
 from __future__ import annotations
 
@@ -13,11 +14,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = {  # what is run by another test, or cannot be run here, and why
-    "make study": "every step of it is run by test_the_commands_of_the_readme; the whole, by hand, for a release",
+    "make study": (
+        "every step of it is run by test_the_commands_of_the_readme; the whole, by hand, for a"
+        " release"
+    ),
     "make test": "runs this test",
     "pip install -e .": "tests/test_package.py installs the package",
     "python run_study.py --space ... --address HOST:PORT": "tests/study/test_cluster.py",
-    "optuna-dashboard sqlite:///results/ei_ablation/optuna.db": "a server that does not end; another package",
+    "optuna-dashboard sqlite:///results/ei_ablation/optuna.db": (
+        "a server that does not end; another package"
+    ),
     "python run_study.py --space my_study.yaml": "tests/test_extending.py",
 }
 CLUSTER = (
@@ -136,7 +142,8 @@ def test_the_commands_of_the_readme(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_the_tutorial(tmp_path: Path) -> None:
-    """From its study file, in an empty folder: 18 trials, then 9 more, then a search that goes on, then a kill."""
+    """From its study file, in an empty folder: 18 trials, then 9 more, then a search that goes on,
+    then a kill."""
     page = (ROOT / "docs" / "tutorial.md").read_text()
     [study] = re.findall(r"```yaml\n# ratio\.yaml\n(.*?)```", page, re.DOTALL)
     (tmp_path / "ratio.yaml").write_text(study)

@@ -1,4 +1,5 @@
-"""Users' own code: the examples of docs/extending.md with real Ray, what counts as the same trial, and what each mistake is told."""
+"""Users' own code: the examples of docs/extending.md with real Ray, what counts as the same trial,
+and what each mistake is told."""
 
 from __future__ import annotations
 
@@ -209,7 +210,7 @@ def test_an_optimiser_or_a_loss_is_tried_before_anything_starts(
     assert (code, message in output) == (2, True), output
 
 
-# ---- the same trial -----------------------------------------------------------------------------------------------------
+# ---- the same trial
 
 
 def test_ids_without_own_code_are_what_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,22 +291,19 @@ def test_a_run_that_is_resumed_equals_one_that_was_not(folder: Path, tmp_path: P
     )
 
 
-# ---- what is left out, and what is kept ----------------------------------------------------------------------------------
+# ---- what is left out, and what is kept
 
 
 def test_circuits_of_ours_in_a_network_of_theirs_are_ours(tmp_path: Path) -> None:
     (tmp_path / "their_mix.py").write_text(
-        "from torch import nn\nfrom eisnn.networks.families import Layers\nfrom eisnn.networks.network import Chain, repeat_over_time\n"
-        "class Mix(nn.Module):\n"
-        "    def __init__(self, config, inputs, classes):\n"
-        "        super().__init__()\n"
-        "        make = Layers(config)\n"
-        "        self.T, self.body = config.model.T, Chain([nn.Flatten(), make.block(inputs, 24, 'one')])\n"
-        "        self.read_out = make.output(24, classes)\n"
-        "    def forward(self, x):\n"
-        "        return self.read_out(self.body(x, True)).unflatten(0, (self.T, -1)).mean(0)\n"
-        "def build(config, shape, classes):\n"
-        "    return Mix(config, shape[1] * shape[2], classes)\n"
+        "from torch import nn\nfrom eisnn.networks.families import Layers\nfrom"
+        " eisnn.networks.network import Chain, repeat_over_time\nclass Mix(nn.Module):\n    def"
+        " __init__(self, config, inputs, classes):\n        super().__init__()\n        make ="
+        " Layers(config)\n        self.T, self.body = config.model.T, Chain([nn.Flatten(),"
+        " make.block(inputs, 24, 'one')])\n        self.read_out = make.output(24, classes)\n   "
+        " def forward(self, x):\n        return self.read_out(self.body(x, True)).unflatten(0,"
+        " (self.T, -1)).mean(0)\ndef build(config, shape, classes):\n    return Mix(config,"
+        " shape[1] * shape[2], classes)\n"
     )
     user_code.look_in([tmp_path])
     config = make_config({**TINY, "model": {"factory": "their_mix:build", "norm": "ei", "T": 2}})
@@ -362,7 +360,7 @@ def test_one_run_finds_code_beside_its_config(folder: Path, tmp_path: Path) -> N
     assert "rate" not in ran.stdout.splitlines()[2]
 
 
-# ---- mistakes -----------------------------------------------------------------------------------------------------------
+# ---- mistakes
 
 GOOD = "    return nn.Linear(64, classes)\n"
 
@@ -374,21 +372,29 @@ def network(body: str) -> str:
 @pytest.mark.parametrize(
     ("factory", "source", "message"),
     [
-        ("their_absent:build", "", "model.factory: their_absent:build: there is no module 'their_absent': it must be installed, or lie in"),
+        ("their_absent:build", "",
+        "model.factory: their_absent:build: there is no module 'their_absent': it must be installed, or lie in"),  # noqa: E501
         ("their_package.net:build", "", "there is no module 'their_package.net'"),
-        ("their_net:biuld", network(GOOD), "their_net.py has no function or class 'biuld'; did you mean 'build'?"),
+        ("their_net:biuld", network(GOOD),
+        "their_net.py has no function or class 'biuld'; did you mean 'build'?"),
         ("their_net:build", "import nothing_like_this\n",
-         "importing {file} raised ModuleNotFoundError: No module named 'nothing_like_this' ({file}, line 1)"),
+         "importing {file} raised ModuleNotFoundError: No module named 'nothing_like_this' ({file}, line 1)"),  # noqa: E501
         ("their_net:build", "def build(:\n", "raised SyntaxError: invalid syntax ({file}, line 1)"),
-        ("their_net:build", network("    return nn.Linear(64, 'x')\n"), "model.factory: their_net:build: raised TypeError: "),
+        ("their_net:build", network("    return nn.Linear(64, 'x')\n"),
+        "model.factory: their_net:build: raised TypeError: "),
         ("their_net:build", network("    return 3\n"), "must return a torch.nn.Module, given int"),
-        ("their_net:build", network("    return nn.Flatten()\n"), "must return a network with parameters to train, given none"),
+        ("their_net:build", network("    return nn.Flatten()\n"),
+        "must return a network with parameters to train, given none"),
         ("their_net:build", network("    return nn.Sequential(nn.Flatten(), nn.Linear(64, 7))\n"),
-         "for input (2, 1, 8, 8) the network must return logits of shape (2, 10) (images, classes), given shape (2, 7)"),
-        ("their_net:build", network("    return nn.Sequential(nn.Flatten(), nn.Linear(5, classes))\n"),
-         "given x [2, 1, 8, 8], the network raised RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x64 and 5x10)"),
-        ("their_net", network(GOOD), "model.factory: must be module:attribute, such as my_module:build, given 'their_net'"),
-        ("their_net:build", network("    return nn.Sequential(nn.Flatten(), nn.LazyLinear(classes))\n"), "whose parameters have shapes"),
+         "for input (2, 1, 8, 8) the network must return logits of shape (2, 10) (images, classes), given shape (2, 7)"),  # noqa: E501
+        ("their_net:build",
+        network("    return nn.Sequential(nn.Flatten(), nn.Linear(5, classes))\n"),
+         "given x [2, 1, 8, 8], the network raised RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x64 and 5x10)"),  # noqa: E501
+        ("their_net", network(GOOD),
+        "model.factory: must be module:attribute, such as my_module:build, given 'their_net'"),
+        ("their_net:build",
+        network("    return nn.Sequential(nn.Flatten(), nn.LazyLinear(classes))\n"),
+        "whose parameters have shapes"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_said_before_anything_starts(
@@ -457,7 +463,10 @@ def test_options_are_paths_of_a_study(folder: Path) -> None:
         ("diagnostics=my_probes:nothing", "my_probes.py has no function or class 'nothing'"),
         (
             "diagnostics=scalar",
-            "diagnostics: must be 'off', 'scalars', 'distributions', or your own module:attribute, given 'scalar'",
+            (
+                "diagnostics: must be 'off', 'scalars', 'distributions', or your own"
+                " module:attribute, given 'scalar'"
+            ),
         ),
     ]
 

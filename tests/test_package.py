@@ -1,4 +1,5 @@
-"""What `pip install .` gives: a wheel with all that a study needs, and commands that work in any folder."""
+"""What `pip install .` gives: a wheel with all that a study needs, and commands that work in any
+folder."""
 
 from __future__ import annotations
 

@@ -32,7 +32,10 @@ def test_help_is_fast() -> None:
     )
     assert "--dry-run" in result.stdout
     assert time.perf_counter() - start < 5.0  # 0.2 s alone; the margin is for a busy machine
-    code = "import run_study, sys; print([m for m in ('torch', 'ray', 'optuna', 'pandas') if m in sys.modules])"
+    code = (
+        "import run_study, sys; print([m for m in ('torch', 'ray', 'optuna', 'pandas') if m in"
+        " sys.modules])"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

@@ -74,7 +74,8 @@ def test_says_what_it_asks_and_can_be_planned(path, tmp_path):
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.stem in QUESTIONS], ids=name)
 def test_siblings_ask_the_same_of_their_arms(path):
-    """A full-size study and its CPU sibling differ in net, data and budget, not in what they compare."""
+    """A full-size study and its CPU sibling differ in net, data and budget, not in what they
+    compare."""
     full, small = (
         make_plan(load_spec(file), str(file))
         for file in (path, path.with_stem(f"fashion_mnist_{path.stem}"))

@@ -1,4 +1,5 @@
-"""A config and a study small enough to train in seconds, the command line called in this process, and disks that are soon full."""
+"""A config and a study small enough to train in seconds, the command line called in this process,
+and disks that are soon full."""
 
 from __future__ import annotations
 

@@ -1,11 +1,14 @@
-"""Python loads this in every process of a study that `benchmarks/crash.py` starts; the study itself knows nothing of it.
+"""Python loads this in every process of a study that `benchmarks/crash.py` starts; the study itself
+knows nothing of it.
 
 CRASH_HOME    the folder for epochs.txt (a line for every epoch that is begun: trial, epoch, process) and fired (the kill's moment)
 CRASH_AT      FILE:MOMENT:N:VICTIM, for example checkpoint.pt:half:3:everything: at the process's third writing of that file, half of it on
-              disk, SIGKILL. FILE may be commit, of the SQLite database. MOMENT: half (of the new file is written), before (it is
-              whole, not yet in its place), after; of a commit before, during (a few milliseconds into it), after. VICTIM: self, everything.
+              disk, SIGKILL. FILE may be commit, of the SQLite database. MOMENT: half (of the new
+              file is written), before (it is
+              whole, not yet in its place), after; of a commit before, during (a few milliseconds
+              into it), after. VICTIM: self, everything.
 CRASH_PAUSE   seconds of sleep before every epoch, for tests that need a study to go on for a while; 0 unless given
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ def verify(tree: Mapping[str, Any]) -> None:
     for module, known in (tree.get("code") or {}).items():
         if now.get(module, known) != known:
             raise UserCodeError(
-                f"{source(module, module)}: has changed since this trial was planned, and is another"
-                " trial now; repeat the command"
+                f"{source(module, module)}: has changed since this trial was planned, and is"
+                " another trial now; repeat the command"
             )
 
 

@@ -25,7 +25,8 @@ class Counter:
 
 
 def counters(folder: Path = POWERCAP) -> list[Counter]:
-    """The counters that can be read; none on other systems, in most containers, or without rights."""
+    """The counters that can be read; none on other systems, in most containers, or without
+    rights."""
     found = []
     for place in sorted(folder.glob("*-rapl:*")):
         if place.name.count(":") > 1:  # a part of a package, such as its cores

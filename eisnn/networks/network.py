@@ -59,7 +59,8 @@ class Block(nn.Module):
 
     @property
     def observed(self) -> bool:
-        """Whether a hook waits for this block's spikes, which then are neither pooled nor summed."""
+        """Whether a hook waits for this block's spikes, which then are neither pooled nor
+        summed."""
         return bool(self._forward_hooks)
 
 

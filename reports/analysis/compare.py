@@ -1,4 +1,5 @@
-"""A study -> the comparison between its arms, as records: one row of the main table for each arm."""
+"""A study -> the comparison between its arms, as records: one row of the main table for each
+arm."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def picture(study: Study, shares: pd.DataFrame) -> Picture | None:
         return None
     caption = (
         "Part of the metric's variance over an arm's completed trials that each parameter alone"
-        " explains (fANOVA). Which parts are more than chance, and between which bounds they lie, is in the"
-        " table. An empty cell: not searched by that arm."
+        " explains (fANOVA). Which parts are more than chance, and between which bounds they lie,"
+        " is in the table. An empty cell: not searched by that arm."
     )
     return Picture("importance", "Parameter importance", caption, Importance(shares).draw)

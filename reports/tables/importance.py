@@ -35,9 +35,9 @@ def table(study: Study, found: Mapping[str, Sequence[Importance]]) -> Table | No
     silent = [words for arm in found if (words := missing(study, arm))]
     text = (
         "Part of the metric's variance over an arm's completed trials that the parameter alone"
-        " explains (fANOVA with a bootstrap interval), and what the first of the parameters explains"
-        f" in 95 % of searches whose values are shuffled. From {LEAST_FOR_IMPORTANCE} completed"
-        " trials on."
+        " explains (fANOVA with a bootstrap interval), and what the first of the parameters"
+        f" explains in 95 % of searches whose values are shuffled. From {LEAST_FOR_IMPORTANCE}"
+        " completed trials on."
     )
     if silent:
         text += f" Not said: {'; '.join(silent)}."

@@ -2,8 +2,8 @@
 
 A study that looks again after every step, and stops once it likes what it sees, finds something by
 chance. So the looks are planned: after ``seeds`` (or ``repeats``), twice, three times as many, and
-at ``most``. Each has an equal share of alpha, and so has each comparison (Bonferroni). A comparison is
-decided at the first look at which its interval leaves out zero or lies within the margin. The
+at ``most``. Each has an equal share of alpha, and so has each comparison (Bonferroni). A comparison
+is decided at the first look at which its interval leaves out zero or lies within the margin. The
 chance of one false verdict in the whole study then stays below alpha, whichever arms stop when.
 Reports judge by the same rule.
 """

@@ -228,7 +228,8 @@ def _seeds(spec: StudySpec) -> Iterator[str]:
         first, last = (replicate.seed(repeat, index) for index in (0, replicate.largest - 1))
         if first <= last_of_search and search.seed <= last:
             yield (
-                f"replicate.first_seed: fresh seeds must not include the search's seed {search.seed}"
+                "replicate.first_seed: fresh seeds must not include the search's seed"
+                f" {search.seed}"
                 + (f" to {last_of_search}" if search.largest > 1 else "")
                 + f", given {first} to {last}"
                 + (f" in repeat {repeat}" if repeat else "")

@@ -54,7 +54,8 @@ def _draw(seed: int, name: str, shape: Sequence[int], kind: str) -> np.ndarray:
 
 
 def weights(keys: Mapping[str, Sequence[int]], seed: int) -> dict[str, Tensor]:
-    """A state dict of the authors' names by the rule of the reference's README, in the order of ``keys``."""
+    """A state dict of the authors' names by the rule of the reference's README, in the order of
+    ``keys``."""
     out: dict[str, Tensor] = {}
     F = 1
     for name, shape in keys.items():

@@ -1,4 +1,5 @@
-"""python -m eisnn as a user runs it: train, resume after a kill, evaluate, export, and errors that say what to do."""
+"""python -m eisnn as a user runs it: train, resume after a kill, evaluate, export, and errors that
+say what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""One table of metrics: its names are unique, its order is that of the columns, users' metrics follow."""
+"""One table of metrics: its names are unique, its order is that of the columns, users' metrics
+follow."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def plan_of(write: Callable[[dict[str, Any]], Path]) -> Callable[[dict[str, Any]
     return plan
 
 
-# ---- a study without processes: jobs are run here, one after another, with a stand-in for training -----------------------
+# ---- a study without processes: jobs are run here, one after another, with a stand-in for training
 
 Fit = Callable[..., dict[str, float]]
 
@@ -76,7 +76,8 @@ Fit = Callable[..., dict[str, float]]
 def stand_in(
     config: Any, *, report: Any, resume_from: Path, checkpoint_to: Path, test: bool, **_: Any
 ) -> dict[str, float]:
-    """Keeps the contract of `eisnn.fit` with numbers that are a function of the config: a checkpoint is its history."""
+    """Keeps the contract of `eisnn.fit` with numbers that are a function of the config: a
+    checkpoint is its history."""
     draw = random.Random(trial_id(config))
     quality = draw.random()
     try:
@@ -122,7 +123,8 @@ class Killed(BaseException):
 
 @dataclass
 class World:
-    """Opens a study's folder and plays it; `play` can be killed after a number of events and called again."""
+    """Opens a study's folder and plays it; `play` can be killed after a number of events and called
+    again."""
 
     folder: Path
     plan: Plan
@@ -199,7 +201,8 @@ class World:
 
 @pytest.fixture
 def world(plan_of: Callable[[dict[str, Any]], Plan]) -> Iterator[Callable[..., World]]:
-    """Worlds in memory where there is a disk in memory: hundreds of small transactions wait for any other disk."""
+    """Worlds in memory where there is a disk in memory: hundreds of small transactions wait for any
+    other disk."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with tempfile.TemporaryDirectory(
         dir="/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -209,7 +212,8 @@ def world(plan_of: Callable[[dict[str, Any]], Plan]) -> Iterator[Callable[..., W
 
 @dataclass
 class WithoutRay:
-    """`study.session.run` with the jobs trained in this process; ``killed_after`` so many events, or None."""
+    """`study.session.run` with the jobs trained in this process; ``killed_after`` so many events,
+    or None."""
 
     request: Request
     trained: list[tuple[str, int]] = field(default_factory=list)

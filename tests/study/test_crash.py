@@ -1,4 +1,5 @@
-"""Real studies under SIGKILL: real Ray, real SQLite, real training. `benchmarks/crash.py` kills at random, and more often."""
+"""Real studies under SIGKILL: real Ray, real SQLite, real training. `benchmarks/crash.py` kills at
+random, and more often."""
 
 from __future__ import annotations
 
@@ -93,7 +94,8 @@ def test_killed_at_three_moments_it_equals_an_undisturbed_run(
 def test_killed_inside_writes_it_equals_an_undisturbed_run(
     crash: Any, undisturbed: Path, tmp_path: Path
 ) -> None:
-    """The first files of a study; half a checkpoint; half a state; a commit of the database. `--writes` of the benchmark does all."""
+    """The first files of a study; half a checkpoint; half a state; a commit of the database.
+    `--writes` of the benchmark does all."""
     space = crash.write_study(tmp_path, STUDY)
     results = tmp_path / "results" / "crash"
     moments = (
@@ -116,7 +118,8 @@ def test_killed_inside_writes_it_equals_an_undisturbed_run(
 def test_a_damaged_checkpoint_is_met_by_a_worker(
     crash: Any, undisturbed: Path, tmp_path: Path
 ) -> None:
-    """Its trial is trained again from its first epoch, which the terminal says; no other epoch is, and the study ends as it should."""
+    """Its trial is trained again from its first epoch, which the terminal says; no other epoch is,
+    and the study ends as it should."""
     space = crash.write_study(tmp_path, STUDY)
     results = tmp_path / "results" / "crash"
     process = crash.start(space, *ONE)
@@ -162,7 +165,8 @@ def small(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_fills_during_a_study(
     crash: Any, undisturbed: Path, small: Path, leave: int
 ) -> None:
-    """It ends with 3 and says why; repeated on the full disk it does not start; with room it ends as it should."""
+    """It ends with 3 and says why; repeated on the full disk it does not start; with room it ends
+    as it should."""
     space = crash.write_study(small, STUDY)
     results = small / "results" / "crash"
     process = crash.start(space, *ONE)
@@ -207,7 +211,8 @@ def test_a_signal_stops_cleanly_and_a_second_run_is_refused(
 
 
 def private(crash: Any, driver: int) -> None:
-    """Ray is for this study only: loopback, a token that is asked for, and that stands in no file and no command line."""
+    """Ray is for this study only: loopback, a token that is asked for, and that stands in no file
+    and no command line."""
     below = crash.descendants(driver)
     assert crash.listening([driver, *(pid for pid, _ in below)]) <= LOOPBACK
     raylet = next(pid for pid, command in below if "/raylet/raylet" in command)

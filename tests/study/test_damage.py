@@ -1,4 +1,5 @@
-"""Whatever of a study's folder is damaged: it is noticed, named and set aside, and only its trial is trained again."""
+"""Whatever of a study's folder is damaged: it is noticed, named and set aside, and only its trial
+is trained again."""
 
 from __future__ import annotations
 
@@ -93,7 +94,8 @@ def rows_of(folder: Path) -> list[tuple[str, ...]]:
 def interrupted(
     without_ray: Any, study_tree: Tree, killed: type[BaseException]
 ) -> tuple[Any, list[tuple[str, ...]]]:
-    """A study that was killed while its last trial trained, and the rows that it should end with."""
+    """A study that was killed while its last trial trained, and the rows that it should end
+    with."""
     study_tree.update(ablation={}, replicate={"seeds": 1})
     whole = without_ray(study_tree, "undisturbed")
     _, folder = whole.run()
@@ -165,7 +167,7 @@ def test_the_damage_matrix(
         )
 
 
-# ---- a real checkpoint, met by the worker --------------------------------------------------------------------------------
+# ---- a real checkpoint, met by the worker
 
 CONFIG = {
     "model": {"arch": "MLP", "layers": 2, "norm": "ei", "T": 2, "width": 0.05},
@@ -223,7 +225,8 @@ def test_a_damaged_checkpoint_is_met_by_the_worker(tmp_path: Path) -> None:
         good[: len(good) // 2] + bytes([good[len(good) // 2] ^ 1]) + good[len(good) // 2 + 1 :]
     )
     evil = pickle.dumps(Code(tmp_path / "executed"))
-    cases = {**{name: damage(good) for name, damage in DAMAGES.items()}, "one bit": flipped, "of another trial": other,
+    cases = {**{name: damage(good) for name, damage in DAMAGES.items()}, "one bit": flipped,
+    "of another trial": other,
              "without weights": (tmp_path / "half.pt").read_bytes(), "code": evil}  # fmt: skip
     for number, (name, content) in enumerate(cases.items(), start=1):
         store.set_aside(Path(job.folder) / "state.json")

@@ -1,4 +1,5 @@
-"""optuna-dashboard over a real study's optuna.db: what its JSON API shows is what trials.csv says."""
+"""optuna-dashboard over a real study's optuna.db: what its JSON API shows is what trials.csv
+says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A run from its file to its end: what it refuses, what it leaves, and what takes its ground away."""
+"""A run from its file to its end: what it refuses, what it leaves, and what takes its ground
+away."""
 
 from __future__ import annotations
 

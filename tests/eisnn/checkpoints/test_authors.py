@@ -106,7 +106,10 @@ def test_a_bias_below_a_batch_normalisation_is_folded_into_its_running_mean():
         ),
         (
             lambda w: w.update({"layers.3.weight_ei": torch.ones(8, 3)}),
-            r"wrong shape \(1\): layers.3.weight_ei \[8, 3\], but body.layers.0.drive.W_EI is \[8, 2\]",
+            (
+                r"wrong shape \(1\): layers.3.weight_ei \[8, 3\], but body.layers.0.drive.W_EI is"
+                r" \[8, 2\]"
+            ),
         ),
         (
             lambda w: [

@@ -1,4 +1,5 @@
-"""Damage of every kind to a checkpoint is noticed and named, and an untrusted file cannot run code."""
+"""Damage of every kind to a checkpoint is noticed and named, and an untrusted file cannot run
+code."""
 
 from __future__ import annotations
 

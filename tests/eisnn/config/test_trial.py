@@ -1,4 +1,5 @@
-"""The trial config: every refusal with its message, defaults, and an id that names the run and nothing else."""
+"""The trial config: every refusal with its message, defaults, and an id that names the run and
+nothing else."""
 
 import copy
 import json
@@ -22,7 +23,8 @@ from eisnn.config.trial import (
 )
 from eisnn.config.yaml_file import parse_yaml, set_path
 
-# If this changes, so does every stored trial's name: intended only together with NUMERICS_VERSION or a new field.
+# If this changes, so does every stored trial's name: intended only together with NUMERICS_VERSION
+# or a new field.
 DEFAULT_ID = "b0793b14a550"
 
 
@@ -76,7 +78,10 @@ CASES = [
     (tree(model__tau=3), "c.yaml: model.tau: unknown key; did you mean neuron.tau?"),
     (
         tree(neuron__zzz=3),
-        "c.yaml: neuron.zzz: unknown key; known: alpha, dampening, detach_reset, input_decay, learnable_tau, reset, reset_value,",
+        (
+            "c.yaml: neuron.zzz: unknown key; known: alpha, dampening, detach_reset, input_decay,"
+            " learnable_tau, reset, reset_value,"
+        ),
     ),
     # choices
     (
@@ -95,7 +100,10 @@ CASES = [
     (tree(circuit__dale="projekt"), "given 'projekt'; did you mean 'project'?"),
     (
         tree(train__schedule="cosin"),
-        "c.yaml: train.schedule: must be 'cosine' or 'constant', given 'cosin'; did you mean 'cosine'?",
+        (
+            "c.yaml: train.schedule: must be 'cosine' or 'constant', given 'cosin'; did you mean"
+            " 'cosine'?"
+        ),
     ),
     (tree(neuron__reset=True), "c.yaml: neuron.reset: must be 'soft' or 'hard', given true"),
     # numbers
@@ -167,7 +175,10 @@ CASES = [
     ),
     (
         tree(model__input_shape=[1, 2, 3, 4]),
-        "c.yaml: model.input_shape: must be a list of 3, each a whole number >= 1, given [1, 2, 3, 4]",
+        (
+            "c.yaml: model.input_shape: must be a list of 3, each a whole number >= 1, given [1, 2,"
+            " 3, 4]"
+        ),
     ),
     (
         tree(model__input_shape=[1, 0, 3]),
@@ -181,7 +192,10 @@ CASES = [
     ),
     (
         tree(circuit__prop__epsilon=1e-6),
-        "epsilon has a meaning only with stabiliser: epsilon or clamp, given stabiliser: min_positive",
+        (
+            "epsilon has a meaning only with stabiliser: epsilon or clamp, given stabiliser:"
+            " min_positive"
+        ),
     ),
     (
         tree(circuit__tau_I=2),
@@ -248,8 +262,10 @@ def test_long_values_are_shortened():
 
 @pytest.mark.parametrize(
     ("annotation", "words"),
-    [(int, "a whole number"), (float | None, "a number"), (bool, "true or false"), (list[str], "a list, each text"),
-     (int | str, "a whole number, or text"), (module.Fraction, "a number >= 0 and <= 1"), (module.Positive, "a number > 0")],
+    [(int, "a whole number"), (float | None, "a number"), (bool, "true or false"),
+     (list[str], "a list, each text"),
+     (int | str, "a whole number, or text"), (module.Fraction, "a number >= 0 and <= 1"),
+     (module.Positive, "a number > 0")],
 )  # fmt: skip
 def test_describe(annotation, words):
     assert describe(annotation) == words
@@ -313,17 +329,20 @@ def test_circuit_is_there_for_circuits():
 
 
 def test_id_is_pinned():
-    """An accidental change of a default, a field or the hash would silently rename every trial of every study."""
+    """An accidental change of a default, a field or the hash would silently rename every trial of
+    every study."""
     assert trial_id(TrialConfig()) == DEFAULT_ID
 
 
 def test_id_does_not_depend_on_spelling():
     a = parse_yaml(
-        "train: {learning_rate: 1e-3, epochs: 5, momentum: 0}\nmodel: {T: 2, width: 1}\ncircuit: {divisive: on}\nseed: 3",
+        "train: {learning_rate: 1e-3, epochs: 5, momentum: 0}\nmodel: {T: 2, width: 1}\ncircuit:"
+        " {divisive: on}\nseed: 3",
         "t",
     )
     b = parse_yaml(
-        "seed: 3\ncircuit: {divisive: true}\nmodel: {width: 1.0, T: 2}\ntrain: {momentum: 0.0, epochs: 5, learning_rate: 0.001}",
+        "seed: 3\ncircuit: {divisive: true}\nmodel: {width: 1.0, T: 2}\ntrain: {momentum: 0.0,"
+        " epochs: 5, learning_rate: 0.001}",
         "t",
     )
     assert (
@@ -344,7 +363,8 @@ def test_id_does_not_depend_on_where_the_data_lie():
 
 @pytest.mark.parametrize(
     "change",
-    [tree(seed=1), tree(train__learning_rate=2e-3), tree(circuit__init__gain=1.5), tree(data__split_seed=1), tree(model__norm="bn"),
+    [tree(seed=1), tree(train__learning_rate=2e-3), tree(circuit__init__gain=1.5),
+     tree(data__split_seed=1), tree(model__norm="bn"),
      tree(circuit__ei_ratio=[4]), tree(train__precision="bf16"), tree(train__stop_at_chance=True)],
 )  # fmt: skip
 def test_id_depends_on_what_is_trained(change):
@@ -362,15 +382,20 @@ def test_ids_differ():
     assert all(len(name) == 12 and int(name, 16) >= 0 for name in ids)
 
 
-# --- any tree at all ---------------------------------------------------------------------------------------------------------------
+# --- any tree at all
 
 KNOWN = sorted({part for path in [
-    "model.arch.layers.norm.T.width.head.input_shape.classes.groups", "circuit.ei_ratio.subtractive.dale.tau_I.inhibitory_cells.init.prop",
-    "init.scheme.distribution.gamma_shape.gain.kappa", "prop.stabiliser.epsilon.straight_through.detach", "neuron.tau.alpha.reset",
-    "data.name.root.train_size", "train.epochs.warmup_epochs.warmup_fraction.nesterov.momentum", "seed",
+    "model.arch.layers.norm.T.width.head.input_shape.classes.groups",
+    "circuit.ei_ratio.subtractive.dale.tau_I.inhibitory_cells.init.prop",
+    "init.scheme.distribution.gamma_shape.gain.kappa",
+    "prop.stabiliser.epsilon.straight_through.detach", "neuron.tau.alpha.reset",
+    "data.name.root.train_size", "train.epochs.warmup_epochs.warmup_fraction.nesterov.momentum",
+    "seed",
 ] for part in path.split(".")})  # fmt: skip
-LEAVES = ["ei", "dann", "bn", "VGG", "on", "off", "gamma", "epsilon", "spiking", "project", "", "\ud800", "x\ny", None, True, False, 0, 1,
-          4, -1, 2.5, 1e-3, math.nan, -math.inf, 10**400, -(2**70)]  # fmt: skip
+LEAVES = [
+    "ei", "dann", "bn", "VGG", "on", "off", "gamma", "epsilon", "spiking", "project", "", "\ud800",
+    "x\ny", None, True, False, 0, 1, 4, -1, 2.5, 1e-3, math.nan, -math.inf, 10**400, -(2**70),
+]  # fmt: skip
 SECTIONS = ["model", "circuit", "neuron", "data", "train", "seed"]
 
 

@@ -88,7 +88,10 @@ def test_not_a_number():
         ),
         (
             "a: !!int 3\n",
-            "f.yaml, line 1: tags such as tag:yaml.org,2002:int are not supported; write the plain value",
+            (
+                "f.yaml, line 1: tags such as tag:yaml.org,2002:int are not supported; write the"
+                " plain value"
+            ),
         ),
         ("a: !!int ''\n", "f.yaml, line 1: tags such as"),
         ("a: !!bool x\n", "f.yaml, line 1: tags such as"),

@@ -84,11 +84,17 @@ def test_test_size_is_a_stratified_part_of_the_test_set():
     [
         (
             {"train_size": 1439},
-            "data.train_size must be at most 1438, the number of training images of digits, given 1439",
+            (
+                "data.train_size must be at most 1438, the number of training images of digits,"
+                " given 1439"
+            ),
         ),
         (
             {"train_size": 9},
-            "data.train_size must be at least 10, one image of each class of training images of digits, given 9",
+            (
+                "data.train_size must be at least 10, one image of each class of training images of"
+                " digits, given 9"
+            ),
         ),
         (
             {"test_size": 360},
@@ -96,7 +102,10 @@ def test_test_size_is_a_stratified_part_of_the_test_set():
         ),
         (
             {"train_size": 50},
-            r"data.validation_fraction \(0.1\) asks for 5 of 50 training images of digits, leaving 45",
+            (
+                r"data.validation_fraction \(0.1\) asks for 5 of 50 training images of digits,"
+                r" leaving 45"
+            ),
         ),
         ({"validation_fraction": 0.999}, "both parts need at least 10 images, one of each class"),
     ],

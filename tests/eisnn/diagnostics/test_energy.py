@@ -1,4 +1,5 @@
-"""Operation counts against numbers worked out by hand, and fan-outs against a convolution of ones."""
+"""Operation counts against numbers worked out by hand, and fan-outs against a convolution of
+ones."""
 
 import pytest
 import torch
@@ -38,8 +39,9 @@ def everything(model, value=1.0):
 
 
 def test_circuit_by_hand():
-    # W = 1 everywhere and b_E = 1: I_int = (I_ee - I_sub) / I_div + 1. One pixel of value 1: I_ee = I_ie = 1, n_I = 1, so that
-    # I_sub = I_div = 1 and I_int = 1: every cell spikes at both steps. Layer 2: I_ee = 5 = I_sub: I_int = 1, all spike; so does layer 3.
+    # W = 1 everywhere and b_E = 1: I_int = (I_ee - I_sub) / I_div + 1. One pixel of value 1: I_ee =
+    # I_ie = 1, n_I = 1, so that I_sub = I_div = 1 and I_int = 1: every cell spikes at both steps.
+    # Layer 2: I_ee = 5 = I_sub: I_int = 1, all spike; so does layer 3.
     model = everything(mlp())
     x = torch.zeros(4, 1, 2, 3)
     x[:, 0, 1, 2] = 1
@@ -96,7 +98,8 @@ def test_spiking_inhibitory_cells_make_accumulations():
     model = everything(mlp(circuit={"inhibitory_cells": "spiking"}))
     found = count_operations(model, torch.ones(3, 1, 2, 3))
     assert found.macs == 36 + 2 * (10 + 10 + 6)  # division and gain of 5 + 5 + 3 cells at each step
-    # Each I cell gets >= 3 and spikes at both steps; E cells: I_ee > I_sub, b_E = 1, all spike. Output: 1 I cell, 2 E cells, no division.
+    # Each I cell gets >= 3 and spikes at both steps; E cells: I_ee > I_sub, b_E = 1, all spike.
+    # Output: 1 I cell, 2 E cells, no division.
     assert found.acs == 2 * (5 * 6 + 5 * 4 + 3 * 3) + 2 * (2 * 5 + 2 * 5 + 2 * 3 + 2)
 
 
@@ -133,8 +136,9 @@ def test_events_and_pooled_spikes_are_accumulations():
     x[0, 1, 0, 1, 1] = 0.3  # one event at step 1, in the middle: seen by 9 windows of 1 channel
     found = count_operations(model, x)
     assert found.macs == 0
-    # Biases are 1: everything spikes at every step. Layer 2 sees 2x2 pooled spikes (each in 4 windows), layer 3 one pixel of 2 channels
-    # (1 window, 4 outputs), the read-out 4 cells of 2 classes.
+    # Biases are 1: everything spikes at every step. Layer 2 sees 2x2 pooled spikes (each in 4
+    # windows), layer 3 one pixel of 2 channels (1 window, 4 outputs), the read-out 4 cells of 2
+    # classes.
     assert found.acs == 9 * 1 + 3 * (4 * 4 * 1 * 2 + 1 * 2 * 4 + 4 * 2)
 
 

@@ -1,4 +1,5 @@
-"""Diagnostics: numbers that can be checked by hand, a slow twin for currents, and that training does not notice."""
+"""Diagnostics: numbers that can be checked by hand, a slow twin for currents, and that training
+does not notice."""
 
 import csv
 import math
@@ -117,7 +118,8 @@ def test_rates_by_hand():
     ids=["linear", "spiking", "softplus"],
 )
 def test_currents_are_those_of_the_forward_pass(model, circuit):
-    """What is recomputed from a block's input equals what the layer itself computes when it is called by hand, step by step."""
+    """What is recomputed from a block's input equals what the layer itself computes when it is
+    called by hand, step by step."""
     net, x, _ = network(
         {**model, "width": 1 / 8 if model is RESNET else model["width"]}, circuit=circuit
     )

@@ -57,7 +57,8 @@ def test_a_circuit_has_three_maps():
     first, last, _ = measure_workload(net, x)
     n_E, n_I, d = 50, 12, 64
     assert first.weights == (n_E + n_I) * d + n_E * n_I
-    # The static image is mapped once; so are the currents of its inhibitory cells, for two products.
+    # The static image is mapped once; so are the currents of its inhibitory cells, for two
+    # products.
     assert first.dense == (n_E + n_I) * d + 2 * n_E * n_I
     assert first.effective_acs == 0
     # The read-out subtracts only, at each of two steps.

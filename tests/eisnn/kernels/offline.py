@@ -32,7 +32,8 @@ WHOLE = ("P", "width", "n_E", "n_I")  # multiples of 16 in the networks of the p
 DEFAULT = {
     "CIRCUIT": True, "SHARED": False, "POOL": True, "RESIDUAL": False, "RECTIFY": False,
     "SUB": True, "DIV": True, "STABILISER": 0, "SOFT": True, "SURROGATE": 0, "DETACH_RESET": True,
-    "DETACH": False, "PRECISION": "tf32x3", "SAMPLES": 1, "BM": sizes.BM, "BN": sizes.BN, "BK": sizes.BK,
+    "DETACH": False, "PRECISION": "tf32x3", "SAMPLES": 1, "BM": sizes.BM, "BN": sizes.BN,
+    "BK": sizes.BK,
     "KO": sizes.MAX_KO,
 }  # fmt: skip
 

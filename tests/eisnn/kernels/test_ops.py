@@ -32,11 +32,14 @@ def readable(current, W_EI, g_I, g_E, b_E, residual, *, circuit, neuron, T, shar
     s_I = I_ie.relu() if circuit.dale == "none" else I_ie
     I_int = integrate(
         I_ee, s_I, W_EI, g_I, g_E, b_E,
-        fan_in=fan_in, prop=circuit.prop, subtractive=circuit.subtractive, divisive=circuit.divisive,
+        fan_in=fan_in, prop=circuit.prop, subtractive=circuit.subtractive,
+        divisive=circuit.divisive,
     )  # fmt: skip
     spikes = lif(
-        I_int if shared else I_int.unflatten(0, (T, -1)), tau=neuron.tau, threshold=neuron.threshold, surrogate=neuron.surrogate,
-        alpha=neuron.alpha, reset=neuron.reset, detach_reset=neuron.detach_reset, shared_over=T if shared else None,
+        I_int if shared else I_int.unflatten(0, (T, -1)), tau=neuron.tau,
+        threshold=neuron.threshold, surrogate=neuron.surrogate,
+        alpha=neuron.alpha, reset=neuron.reset, detach_reset=neuron.detach_reset,
+        shared_over=T if shared else None,
     ).flatten(0, 1)  # fmt: skip
     spikes = F.avg_pool2d(spikes, 2) if pool else spikes
     return spikes if residual is None else spikes + residual
@@ -55,7 +58,8 @@ def layer_inputs(
     signed=False,
     like=1.0,
 ):
-    """A current with silent positions and one silent sample, parameters, and an upstream gradient."""
+    """A current with silent positions and one silent sample, parameters, and an upstream
+    gradient."""
     rng = torch.Generator().manual_seed(0)
 
     def rand(*size):
@@ -404,8 +408,8 @@ def test_what_the_kernel_does_not_do_is_named():
 
 def test_kernels_can_be_switched_off():
     code = (
-        "from eisnn.config.trial import CircuitConfig, NeuronConfig; from eisnn.kernels import choose;"
-        "print(choose.choose(CircuitConfig(), NeuronConfig(), 'cpu').reason)"
+        "from eisnn.config.trial import CircuitConfig, NeuronConfig; from eisnn.kernels import"
+        " choose;print(choose.choose(CircuitConfig(), NeuronConfig(), 'cpu').reason)"
     )
     environment = {**os.environ, "EISNN_KERNELS": "off"}
     out = subprocess.run(

@@ -76,7 +76,8 @@ def test_wrong_arguments_are_named_and_empty_batches_answered():
 @pytest.mark.slow
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_every_kernel_compiles_for_every_gpu_without_spills(kernel):
-    """Every option that changes the machine code is tried on one architecture, the default on all."""
+    """Every option that changes the machine code is tried on one architecture, the default on
+    all."""
     from tests.eisnn.kernels.offline import ARCHITECTURES, KERNELS, POOLED, VARIANTS, usage
 
     pooled = POOLED if kernel == "forward" else {}

@@ -29,8 +29,10 @@ def layer_of(case: str) -> tuple[CircuitLayer, dict[str, Tensor], dict]:
     a, meta = golden.arrays(case)
     conv = meta["kind"] == "conv"
     layer = CircuitLayer(
-        a["W_ee"].shape[1], a["W_ee"].shape[0], config=CircuitConfig(), ei_ratio=meta["ei_ratio"], T=1, name=case,
-        kernel=meta["kernel"] if conv else None, stride=meta["stride"], padding=meta["padding"] if conv else 0,
+        a["W_ee"].shape[1], a["W_ee"].shape[0], config=CircuitConfig(), ei_ratio=meta["ei_ratio"],
+        T=1, name=case,
+        kernel=meta["kernel"] if conv else None, stride=meta["stride"],
+        padding=meta["padding"] if conv else 0,
         kind="output" if meta["output_layer"] else "hidden",
     ).double()  # fmt: skip
     for ours, theirs in OURS.items():
@@ -430,7 +432,8 @@ def test_gains_and_bias_can_be_fixed(name):
 
 @settings(max_examples=40, deadline=None)
 @given(
-    N=st.integers(1, 3), inputs=st.integers(1, 3), n_E=st.integers(1, 5), data=st.data(), kernel=st.sampled_from([None, 1, 3]),
+    N=st.integers(1, 3), inputs=st.integers(1, 3), n_E=st.integers(1, 5), data=st.data(),
+    kernel=st.sampled_from([None, 1, 3]),
     stride=st.integers(1, 2), side=st.integers(1, 3),
 )  # fmt: skip
 def test_shapes_at_their_limits(N, inputs, n_E, data, kernel, stride, side):

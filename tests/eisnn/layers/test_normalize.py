@@ -156,7 +156,8 @@ def test_none_is_a_plain_map_with_a_bias():
 def test_every_baseline_fits_every_family_and_trains(name, arch):
     sizes = {"MLP": 2, "VGG": 4, "ResNet": 18}
     model = build_model({
-        "model": {"arch": arch, "layers": sizes[arch], "norm": name, "T": 2, "width": 0.125, "input_shape": [1, 8, 8]},
+        "model": {"arch": arch, "layers": sizes[arch], "norm": name, "T": 2, "width": 0.125,
+        "input_shape": [1, 8, 8]},
     })  # fmt: skip
     generator = torch.Generator().manual_seed(1)
     x, y = (

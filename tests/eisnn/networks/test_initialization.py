@@ -55,8 +55,10 @@ def test_a_static_images_statistics_are_those_of_its_repetition_over_time():
 # --- distributions
 
 DISTRIBUTIONS = [
-    InitConfig(), InitConfig(distribution="gamma", gamma_shape=0.25), InitConfig(distribution="gamma", gamma_shape=9.0),
-    InitConfig(distribution="lognormal"), InitConfig(distribution="half_normal"), InitConfig(distribution="uniform"),
+    InitConfig(), InitConfig(distribution="gamma", gamma_shape=0.25),
+    InitConfig(distribution="gamma", gamma_shape=9.0),
+    InitConfig(distribution="lognormal"), InitConfig(distribution="half_normal"),
+    InitConfig(distribution="uniform"),
 ]  # fmt: skip
 
 
@@ -146,7 +148,8 @@ def test_gain_multiplies_g_E_and_kappa_the_inhibitory_weights_alone():
 def test_dann_and_kaiming_have_the_numbers_of_their_papers():
     circuit = layer(d=200, init=InitConfig(scheme="dann"))
     initialize_circuit(circuit, spikes(10, d=200) * 7, seed=0)  # the input does not matter
-    # Cornford et al. 2021: exponential with mean sqrt(2 pi) / sqrt(d (2 pi - 1)), e^alpha = sqrt(2 pi - 1) / sqrt(d)
+    # Cornford et al. 2021: exponential with mean sqrt(2 pi) / sqrt(d (2 pi - 1)), e^alpha = sqrt(2
+    # pi - 1) / sqrt(d)
     assert circuit.W_EE.mean().item() == pytest.approx(
         math.sqrt(2 * math.pi / (200 * (2 * math.pi - 1))), rel=0.02
     )
@@ -168,7 +171,8 @@ def test_dann_and_kaiming_have_the_numbers_of_their_papers():
 def test_what_an_inhibition_taken_away_would_give_stands_in_for_it_at_the_start(
     subtractive, divisive
 ):
-    """Otherwise an ablation of one would only show that currents of mean 8 saturate and currents of deviation 0.1 fall silent."""
+    """Otherwise an ablation of one would only show that currents of mean 8 saturate and currents of
+    deviation 0.1 fall silent."""
     whole, x = layer(d=300), spikes(400, d=300)
     part = layer(d=300, subtractive=subtractive, divisive=divisive, init=InitConfig(gain=1.5))
     for circuit in (whole, part):

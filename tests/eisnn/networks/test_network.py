@@ -1,4 +1,5 @@
-"""Whole networks: against the authors' numbers, and the shapes, names and errors of every family and size."""
+"""Whole networks: against the authors' numbers, and the shapes, names and errors of every family
+and size."""
 
 import math
 
@@ -27,7 +28,8 @@ def network_of(case: dict) -> Network:
     spec = case["spec"]
     ei = spec["type"] == "EI-SNN"
     model = {
-        "arch": spec["arch"], "layers": spec["num_layers"], "T": spec["T"], "classes": spec["classes"],
+        "arch": spec["arch"], "layers": spec["num_layers"], "T": spec["T"],
+        "classes": spec["classes"],
         "norm": "ei" if ei else "bn", "input_shape": case["input_shape"][-3:],
     }  # fmt: skip
     return build_model(
@@ -63,7 +65,8 @@ BOTH_PATHS = [
 
 @pytest.mark.parametrize(("name", "path"), BOTH_PATHS)
 def test_a_whole_network_meets_the_authors_numbers(name, path):
-    """On the path of this machine (the C++ kernel, if there is a compiler), and on the readable one."""
+    """On the path of this machine (the C++ kernel, if there is a compiler), and on the readable
+    one."""
     case = golden.record(name)
     model = network_of(case)
     for block in model.blocks():
@@ -124,9 +127,12 @@ def test_the_names_we_derive_for_other_networks_are_the_authors(name):
 
 
 OTHERS = [
-    ("MLP", 2, "ei", {}), ("MLP", 6, "ei", {"ei_ratio": 8}), ("MLP", 8, "ei", {}), ("MLP", 12, "ei", {}),
-    ("MLP", 16, "ei", {"ei_ratio": 1}), ("MLP", 8, "bn", {}), ("VGG", 8, "ei", {"ei_ratio": 2}), ("VGG", 11, "ei", {}),
-    ("VGG", 19, "ei", {}), ("VGG", 8, "bn", {}), ("VGG", 19, "bn", {}), ("ResNet", 34, "ei", {}), ("ResNet", 50, "ei", {}),
+    ("MLP", 2, "ei", {}), ("MLP", 6, "ei", {"ei_ratio": 8}), ("MLP", 8, "ei", {}),
+    ("MLP", 12, "ei", {}),
+    ("MLP", 16, "ei", {"ei_ratio": 1}), ("MLP", 8, "bn", {}), ("VGG", 8, "ei", {"ei_ratio": 2}),
+    ("VGG", 11, "ei", {}),
+    ("VGG", 19, "ei", {}), ("VGG", 8, "bn", {}), ("VGG", 19, "bn", {}), ("ResNet", 34, "ei", {}),
+    ("ResNet", 50, "ei", {}),
     ("ResNet", 34, "bn", {}), ("ResNet", 50, "bn", {}), ("ResNet", 152, "ei", {}),
 ]  # fmt: skip
 
@@ -144,7 +150,8 @@ def test_the_rule_of_the_golden_vectors_gives_every_size_a_live_network(
         pytest.skip("one run of the deepest is enough")
     shape, T = ((2, 32, 32), 3) if events else ((3, 32, 32), 2)
     model = build_model({
-        "model": {"arch": arch, "layers": layers, "norm": norm, "T": T, "width": 0.125, "input_shape": list(shape), "classes": 11},
+        "model": {"arch": arch, "layers": layers, "norm": norm, "T": T, "width": 0.125,
+        "input_shape": list(shape), "classes": 11},
         "circuit": circuit,
     }).double()  # fmt: skip
     weights = golden.weights(golden.authors_keys(model), seed=7)
@@ -186,7 +193,10 @@ def test_every_ratio_of_the_search_space_fits_a_ten_class_read_out(r):
 def test_a_ratio_that_a_hidden_layer_cannot_hold_is_refused_by_name():
     with pytest.raises(
         ValueError,
-        match=r"circuit.ei_ratio: layer 'features.0' has 8 excitatory cells and cannot hold a ratio of 16",
+        match=(
+            r"circuit.ei_ratio: layer 'features.0' has 8 excitatory cells and cannot hold a ratio"
+            r" of 16"
+        ),
     ):
         build_model(
             {"model": {"arch": "VGG", "layers": 4, "width": 0.125}, "circuit": {"ei_ratio": 16}}
@@ -232,7 +242,8 @@ def test_a_network_has_as_many_weighted_layers_as_its_name_says(arch, layers):
     shortcuts = sum(
         module.shortcut is not None for module in model.modules() if isinstance(module, Residual)
     )
-    # VGG-16 and -19 count three fully connected layers, of which a light head has one; tables of the paper's authors
+    # VGG-16 and -19 count three fully connected layers, of which a light head has one; tables of
+    # the paper's authors
     light = 2 if arch == "VGG" and layers in (16, 19, 8, 11) else 0
     assert len(list(model.circuits())) - shortcuts == layers - light
     heavy = {"head": "heavy"} if arch == "VGG" else {}
@@ -347,12 +358,17 @@ def test_a_config_may_be_a_section_a_dict_of_it_or_the_whole():
 
 
 COMBINATIONS = [
-    {"dale": "abs"}, {"dale": "softplus"}, {"dale": "exp"}, {"dale": "none"}, {"inhibitory_cells": "spiking", "tau_I": 1.5},
-    {"subtractive": False}, {"divisive": False}, {"subtractive": False, "divisive": False}, {"output_layer": "full"},
+    {"dale": "abs"}, {"dale": "softplus"}, {"dale": "exp"}, {"dale": "none"},
+    {"inhibitory_cells": "spiking", "tau_I": 1.5},
+    {"subtractive": False}, {"divisive": False}, {"subtractive": False, "divisive": False},
+    {"output_layer": "full"},
     {"prop": {"stabiliser": "epsilon", "epsilon": 0.01}},
-    {"prop": {"stabiliser": "clamp", "epsilon": 0.01}}, {"prop": {"straight_through": False}}, {"prop": {"detach": True}},
-    {"prop": {"grad_scale_exponent": 0.5}}, {"init": {"scheme": "dann"}, "prop": {"corrections": "dann"}},
-    {"init": {"distribution": "gamma", "gamma_shape": 4.0, "gain": 1.2, "kappa": 0.95}}, {"init": {"scheme": "kaiming"}},
+    {"prop": {"stabiliser": "clamp", "epsilon": 0.01}}, {"prop": {"straight_through": False}},
+    {"prop": {"detach": True}},
+    {"prop": {"grad_scale_exponent": 0.5}},
+    {"init": {"scheme": "dann"}, "prop": {"corrections": "dann"}},
+    {"init": {"distribution": "gamma", "gamma_shape": 4.0, "gain": 1.2, "kappa": 0.95}},
+    {"init": {"scheme": "kaiming"}},
     {"dale": "none", "inhibitory_cells": "spiking", "output_layer": "full", "learn_g_E": False},
 ]  # fmt: skip
 
@@ -360,7 +376,8 @@ COMBINATIONS = [
 @pytest.mark.parametrize("circuit", COMBINATIONS, ids=str)
 def test_every_option_of_the_circuit_makes_a_network_that_runs_and_differentiates(circuit):
     model = build_model({
-        "model": {"arch": "VGG", "layers": 4, "width": 0.25, "T": 3, "input_shape": [1, 8, 8]}, "circuit": circuit,
+        "model": {"arch": "VGG", "layers": 4, "width": 0.25, "T": 3, "input_shape": [1, 8, 8]},
+        "circuit": circuit,
     })  # fmt: skip
     rng = torch.Generator().manual_seed(0)
     x, y = torch.rand(32, 1, 8, 8, generator=rng), torch.randint(0, 10, (32,), generator=rng)

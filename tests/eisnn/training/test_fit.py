@@ -1,4 +1,5 @@
-"""fit() on real digits: what it reports, that an interruption costs nothing, and how a run that goes nowhere ends."""
+"""fit() on real digits: what it reports, that an interruption costs nothing, and how a run that
+goes nowhere ends."""
 
 from __future__ import annotations
 
@@ -182,7 +183,8 @@ def test_it_learns_and_reports_fractions_and_cost():
 
 
 def parameter_counts(sizes: list[int], classes: int) -> list[int]:
-    """By hand: W_EE, W_IE, W_EI, g_I, g_E, b_E of each hidden layer; three matrices of the read-out. r = 4."""
+    """By hand: W_EE, W_IE, W_EI, g_I, g_E, b_E of each hidden layer; three matrices of the
+    read-out. r = 4."""
     counts = []
     for inputs, cells in pairwise(sizes):
         inhibitory = cells // 4
@@ -286,7 +288,10 @@ def test_a_run_at_chance_level_ends_if_asked(warmup, epoch, accuracy, ends):
     if not ends:
         check(epoch, accuracy)
         return
-    reason = f"at chance level: {round(10 * accuracy)} of 10 validation images right after epoch {epoch}, chance is 1/10"
+    reason = (
+        f"at chance level: {round(10 * accuracy)} of 10 validation images right after epoch"
+        f" {epoch}, chance is 1/10"
+    )
     with pytest.raises(Diverged, match=reason):
         check(epoch, accuracy)
 

@@ -1,4 +1,5 @@
-"""Projected SGD against the authors' trajectories and torch's; Dale's law after every step; the learning-rate schedule."""
+"""Projected SGD against the authors' trajectories and torch's; Dale's law after every step; the
+learning-rate schedule."""
 
 import math
 
@@ -90,8 +91,10 @@ def test_dales_law_holds_after_every_step_and_leaves_the_bias_free(output_layer)
 
 @settings(max_examples=40, deadline=None)
 @given(
-    start=st.lists(st.floats(0, 10), min_size=4, max_size=4), grad=st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=4),
-    lr=st.floats(1e-4, 10), nesterov=st.booleans(), first_step=st.sampled_from(["torch", "authors"]),
+    start=st.lists(st.floats(0, 10), min_size=4, max_size=4),
+    grad=st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=4),
+    lr=st.floats(1e-4, 10), nesterov=st.booleans(),
+    first_step=st.sampled_from(["torch", "authors"]),
 )  # fmt: skip
 def test_a_projected_step_is_the_free_step_cut_at_zero(start, grad, lr, nesterov, first_step):
     start, grads = (
@@ -119,7 +122,8 @@ def test_only_projection_projects(dale):
 
 
 def test_a_parameters_role_decides_and_not_its_name():
-    """A bias that is called a weight elsewhere, or an inhibitory weight called a bias, would be caught by the name only."""
+    """A bias that is called a weight elsewhere, or an inhibitory weight called a bias, would be
+    caught by the name only."""
     model = build_model(NET)
     kept = {id(p) for p in non_negative_parameters(model)}
     for module in model.modules():

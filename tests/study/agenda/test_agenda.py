@@ -1,4 +1,5 @@
-"""The order of work, crash equivalence event by event, edits, and honest ends: without Ray, with a stand-in for training."""
+"""The order of work, crash equivalence event by event, edits, and honest ends: without Ray, with a
+stand-in for training."""
 
 from __future__ import annotations
 
@@ -182,7 +183,7 @@ def test_points_come_first(world: Any, study_tree: Tree) -> None:
     assert rows[("bn", "search", 0, 1)]["train.learning_rate"] != 0.01
 
 
-# ---- ends other than well -----------------------------------------------------------------------------------------------
+# ---- ends other than well
 
 
 def failing(fit: Any, error: Exception, arm_norm: str = "bn") -> Any:
@@ -250,8 +251,8 @@ def dead_worker() -> None:
 
 
 def in_turn(fit: Any, ends: dict[int, Any]) -> Any:
-    """Training whose n-th search trial reports an epoch like all others', or one behind them, and then comes to ``ends[n]``: an error, or
-    a call."""
+    """Training whose n-th search trial reports an epoch like all others', or one behind them, and
+    then comes to ``ends[n]``: an error, or a call."""
     numbers: dict[str, int] = {}
 
     def fit_or_end(config: Any, *, report: Any, **options: Any) -> dict[str, float]:
@@ -279,7 +280,8 @@ def in_turn(fit: Any, ends: dict[int, Any]) -> Any:
 def test_what_optuna_is_told_of_every_state(
     world: Any, study_tree: Tree, fit: Any, killed: Any, diverged: str, told: Any
 ) -> None:
-    """Seven search trials, one for each end; the run is killed while the last one trains, and another run goes on."""
+    """Seven search trials, one for each end; the run is killed while the last one trains, and
+    another run goes on."""
     pruner = {"type": "median", "startup_trials": 1}
     study_tree.update(
         search={"trials": 7, "diverged": diverged, "pruner": pruner},
@@ -331,10 +333,12 @@ def test_what_optuna_is_told_of_every_state(
         (trial.state.name, trial.value if trial.state.name == "COMPLETE" else None)
         for trial in trials
     ] == [values.get(number, ("FAIL", None)) for number in range(7)]
-    # what it was told it keeps: the trial whose workers died was tried again by the second run, and completed
+    # what it was told it keeps: the trial whose workers died was tried again by the second run, and
+    # completed
     assert [trial.user_attrs["state"] for trial in trials] == [*first[:6], "completed"]
     assert [trial.user_attrs.get("reason") for trial in trials] == [
-        None, "silent", "MemoryError: too much", "KeyError: 'bug'", "the worker ended without an outcome",
+        None, "silent", "MemoryError: too much", "KeyError: 'bug'",
+        "the worker ended without an outcome",
         "behind the others at epoch 1", None,
     ]  # fmt: skip
 
@@ -410,7 +414,7 @@ def test_too_many_failures_stop_the_study(world: Any, study_tree: Tree, fit: Any
     assert "of 10 trials failed, over max_failed: 0.2" in agenda.fatal
 
 
-# ---- damage -------------------------------------------------------------------------------------------------------------
+# ---- damage
 
 
 def test_a_lost_database_is_rebuilt_from_the_folders(
@@ -452,7 +456,7 @@ def test_a_folder_may_be_moved(world: Any, study_tree: Tree, rows_of: Any, kille
     assert rows_of(moved.play()) == rows_of(played.play())
 
 
-# ---- edits --------------------------------------------------------------------------------------------------------------
+# ---- edits
 
 
 @pytest.mark.parametrize(
@@ -542,7 +546,7 @@ def test_more_epochs_are_other_trials(world: Any, study_tree: Tree) -> None:
     assert {row["epochs"] for row in agenda.tables.rows.values()} == {3}
 
 
-# ---- budgets ------------------------------------------------------------------------------------------------------------
+# ---- budgets
 
 
 @pytest.mark.parametrize("budget", [{"trials": 9}, {"epochs": 18}])

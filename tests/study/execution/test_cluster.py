@@ -46,7 +46,8 @@ replicate: {seeds: 2}
 
 
 class Nodes:
-    """Ray nodes that this test has started with the commands of docs/clusters.md, each with one CPU, a folder and a token of its own."""
+    """Ray nodes that this test has started with the commands of docs/clusters.md, each with one
+    CPU, a folder and a token of its own."""
 
     def __init__(self) -> None:
         self.folder = Path(
@@ -244,7 +245,8 @@ def test_nodes_die_and_join_and_the_head_is_replaced(nodes: Nodes, tmp_path: Pat
     assert crash.equal(undisturbed.parent / "results" / "crash", results) == []
     assert crash.sound(results, search_trials=3, seeds=2, arms=2) == []
     say(
-        f"{len(crash.table(results, 'trials.csv'))} trials equal to those of an undisturbed run; no epoch was trained twice"
+        f"{len(crash.table(results, 'trials.csv'))} trials equal to those of an undisturbed run; no"
+        " epoch was trained twice"
     )
     assert code in (1, 3)  # Ray may end the command before it has noticed
     assert "Traceback" not in output.read_text()
@@ -257,7 +259,8 @@ def test_an_address_where_nothing_answers_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "results").exists()
 
 
-# ---- SLURM, of which this machine has none: srun runs its command here, scontrol names two machines and notes what it is asked ----
+# ---- SLURM, of which this machine has none: srun runs its command here, scontrol names two
+# machines and notes what it is asked ----
 
 SRUN = r"""#!/bin/bash
 while [[ $1 == --* ]]; do shift; done
@@ -269,7 +272,8 @@ if [ "$1" = show ]; then printf '127.0.0.1\\n127.0.0.1\\n'; else echo "$@" >> "$
 
 
 def started_by(job: int) -> list[int]:
-    """As SLURM's control groups would know them: the processes that carry the job's number in their environment."""
+    """As SLURM's control groups would know them: the processes that carry the job's number in their
+    environment."""
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
@@ -301,7 +305,8 @@ def test_the_sbatch_file_stops_at_its_limit_and_its_next_run_completes(tmp_path:
 
     def sbatch(job: int) -> subprocess.Popen[bytes]:
         environment = {
-            **os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "ASKED": str(asked), "PYTHON": sys.executable, "RAY": str(RAY),
+            **os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "ASKED": str(asked),
+            "PYTHON": sys.executable, "RAY": str(RAY),
             "SLURM_JOB_ID": str(job), "SLURM_JOB_NODELIST": "two", "SLURM_CPUS_PER_TASK": "1",
         }  # fmt: skip
         with open(output, "ab") as file:

@@ -1,4 +1,5 @@
-"""The arithmetic of GPU shares, and what a study remembers of them. No GPU: a probe is a function here."""
+"""The arithmetic of GPU shares, and what a study remembers of them. No GPU: a probe is a function
+here."""
 
 from __future__ import annotations
 
@@ -160,9 +161,10 @@ def test_the_reason_shows_the_arithmetic() -> None:
     )
     assert why(A100, 2, 2).endswith(": 2 trials to a GPU (2 is what the CPUs can serve)")
     assert why_too_small(0.2, A100) is None
-    assert why_too_small(0.1, A100) == (
-        "0.1 of a GPU's 24,000 MB is 2,400 MB, and the probe measured a peak of 4,000 MB (500 MB of it CUDA's context); "
-        "give at least 0.17, or auto"
+    assert (
+        why_too_small(0.1, A100)
+        == "0.1 of a GPU's 24,000 MB is 2,400 MB, and the probe measured a peak of 4,000 MB (500 MB"
+        " of it CUDA's context); give at least 0.17, or auto"
     )
 
 
@@ -178,7 +180,7 @@ def test_a_larger_share_leads_to_a_whole_gpu() -> None:
     assert larger(0.25) == 0.5
 
 
-# ---- what a study remembers ---------------------------------------------------------------------------------------------
+# ---- what a study remembers
 
 
 def test_a_probe_is_run_once_and_its_outcome_kept(
@@ -263,7 +265,10 @@ def test_an_arm_that_is_not_there_is_refused(plan_of: Any, study_tree: Tree) -> 
     study_tree["resources"] = {"gpu": 0.25, "arms": {"strait_through": {"gpu": 0.5}}}
     with pytest.raises(
         ConfigError,
-        match=r"study\.yaml: resources\.arms\.strait_through: must name an arm; did you mean 'no_straight_through'\?",
+        match=(
+            r"study\.yaml: resources\.arms\.strait_through: must name an arm; did you mean"
+            r" 'no_straight_through'\?"
+        ),
     ):
         plan_of(study_tree)
     study_tree["resources"]["arms"] = {"bn": {"gpu": 1.5}}

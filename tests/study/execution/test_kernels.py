@@ -1,4 +1,5 @@
-"""The kernels are built once, before workers want them, without torch in the driver; where they cannot be, that is said."""
+"""The kernels are built once, before workers want them, without torch in the driver; where they
+cannot be, that is said."""
 
 import os
 import subprocess
@@ -61,7 +62,10 @@ def test_kernels_that_are_there_are_not_built_again(
 
 
 def test_the_driver_does_not_load_torch_for_it() -> None:
-    code = "import sys, study.session, study.execution.kernels as k; k.build.refused(); print(sorted({'torch', 'sklearn'} & set(sys.modules)))"
+    code = (
+        "import sys, study.session, study.execution.kernels as k; k.build.refused();"
+        " print(sorted({'torch', 'sklearn'} & set(sys.modules)))"
+    )
     out = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,

@@ -39,7 +39,8 @@ Steps = dict[str, list[tuple[int, float]]]  # metric -> (step, value) in the ord
 
 
 def events(folder: Path) -> Iterator[Any]:
-    """A TensorBoard folder's events: records of length, its checksum, the event, and its checksum."""
+    """A TensorBoard folder's events: records of length, its checksum, the event, and its
+    checksum."""
     for path in sorted(folder.glob("events.out.tfevents.*")):
         data = path.read_bytes()
         while data:
@@ -109,7 +110,10 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(loggers.PACKAGES, "wandb", "no_such_package")
     with pytest.raises(
         ConfigError,
-        match=r"s.yaml: loggers: wandb needs the package no_such_package.*pip install 'eisnn-study\[wandb\]'",
+        match=(
+            r"s.yaml: loggers: wandb needs the package no_such_package.*pip install"
+            r" 'eisnn-study\[wandb\]'"
+        ),
     ):
         loggers.check(["tensorboard", "wandb"], "s.yaml")
 
@@ -123,7 +127,10 @@ def test_news_are_epochs_and_what_was_measured_once() -> None:
         2,
         {"seconds": 1.0},
     )
-    outcome = '{"state": "completed", "epochs": 3, "metrics": {"val/accuracy": 0.5, "test/accuracy": 0.4}}'
+    outcome = (
+        '{"state": "completed", "epochs": 3, "metrics": {"val/accuracy": 0.5, "test/accuracy":'
+        " 0.4}}"
+    )
     assert loggers.news({"outcome": outcome, "epoch": 3}) == (3, {"test/accuracy": 0.4})
     assert loggers.news({"done": True}) is None
     assert logger_runs.flat({"a": {"b": 1, "c": [1, 2]}, "d": None}) == {
@@ -194,7 +201,8 @@ def test_a_logger_that_cannot_start_is_said_once(
     with loggers.feeds(["wandb"], "study", tmp_path, said.append) as feeds:
         feeds[0].events.put(("start", run(tmp_path), ()))
     assert said == [
-        "the wandb logger could not start (ValueError: no key); the study goes on, details are in log.txt"
+        "the wandb logger could not start (ValueError: no key); the study goes on, details are in"
+        " log.txt"
     ]
 
 
@@ -247,7 +255,7 @@ def test_a_real_study_logs_what_it_can_and_never_fails_by_it(tmp_path: Path) -> 
     )
 
 
-# ---- all three, killed on the way ---------------------------------------------------------------------------------------
+# ---- all three, killed on the way
 
 
 def mlflow_steps(place: Path) -> dict[str, Steps]:
@@ -266,7 +274,8 @@ def mlflow_steps(place: Path) -> dict[str, Steps]:
 
 
 def wandb_records(path: Path) -> Iterator[Any]:
-    """An offline run's records: a header of 7 bytes, then blocks of 32 KiB that hold whole records or parts of them."""
+    """An offline run's records: a header of 7 bytes, then blocks of 32 KiB that hold whole records
+    or parts of them."""
     from wandb.proto.wandb_internal_pb2 import Record
 
     data, place, record = path.read_bytes(), 7, b""

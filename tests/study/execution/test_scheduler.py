@@ -15,7 +15,7 @@ The actor died because its node has died. Node Id: 4ee
 """
 CUT_OFF = """ray.exceptions.ActorUnavailableError: The actor 1a is unavailable: The actor is temporarily
 RpcError: RPC Error message: keepalive watchdog timeout; RPC Error details:  rpc_code: 14
-"""
+"""  # noqa: E501
 KILLED = """The actor died unexpectedly before finishing this task.
     Worker unexpectedly exits with a connection error code 2. End of file.
 """

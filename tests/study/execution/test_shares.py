@@ -1,4 +1,5 @@
-"""Trials that share GPUs: real Ray and real worker processes, the GPUs alone are faked (Ray is told of them), and their memory."""
+"""Trials that share GPUs: real Ray and real worker processes, the GPUs alone are faked (Ray is told
+of them), and their memory."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ def metered(job: Order) -> dict[str, float]:
 
 
 def only_replicates(tree: Tree, **resources: Any) -> Tree:
-    """The study without its search, with a factor that leaves memory as it is, a third kind of network, and these resources."""
+    """The study without its search, with a factor that leaves memory as it is, a third kind of
+    network, and these resources."""
     tree.update(
         tune="none",
         resources=resources,
@@ -65,10 +67,12 @@ def only_replicates(tree: Tree, **resources: Any) -> Tree:
 
 
 def train_on(log: Path, company: int) -> Callable[..., Tree]:
-    """What a worker runs in place of training: `study.worker.trial.run` on a GPU that only says what was asked of it.
+    """What a worker runs in place of training: `study.worker.trial.run` on a GPU that only says
+    what was asked of it.
 
-    The first ``company`` trials wait for each other, so that they run together. Trials of one arm run out of memory below half a GPU; the
-    others of that company end only when the driver has learned of it.
+    The first ``company`` trials wait for each other, so that they run together. Trials of one arm
+    run out of memory below half a GPU; the others of that company end only when the driver has
+    learned of it.
     """
 
     def train(job: Order, report: Any) -> Outcome:
@@ -191,7 +195,8 @@ def test_arms_share_a_gpu_by_what_was_measured_and_learn_from_running_out(
         0,
     ]  # together: the first four waited for each other
     assert {(event["arm"], event["gpu"]) for event in starts} == {
-        ("full", 0.25), ("bn", 0.5), ("unshared", 0), ("no_scaling", 0.25), ("no_scaling", 1), ("no_scaling", 0.5),
+        ("full", 0.25), ("bn", 0.5), ("unshared", 0), ("no_scaling", 0.25), ("no_scaling", 1),
+        ("no_scaling", 0.5),
     }  # fmt: skip
     assert {event["visible"] for event in starts if event["gpu"]} == {"0"}
     assert {event["visible"] for event in starts if not event["gpu"]} == {""}
@@ -203,8 +208,8 @@ def test_arms_share_a_gpu_by_what_was_measured_and_learn_from_running_out(
 
     text = output.read_text()
     assert (
-        "full, no_scaling: 4,000 MB measured, 4,800 MB with 20% headroom, of 24,000 MB: 4 trials to a GPU (4 is"
-        in text
+        "full, no_scaling: 4,000 MB measured, 4,800 MB with 20% headroom, of 24,000 MB: 4 trials to"
+        " a GPU (4 is" in text
     )
     assert (
         "bn: 9,000 MB measured, 10,800 MB with 20% headroom, of 24,000 MB: 2 trials to a GPU"
@@ -215,7 +220,8 @@ def test_arms_share_a_gpu_by_what_was_measured_and_learn_from_running_out(
 
 
 def assert_never_too_many(events: list[Tree]) -> None:
-    """At no time more than one GPU was given away, and the trial that was tried again alone was alone."""
+    """At no time more than one GPU was given away, and the trial that was tried again alone was
+    alone."""
     running: dict[str, float] = {}
     for event in events:
         if event["event"] == "end":
@@ -226,7 +232,7 @@ def assert_never_too_many(events: list[Tree]) -> None:
         assert len(running) == 1 or (event["arm"], event["gpu"]) != ("no_scaling", 1)
 
 
-# ---- the same decisions without processes -------------------------------------------------------------------------------
+# ---- the same decisions without processes
 
 
 @pytest.fixture
@@ -342,11 +348,17 @@ def test_without_a_gpu_nothing_is_measured(share_of: Any) -> None:
     [
         (
             {"gpu": 0.5},
-            "resources.gpu: a trial of full asks for 0.5 GPU and the largest machine has 0; give gpu: 0 or auto",
+            (
+                "resources.gpu: a trial of full asks for 0.5 GPU and the largest machine has 0;"
+                " give gpu: 0 or auto"
+            ),
         ),
         (
             {"arms": {"bn": {"gpu": 1}}},
-            "resources.arms.bn.gpu: a trial of bn asks for 1 GPU and the largest machine has 0; give gpu: 0 or",
+            (
+                "resources.arms.bn.gpu: a trial of bn asks for 1 GPU and the largest machine has 0;"
+                " give gpu: 0 or"
+            ),
         ),
         (
             {"cpu": 4},
@@ -354,7 +366,10 @@ def test_without_a_gpu_nothing_is_measured(share_of: Any) -> None:
         ),
         (
             {"memory_gb": 32},
-            "resources.memory_gb: a trial of full asks for 32 GB of memory and the largest machine has 8",
+            (
+                "resources.memory_gb: a trial of full asks for 32 GB of memory and the largest"
+                " machine has 8"
+            ),
         ),
     ],
 )
@@ -371,7 +386,10 @@ def test_a_fraction_that_is_known_to_be_too_small_is_refused_with_the_arithmetic
     nodes = {"CPU": 8.0, "GPU": 1.0, "accelerator_type:A100": 1.0}
     with pytest.raises(
         ConfigError,
-        match=r"resources\.arms\.bn\.gpu: 0\.1 of a GPU's 24,000 MB is 2,400 MB, and the probe measured a peak of",
+        match=(
+            r"resources\.arms\.bn\.gpu: 0\.1 of a GPU's 24,000 MB is 2,400 MB, and the probe"
+            r" measured a peak of"
+        ),
     ):
         share_of(nodes, probes=known, gpu=0.5, arms={"bn": {"gpu": 0.1}})
     assert (
@@ -406,10 +424,10 @@ def test_memory_over_the_limit_is_an_out_of_memory(tmp_path: Path) -> None:
     import subprocess
 
     code = (
-        "import json, sys\nfrom study.store.records import Order\nfrom study.worker import trial\n"
-        "trial._take_share(Order('x', {}, memory_gb=1.0))\n"
-        "import torch\n"
-        "try:\n    torch.ones(2**29)\nexcept Exception as error:\n    print(trial.cause_of(error)[0], torch.get_num_threads())\n"
+        "import json, sys\nfrom study.store.records import Order\nfrom study.worker import"
+        " trial\ntrial._take_share(Order('x', {}, memory_gb=1.0))\nimport torch\ntry:\n   "
+        " torch.ones(2**29)\nexcept Exception as error:\n    print(trial.cause_of(error)[0],"
+        " torch.get_num_threads())\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -1,4 +1,5 @@
-"""Two processes over one study: an orphan that still trains what a resumed study wants, and reports that read while the study writes."""
+"""Two processes over one study: an orphan that still trains what a resumed study wants, and reports
+that read while the study writes."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ CONFIG = {
     "train": {"epochs": 3, "batch_size": 64, "learning_rate": 0.01},
 }
 
-# A worker that says each epoch and, where asked, then waits for the word to go on, with the trial's folder in its hands.
+# A worker that says each epoch and, where asked, then waits for the word to go on, with the trial's
+# folder in its hands.
 WORKER = """
 import json, sys, time
 from study.store.records import Order
@@ -43,7 +45,8 @@ say("ends", state=state.to_json())
 
 
 class Worker:
-    """`study.worker.trial.run` in a process of its own, which stops after the epoch ``hold`` until it is told to go on."""
+    """`study.worker.trial.run` in a process of its own, which stops after the epoch ``hold`` until
+    it is told to go on."""
 
     def __init__(self, job: store.Order, hold: int = 0) -> None:
         command = [sys.executable, "-c", WORKER, json.dumps(job.to_json()), str(hold)]
@@ -100,7 +103,8 @@ def epochs(folder: Path) -> list[dict[str, float]]:
 def test_an_orphan_keeps_its_trial_until_it_ends(
     worker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While it holds the folder a resumed worker writes nothing there: it waits, or gives up; what the orphan ends is not trained again."""
+    """While it holds the folder a resumed worker writes nothing there: it waits, or gives up; what
+    the orphan ends is not trained again."""
     job = job_of(tmp_path)
     folder = Path(job.folder)
     orphan = worker(job, 1)
@@ -129,7 +133,8 @@ def test_an_orphan_keeps_its_trial_until_it_ends(
 
 
 def test_a_killed_orphan_leaves_its_trial_to_the_next(worker: Any, tmp_path: Path) -> None:
-    """A worker that waits for it goes on from the last checkpoint, with an undisturbed run's numbers."""
+    """A worker that waits for it goes on from the last checkpoint, with an undisturbed run's
+    numbers."""
     undisturbed = job_of(tmp_path / "undisturbed")
     trial.run(undisturbed, lambda row: None)
     job = job_of(tmp_path / "disturbed")
@@ -148,9 +153,10 @@ def test_a_killed_orphan_leaves_its_trial_to_the_next(worker: Any, tmp_path: Pat
     )
 
 
-# ---- reports read while the study writes --------------------------------------------------------------------------------
+# ---- reports read while the study writes
 
-# Every version of every file holds one number throughout, so that a mixture of two or a part of one shows.
+# Every version of every file holds one number throughout, so that a mixture of two or a part of one
+# shows.
 WRITER = """
 import sys
 from pathlib import Path
@@ -221,7 +227,7 @@ def test_a_report_never_reads_half_a_file(tmp_path: Path) -> None:
 
 def test_of_a_diagnostics_file_that_is_being_written_whole_lines_count(tmp_path: Path) -> None:
     """It is appended to, so a reader may meet any beginning of it."""
-    whole = "epoch,layer,quantity,value\n0,hidden.0,rate,0.125\n10,hidden.0,rate,0.0625\n10,output,grad_norm/W_EE,3\n"
+    whole = "epoch,layer,quantity,value\n0,hidden.0,rate,0.125\n10,hidden.0,rate,0.0625\n10,output,grad_norm/W_EE,3\n"  # noqa: E501
     path = tmp_path / "0123456789ab" / "diagnostics.csv"
     path.parent.mkdir()
     path.write_text(whole)

@@ -90,7 +90,8 @@ def test_a_disk_that_fills_up(
     moment: str,
     leave: int,
 ) -> None:
-    """The trial fails with that reason, the driver hears of it although nothing can be written, and it goes on once there is room."""
+    """The trial fails with that reason, the driver hears of it although nothing can be written, and
+    it goes on once there is room."""
     plan = plan_of(study_tree)
     undisturbed = trial.run(real_job(plan, tmp_path), lambda row: None).metrics
     job, seen = real_job(plan, small), []

@@ -1,4 +1,5 @@
-"""Estimates of what is left, budgets, and the power of a design: numbers that can be checked by hand."""
+"""Estimates of what is left, budgets, and the power of a design: numbers that can be checked by
+hand."""
 
 from __future__ import annotations
 
@@ -79,7 +80,8 @@ def test_what_is_left_is_counted_per_arm(plan: Plan) -> None:
 
 @pytest.fixture
 def verdict(plan_of: PlanOf, study_tree: Tree, tmp_path: Path) -> Callable[..., str | None]:
-    """`used_up` of the plan with 3 search trials and 2 seeds of two arms, with the measured rows, one at a time."""
+    """`used_up` of the plan with 3 search trials and 2 seeds of two arms, with the measured rows,
+    one at a time."""
 
     def used_up(
         budget: Tree, *, spent: float = 0.0, replicates: bool = False, at_once: int = 1
@@ -109,7 +111,8 @@ def test_a_trial_starts_only_if_it_and_the_replicates_fit(
 
 
 def test_hours_are_kept_by_each_arms_own_pace(verdict: Callable[..., str | None]) -> None:
-    # the next search trial, as one of bn: 20 s; replicates: 2 x 2 x 2 s of full and 2 x 2 x 10 s of bn
+    # the next search trial, as one of bn: 20 s; replicates: 2 x 2 x 2 s of full and 2 x 2 x 10 s of
+    # bn
     need = estimate.BESIDE * (20 + 8 + 40)
     hours = {"hours": 1.0}
     assert verdict(hours, spent=3599 - need) is None
@@ -123,7 +126,7 @@ def test_hours_are_kept_by_each_arms_own_pace(verdict: Callable[..., str | None]
     assert verdict({}, spent=1e9) is None
 
 
-# ---- what a dry run says ------------------------------------------------------------------------------------------------
+# ---- what a dry run says
 
 
 def test_a_dry_run_without_a_measurement_says_so(plan: Plan, tmp_path: Path) -> None:
@@ -153,8 +156,8 @@ def test_a_dry_run_tells_pace_time_and_spread_from_the_folder(plan: Plan, tmp_pa
     assert f"left: {estimate.duration(estimate.BESIDE * 43)} with one trial at a time" in text
     spread = 2**0.5  # differences of 1 and 3 points
     assert (
-        f"bn: {detectable(2, 0.05) * spread:.2f} points, where differences have a spread of 1.41 (n = 2)"
-        in text
+        f"bn: {detectable(2, 0.05) * spread:.2f} points, where differences have a spread of 1.41 (n"
+        " = 2)" in text
     )
 
 
@@ -166,7 +169,8 @@ def detectable(seeds: int, alpha: float) -> float:
     ("seeds", "alpha"), [(3, 0.05), (5, 0.05), (10, 0.05), (10, 0.05 / 15), (20, 0.01)]
 )
 def test_detectable_differences_are_those_of_the_noncentral_t(seeds: int, alpha: float) -> None:
-    """The power of a paired t-test is that of a noncentral t with n - 1 degrees of freedom, shifted by d sqrt(n)."""
+    """The power of a paired t-test is that of a noncentral t with n - 1 degrees of freedom, shifted
+    by d sqrt(n)."""
     from scipy.stats import nct, t
 
     d = detectable(seeds, alpha)

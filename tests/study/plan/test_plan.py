@@ -270,7 +270,8 @@ def test_planned_pairs_are_checked_recorded_and_change_no_trial(
 
 
 def test_the_dry_runs_family_is_the_reports(plan_of: PlanOf, study_tree: dict[str, Any]) -> None:
-    """No comparison that was not asked for: with report.baseline full-bn, no_st-full, no_st-bn; without it the two with full."""
+    """No comparison that was not asked for: with report.baseline full-bn, no_st-full, no_st-bn;
+    without it the two with full."""
     with_bn = {**study_tree, "report": {"baseline": "bn"}}
     assert "2 paired seeds, 3 comparisons (single_step correction" in shown(plan_of(with_bn), {})[0]
     assert "2 paired seeds, 2 comparisons (single_step" in shown(plan_of(study_tree), {})[0]

@@ -1,4 +1,5 @@
-"""What a search proposes: the same draws for all arms, each trial once, and the same after a kill."""
+"""What a search proposes: the same draws for all arms, each trial once, and the same after a
+kill."""
 
 from __future__ import annotations
 
@@ -126,7 +127,8 @@ def test_each_configuration_is_tried_once(searches: Any, study_tree: Tree, sampl
 
 
 def test_a_kill_changes_no_later_proposal(plan_of: Any, study_tree: Tree, fast: Path) -> None:
-    """Equal proposals and their fresh draws included: a new process proposes what this one would."""
+    """Equal proposals and their fresh draws included: a new process proposes what this one
+    would."""
     plan = plan_of(finite(study_tree, [2, 4, 8, 16, 32], 5, startup=2))
     undisturbed, _ = open_storage(fast)
     expected = [trial.id for trial in run(ArmSearch(undisturbed, plan, plan.reference), 5)]

@@ -1,4 +1,5 @@
-"""Two objectives: Optuna hears of both and of failures truthfully, kills change nothing, and the study file is held to what can be."""
+"""Two objectives: Optuna hears of both and of failures truthfully, kills change nothing, and the
+study file is held to what can be."""
 
 from typing import Any
 

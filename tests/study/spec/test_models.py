@@ -90,7 +90,10 @@ def test_defaults_are_written_out(study_tree: dict[str, Any]) -> None:
         (
             "ablation.factors.x",
             {},
-            "s.yaml: ablation.factors.x: needs the override that takes the factor away, given nothing",
+            (
+                "s.yaml: ablation.factors.x: needs the override that takes the factor away, given"
+                " nothing"
+            ),
         ),
         (
             "ablation.design",
@@ -107,7 +110,10 @@ def test_defaults_are_written_out(study_tree: dict[str, Any]) -> None:
         (
             "replicate.first_seed",
             0,
-            "s.yaml: replicate.first_seed: fresh seeds must not include the search's seed 0, given 0 to 1",
+            (
+                "s.yaml: replicate.first_seed: fresh seeds must not include the search's seed 0,"
+                " given 0 to 1"
+            ),
         ),
         (
             "metric",
@@ -122,7 +128,10 @@ def test_defaults_are_written_out(study_tree: dict[str, Any]) -> None:
         (
             "resources.gpu",
             -1,
-            "s.yaml: resources.gpu: must be auto, 0, a fraction of one GPU, or a whole number of GPUs, given -1",
+            (
+                "s.yaml: resources.gpu: must be auto, 0, a fraction of one GPU, or a whole number"
+                " of GPUs, given -1"
+            ),
         ),
         (
             "resources.gpu",

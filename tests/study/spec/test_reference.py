@@ -1,4 +1,5 @@
-"""The reference pages are what the models say, and the schemas accept every file that ships and refuse what we refuse."""
+"""The reference pages are what the models say, and the schemas accept every file that ships and
+refuse what we refuse."""
 
 from __future__ import annotations
 

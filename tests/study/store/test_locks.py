@@ -91,7 +91,10 @@ def test_the_age_is_the_file_systems(tmp_path: Path) -> None:
 
 def test_a_second_run_is_refused_with_the_owners_name(tmp_path: Path) -> None:
     lock = store.lock_study(tmp_path)
-    code = f"from study import store; from pathlib import Path; store.lock_study(Path({str(tmp_path)!r}))"
+    code = (
+        "from study import store; from pathlib import Path;"
+        f" store.lock_study(Path({str(tmp_path)!r}))"
+    )
     second = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )

@@ -10,7 +10,8 @@ from study import store
 from study.store.rows import read_rows
 from study.store.tables import Tables, row_of
 
-ROW = {"epoch": 1, "train/loss": 0.1 + 0.2, "train/accuracy": 0.5, "val/loss": 1.5, "val/accuracy": 0.25, "learning_rate": 0.1,
+ROW = {"epoch": 1, "train/loss": 0.1 + 0.2, "train/accuracy": 0.5, "val/loss": 1.5,
+"val/accuracy": 0.25, "learning_rate": 0.1,
        "firing_rate": 0.2, "seconds": 0.5}  # fmt: skip
 
 

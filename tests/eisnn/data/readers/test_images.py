@@ -104,7 +104,10 @@ def test_a_foreign_pickle_is_named_and_never_executed(cifar):
     file.write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(
         DataError,
-        match=rf"{file} is truncated, corrupt or not the official file: its MD5 is .* It was not opened",
+        match=(
+            rf"{file} is truncated, corrupt or not the official file: its MD5 is .* It was not"
+            r" opened"
+        ),
     ):
         load(name, root)
     assert not marker.exists()
@@ -223,7 +226,10 @@ def test_a_missing_class_folder_is_named(tiny_once, tmp_path):
     os.rename(folder / "train" / CLASSES[5], folder / "train" / "elsewhere")
     with pytest.raises(
         DataError,
-        match=f"not complete: 1 folders have no .JPEG files, such as {folder}/train/{CLASSES[5]}/images",
+        match=(
+            "not complete: 1 folders have no .JPEG files, such as"
+            f" {folder}/train/{CLASSES[5]}/images"
+        ),
     ):
         load("tiny_imagenet", folder)
 
