@@ -17,13 +17,12 @@ from study.spec.reading import load_spec
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "search_spaces").glob("*.yaml"))
-CPU = [
-    path for path in FILES if path.stem.startswith("fashion_mnist_") or path.stem == "ei_ablation"
-]
+DIGITS = ("ei_ablation", "twins")  # need no data but what a package brings
+CPU = [path for path in FILES if path.stem.startswith("fashion_mnist_") or path.stem in DIGITS]
 QUESTIONS = (
-    "baselines", "claims_of_the_paper", "dale", "depth", "ei_ratio", "gradient_scaling",
-    "inhibition", "init_by_prop", "optimizer", "rivals", "stabiliser", "surrogate_and_tau",
-    "time_steps", "weight_distribution",
+    "baselines", "batch_size", "claims_of_the_paper", "dale", "depth", "ei_ratio",
+    "gradient_scaling", "inhibition", "init_by_prop", "longer_training", "optimizer", "rivals",
+    "stabiliser", "surrogate_and_tau", "time_steps", "weight_distribution",
 )  # fmt: skip
 PAPER = ("paper_cifar10", "paper_cifar100", "paper_tinyimagenet", "paper_dvs", "paper_dvs_gesture")
 DATA = {
@@ -40,7 +39,7 @@ def name(path):
 
 def test_every_question_has_its_file_and_its_cpu_sibling():
     expected = {*QUESTIONS, *PAPER, *(f"fashion_mnist_{question}" for question in QUESTIONS)}
-    expected |= {"ei_ablation", "fashion_mnist_ei_ablation", "cifar10_ei_ablation"}
+    expected |= {*DIGITS, "fashion_mnist_ei_ablation", "cifar10_ei_ablation"}
     assert {path.stem for path in FILES} == expected
 
 
@@ -60,7 +59,7 @@ def test_says_what_it_asks_and_can_be_planned(path, tmp_path):
     if data is None:
         data = (
             "digits"
-            if path.stem == "ei_ablation"
+            if path.stem in DIGITS
             else "cifar100"
             if path.stem.endswith("100")
             else "cifar10"
@@ -82,7 +81,7 @@ def test_siblings_ask_the_same_of_their_arms(path):
     )
     assert list(full.spec.parameters) == list(small.spec.parameters)
     assert full.spec.ablation.factors == small.spec.ablation.factors
-    if path.stem != "depth":  # the families have other sizes
+    if path.stem not in ("depth", "longer_training"):  # other sizes and lengths
         assert [arm.name for arm in full.arms] == [arm.name for arm in small.arms]
 
 
