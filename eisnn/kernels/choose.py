@@ -53,8 +53,7 @@ def choose(circuit: CircuitConfig | None, neuron: NeuronConfig, device: str) -> 
 
 def path(config: TrialConfig, device: str) -> str:
     """How the blocks of a network are computed on a type of device, as a trial's record says it."""
-    choice = choose(config.circuit, config.neuron, device)
-    return f"{choice}, compiled" if config.train.compile else str(choice)
+    return str(choose(config.circuit, config.neuron, device))
 
 
 def why_unsupported(circuit: CircuitConfig | None, neuron: NeuronConfig) -> str | None:
@@ -93,7 +92,7 @@ def has_own_maps(device: str) -> bool:
 
 
 def fix_for_compiler() -> None:
-    """Tells torch.compile not to look into what is settled before a network runs.
+    """Tells torch.compile, for whoever compiles a network, not to look into what is settled before.
 
     Not said where the functions are defined: it imports torch._dynamo, over a second.
     """

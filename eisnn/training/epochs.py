@@ -38,8 +38,6 @@ class Epochs:
         train = self.config.train
         if self.device.type != "cuda":
             return "on a CPU"
-        if train.compile:
-            return "train.compile"
         if train.optimizer not in CAPTURED_OPTIMIZERS:
             return f"train.optimizer: {train.optimizer}"
         return None

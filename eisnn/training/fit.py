@@ -171,12 +171,15 @@ def accuracy_of(split: str, accuracy: float, measured: Evaluation) -> Metrics:
 
 
 def remarks(config: TrialConfig, images: int) -> list[str]:
-    """What a user should know about an epoch's batches."""
+    """What a user should know about an epoch's batches, and of options without effect."""
+    said = []
+    if config.train.compile:
+        said.append("train.compile: has no effect any more, the network runs without torch.compile")
     batch_size = config.train.batch_size
     last = images - (batch_count(images, batch_size) - 1) * batch_size
-    if last <= batch_size:
-        return []
-    return [f"batches: the last of an epoch has {last} images, as one would be left over"]
+    if last > batch_size:
+        said.append(f"batches: the last of an epoch has {last} images, as one would be left over")
+    return said
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,6 @@ from eisnn.config.yaml_file import ConfigError
 from eisnn.data.batches import Split
 from eisnn.data.loading import Dataset
 from eisnn.errors import CheckpointError
-from eisnn.kernels.choose import fix_for_compiler
-from eisnn.kernels.cpu.build import share_compiled
 from eisnn.networks import build_model, with_shapes
 from eisnn.training.epochs import Epochs
 from eisnn.training.losses import build_loss
@@ -39,14 +36,9 @@ class Run:
         self.device = device
         self.dtype = torch.float64 if config.train.precision == "float64" else torch.float32
         self.model = build_model(with_data(config, data)).to(device, self.dtype)
-        network: Callable[..., Tensor] = self.model  # what training steps call
-        if config.train.compile:
-            share_compiled()  # so that other workers and later runs find the results
-            fix_for_compiler()
-            network = torch.compile(self.model)
         self.optimizer = build_optimizer(self.model, config.train)
         self.loss = build_loss(config)
-        step = Step(network, self.optimizer, self.loss, config.data, self.dtype)
+        step = Step(self.model, self.optimizer, self.loss, config.data, self.dtype)
         self.epochs = Epochs(config, step, device)
         self.history: list[Metrics] = []
         self.keep_best = keep_best

@@ -102,7 +102,7 @@ class TrainConfig(Section):
     deterministic: Switch = False
     """Use deterministic algorithms alone; an operation that has none ends the run."""
     compile: Switch = False
-    """Whether the network runs through torch.compile."""
+    """Without effect: kernels and CUDA graphs have taken its place. Older configs may hold it."""
     stop_at_chance: Switch = False
     """End the run as diverged after an epoch whose validation accuracy is not above chance,
     1/classes (one-sided binomial test, level 0.01); from epoch 2 and one whole epoch past the

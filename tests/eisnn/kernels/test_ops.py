@@ -473,6 +473,7 @@ def test_forward_and_loss_trace_without_a_break(name, fast):
         force_plain(model)
     y = torch.arange(len(x)) % 10
     torch._dynamo.reset()
+    choose.fix_for_compiler()
     traced = torch.compile(
         lambda x, y: F.cross_entropy(model(x), y), backend="aot_eager", fullgraph=True
     )

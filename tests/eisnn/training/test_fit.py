@@ -358,10 +358,11 @@ def test_bf16_maps_in_bf16_and_keeps_currents_weights_and_logits_in_float32(norm
     assert fit(config)["val/accuracy"] > 0.3
 
 
-@pytest.mark.slow
-def test_a_compiled_network_trains_as_the_plain_one_does():
-    compiled, plain = fit(tiny(compile=True, epochs=2)), fit(tiny(epochs=2))
-    assert compiled["train/loss"] == pytest.approx(plain["train/loss"], rel=0.02)
+def test_compile_is_still_read_and_said_to_have_no_effect():
+    said = []
+    compiled = fit(tiny(compile=True, epochs=1), say=said.append)
+    assert compiled["train/loss"] == fit(tiny(epochs=1))["train/loss"]
+    assert any("train.compile: has no effect" in line for line in said)
 
 
 def test_under_bf16_the_kernel_and_the_readable_path_agree_within_its_precision():
