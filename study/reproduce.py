@@ -70,8 +70,10 @@ def _surroundings(study: Path, trained: Outcome) -> list[str]:
     if then is None:
         return []
     now = environment.describe()
-    names = ("commit", "uncommitted_changes", "packages", "python", "cpu", "host")
-    different = [name for name in names if then.get(name) != now[name]]
+    names = ["commit", "uncommitted_changes", "packages", "python", "cpu", "host"]
+    names += ["kernels", "instructions"]
+    # What an earlier version did not record is not said to differ.
+    different = [name for name in names if then.get(name, now[name]) != now[name]]
     return [f"note: {name} differs from when it was trained" for name in different]
 
 

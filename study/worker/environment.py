@@ -53,6 +53,7 @@ def describe() -> dict[str, Any]:
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "host": platform.node(),
         "cpu": _cpu(),
+        "instructions": _instructions(),
         "cpus": _cpus(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "gpus": _run("nvidia-smi", "-L").splitlines() if shutil.which("nvidia-smi") else [],
@@ -162,6 +163,14 @@ def _cpus() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:
         return os.cpu_count() or 1
+
+
+def _instructions() -> str:
+    """The widest vectors that torch may use here: they change the order of sums."""
+    with contextlib.suppress(OSError):
+        flags = set(Path("/proc/cpuinfo").read_text().split())
+        return next((name for name in ("avx512f", "avx2", "asimd") if name in flags), "plain")
+    return platform.machine()
 
 
 def _cpu() -> str:
