@@ -10,7 +10,7 @@ import hashlib
 import logging
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,21 +57,8 @@ def run(
     plan = request.plan()
     folder = request.folder or request.results / plan.spec.name
     store.check_free(folder)  # at once: the checks below take seconds
-    with _unmade(folder):
+    with store.unmade(folder, ConfigError):
         return _run(request, plan, folder, fresh, max_concurrent, address), folder
-
-
-@contextlib.contextmanager
-def _unmade(folder: Path) -> Iterator[None]:
-    """Takes away folders that were made for nothing, once an error of the input shows that."""
-    new = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        yield
-    except (ConfigError, store.StoreError):
-        for path in new:
-            with contextlib.suppress(OSError):  # what holds a file stays
-                path.rmdir()
-        raise
 
 
 def _run(

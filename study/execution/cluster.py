@@ -97,7 +97,7 @@ def _start(folder: Path) -> None:
     own = {
         "num_cpus": machine.cpus(),
         "include_dashboard": False,
-        "_temp_dir": str(folder),
+        "_temp_dir": str(folder / temporary.RAYS_OWN),
         "object_store_memory": OBJECT_STORE_BYTES,
     }
     memory = machine.memory_bytes()

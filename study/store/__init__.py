@@ -18,6 +18,7 @@ from study.store.files import (
     remove_leftovers,
     set_aside,
     set_unreadable_aside,
+    unmade,
     write_json,
     write_text,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "table_text",
     "trial_folder",
     "trials_frame",
+    "unmade",
     "write_history",
     "write_json",
     "write_state",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -99,3 +101,16 @@ def is_full(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+@contextlib.contextmanager
+def unmade(folder: Path, *errors: type[Exception]) -> Iterator[None]:
+    """Takes away empty folders that the block has made, if it ends with StoreError or ``errors``."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except (StoreError, *errors):
+        for path in new:
+            with contextlib.suppress(OSError):  # what holds a file stays
+                path.rmdir()
+        raise

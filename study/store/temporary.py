@@ -16,8 +16,11 @@ PREFIX = "eisnn-ray-"
 # by a minute at most.
 SETTLED = 90.0
 
+RAYS_OWN = "r"  # Ray opens its folder to everyone, so it is one inside ours
 SOCKET_PATH_BYTES = 107  # the most that the operating system takes
-BELOW_ROOT = f"/{PREFIX}12345678/session_2026-01-01_00-00-00_123456_1234567/sockets/plasma_store"
+BELOW_ROOT = (
+    f"/{PREFIX}12345678/{RAYS_OWN}/session_2026-01-01_00-00-00_123456_1234567/sockets/plasma_store"
+)
 SHORT_ROOTS = ("/tmp", "/var/tmp", "/dev/shm")
 
 

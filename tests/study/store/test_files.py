@@ -22,3 +22,24 @@ def test_old_folders_are_moved_not_deleted(tmp_path: Path) -> None:
     for number in (1, 2):
         (tmp_path / "study").mkdir()
         assert store.move_aside(tmp_path / "study").name == f"study.old-{number}"
+
+
+def make(folder: Path, file: str, error: Exception) -> None:
+    with store.unmade(folder, ValueError):
+        folder.mkdir(parents=True)
+        if file:
+            (folder / file).touch()
+        raise error
+
+
+def test_folders_made_for_nothing_are_taken_away_and_what_holds_a_file_stays(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "there").mkdir()
+    for name in ("there/new/study", "there/study"):
+        with pytest.raises(store.StoreError):
+            make(tmp_path / name, "", store.StoreError("no"))
+        assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+    with pytest.raises(ValueError, match="no"):
+        make(tmp_path / "full", "trial", ValueError("no"))
+    assert (tmp_path / "full" / "trial").exists()
