@@ -105,7 +105,7 @@ def is_full(error: BaseException | None) -> bool:
 
 @contextlib.contextmanager
 def unmade(folder: Path, *errors: type[Exception]) -> Iterator[None]:
-    """Takes away empty folders that the block has made, if it ends with StoreError or ``errors``."""
+    """Takes away empty folders that the block made, if it ends with StoreError or ``errors``."""
     new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         yield
