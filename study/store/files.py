@@ -107,9 +107,10 @@ def is_full(error: BaseException | None) -> bool:
 def unmade(folder: Path, *errors: type[Exception]) -> Iterator[None]:
     """Takes away empty folders that the block made, if it ends with StoreError or ``errors``."""
     new = [path for path in (folder, *folder.parents) if not path.exists()]
+    expected: tuple[type[Exception], ...] = (StoreError, *errors)
     try:
         yield
-    except (StoreError, *errors):
+    except expected:
         for path in new:
             with contextlib.suppress(OSError):  # what holds a file stays
                 path.rmdir()
