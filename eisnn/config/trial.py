@@ -42,7 +42,7 @@ class TrialConfig(Section):
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    """Of everything that is random but the split. A study gives the seeds itself."""
+    """Seed of everything that is random but the split. A study gives the seeds itself."""
     code: dict[str, str] = Field(default_factory=dict)
     """Written by the program: a digest of the source of each module of yours that the run uses."""
 

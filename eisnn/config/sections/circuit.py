@@ -21,7 +21,7 @@ class InitConfig(Section):
     gamma_shape: Positive | None = None
     """k of distribution: gamma; 1 is the exponential distribution."""
     gain: Positive = 1.0
-    """Multiplies g_E."""
+    """Factor on the starting value of the excitatory gain g_E."""
     kappa: Positive = 1.0
     """Scale of W_IE over scale of W_EE."""
 
@@ -42,13 +42,13 @@ class PropConfig(Section):
     """What a divisor of zero becomes: the sample's smallest positive one, I_div + eps, max(I_div,
     eps), or itself."""
     epsilon: Positive | None = None
-    """Of stabilisers epsilon and clamp; default 1e-6."""
+    """The small number eps of the stabilisers epsilon and clamp; default 1e-6."""
     straight_through: Switch = True
-    """dD/dI_div = 1, also where a zero was replaced."""
+    """Whether dD/dI_div = 1 also where a zero was replaced."""
     grad_scale_exponent: Annotated[float, Field(ge=0, le=4)] = 1.0
     """p: the gradient of W_EI is multiplied by d^-p."""
     detach: Switch = False
-    """No gradient through D at all."""
+    """Whether no gradient flows through D at all."""
     corrections: Literal["ei", "dann"] = "ei"
     """dann: also 1/sqrt(n_E) on W_IE and 1/(sqrt(n_E) d) on g_I."""
     centre_gradients: Switch = False

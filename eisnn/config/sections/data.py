@@ -19,9 +19,9 @@ class DataConfig(Section):
     root: str | None = None
     """Where the files are; default: $EISNN_DATA, then ./data. Not part of a trial's id."""
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Of the training images, held out for every choice that is made."""
+    """Fraction of the training images that is held out for every choice that is made."""
     split_seed: Annotated[int, Field(ge=0)] = 0
-    """The split is a function of it alone."""
+    """Seed of the split, which is a function of it alone."""
     split: Literal["seeded", "authors"] = "seeded"
     """name: cifar10_dvs only: authors tests on the last 100 recordings of each class, as the
     paper's authors do, seeded on a stratified tenth. Nine tenths of that are images that the

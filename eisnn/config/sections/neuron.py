@@ -13,11 +13,11 @@ class NeuronConfig(Section):
     """Leaky integrate-and-fire cells: v <- (1 - 1/tau) v + I ; s = [v >= threshold] ; reset."""
 
     tau: Annotated[float, Field(ge=1)] = 2.0
-    """In time steps."""
+    """Time constant of the membrane potential, in time steps."""
     learnable_tau: Switch = False
     """Whether tau is trained, one per layer."""
     threshold: Positive = 1.0
-    """Of the membrane potential v."""
+    """Membrane potential at which a cell spikes; currents have its unit."""
     surrogate: Literal["sigmoid", "atan", "triangle", "exponential", "leaky_relu"] = "sigmoid"
     """What stands for the derivative of a spike."""
     alpha: Positive | None = None
@@ -33,7 +33,7 @@ class NeuronConfig(Section):
     input_decay: Switch = False
     """Whether the current is divided by tau: v <- (1 - 1/tau) v + I / tau."""
     detach_reset: Switch = True
-    """No gradient through the reset."""
+    """Whether no gradient flows through the reset."""
 
     @model_validator(mode="after")
     def _meaningful(self) -> NeuronConfig:

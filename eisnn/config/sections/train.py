@@ -56,7 +56,7 @@ class TrainConfig(Section):
     batch_size: Count = 128
     """Images per optimiser step. A single image left over at the end joins the batch before it."""
     learning_rate: Positive = 1e-3
-    """The rate after the warm-up."""
+    """Learning rate after the warm-up, at which the schedule begins."""
     optimizer: word_or_reference("sgd", "adam", "adamw") = "sgd"  # type: ignore[valid-type]
     """torch's SGD, Adam or AdamW, or your own as my_module:MyOptimizer. Dale's law is kept by a
     projection after each step of any of them."""
@@ -84,7 +84,8 @@ class TrainConfig(Section):
     """How much of the target is spread over all classes, with loss: cross_entropy or tet. The
     validation and test losses are measured without it."""
     tet_lambda: Fraction | None = None
-    """Weight of tet's regularisation, which pulls every logit to neuron.threshold; default 0.05."""
+    """Weight (0 to 1) of the regularisation of tet, which pulls every logit to neuron.threshold;
+    default 0.05."""
     loss_options: dict[str, Value] = Field(default_factory=dict)
     """Keyword arguments of your own loss, searched as train.loss_options.<name>."""
     warmup_epochs: Annotated[float, Field(ge=0)] | None = None
@@ -100,7 +101,7 @@ class TrainConfig(Section):
     the GPU's shortened inputs (a CPU computes float32); bf16: linear maps and convolutions alone,
     currents stay float32 (as accurate at small learning rates only: benchmarks/README.md)."""
     deterministic: Switch = False
-    """Use deterministic algorithms alone; an operation that has none ends the run."""
+    """Whether to use deterministic algorithms alone; an operation that has none ends the run."""
     compile: Switch = False
     """Without effect: kernels and CUDA graphs have taken its place. Older configs may hold it."""
     stop_at_chance: Switch = False
