@@ -53,7 +53,8 @@ def _rows(plan: Plan, folder: Path) -> dict[store.Key, dict[str, Any]]:
     rows: dict[store.Key, dict[str, Any]] = {}
     for row in records:
         if row["arm"] in plan.by_name:
-            key = store.Key(row["arm"], row["kind"], int(row["repeat"]), int(row["number"]))
+            index = int(row.get("seed_index") or 0)
+            key = store.Key(row["arm"], row["kind"], int(row["repeat"]), int(row["number"]), index)
             rows[key] = {str(name): value for name, value in row.items()}
     return rows
 
@@ -90,11 +91,13 @@ def _trials(plan: Plan) -> list[str]:
     tuned = [arm for arm in plan.arms if arm.tuned]
     pruner = plan.spec.search.pruner.type if plan.spec.search and tuned else "none"
     repeats = f" x {plan.repeats} repeats" if plan.repeats > 1 else ""
-    seeds = "one training seed" if plan.repeats == 1 else "one training seed each"
+    each_repeat = "" if plan.repeats == 1 else " each"
+    count = plan.search_seeds
+    seeds = "one training seed" if count == 1 else f"{count} training seeds a configuration"
     early = f", stopped early by {pruner}" if pruner != "none" else ""
     most = " at most" if pruner != "none" else ""
     lines = [
-        f"search: {plan.total_search} trials ({len(tuned)} arms{repeats}), {seeds}{early}",
+        f"search: {plan.total_search} trials ({len(tuned)} arms{repeats}), {seeds}{each_repeat}{early}",
         f"replicates: {plan.total_replicates} trials ({len(plan.arms)} arms x "
         f"{len(plan.seeds)} seeds{repeats}), each measured on the test set once",
         f"together: {plan.trials} trials, {epochs:,} epochs{most}",
@@ -122,7 +125,7 @@ def _until_decided(plan: Plan) -> list[str]:
 
 def _uneven(plan: Plan, tuned: list[Arm]) -> list[str]:
     """Finite spaces with fewer points than the budget are searched whole."""
-    counts = {plan.search_trials(arm) for arm in tuned}
+    counts = {plan.proposals(arm) for arm in tuned}
     if len(counts) < 2:
         return []
     sizes = ", ".join(map(str, sorted(counts)))

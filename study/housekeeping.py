@@ -115,6 +115,7 @@ def status(folder: Path) -> Status:
     plan = store.load_plan(folder)
     rows = read_rows(folder)
     repeats = plan.get("repeats", 1)
+    spared = store.spared(rows.values(), (plan.get("search") or {}).get("seeds", 1))
     arms = []
     for arm in plan["arms"]:
         states = {kind: Counter[State]() for kind in Kind}
@@ -126,7 +127,8 @@ def status(folder: Path) -> Status:
         }
         both = states[Kind.SEARCH] + states[Kind.REPLICATE]
         # More than planned have begun where a verdict was open (until: decided).
-        to_search = max(repeats * (arm.get("search_trials") or 0), states[Kind.SEARCH].total())
+        to_search = repeats * (arm.get("search_trials") or 0) - spared[arm["name"]]
+        to_search = max(to_search, states[Kind.SEARCH].total())
         to_replicate = max(repeats * plan.get("seeds", 0), states[Kind.REPLICATE].total())
         left = to_search + to_replicate - done[Kind.SEARCH] - done[Kind.REPLICATE]
         pace = _seconds_of_a_trial(rows, arm["name"], arm.get("epochs") or 0)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from reports.analysis.chance import chance_of, classes_of
 from reports.analysis.collect import UNFINISHED, Study
-from study.store import Kind, State
+from study.store import Kind, State, by_proposal
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,12 @@ def trials_of(study: Study, arm: str) -> pd.DataFrame:
     """
     goal, trials = objective(study), study.trials
     mine = (trials["kind"] == Kind.SEARCH) & (trials["arm"] == arm)
-    rows = trials[mine & ~trials["state"].isin(UNFINISHED)]
+    found = trials[mine]
+    seeds = (study.plan.get("search") or {}).get("seeds", 1)
+    if seeds > 1:  # a configuration counts once, with the means of its seeds
+        records: list[Any] = found.to_dict("records")
+        found = pd.DataFrame(by_proposal(records, seeds), columns=found.columns)
+    rows = found[~found["state"].isin(UNFINISHED)]
     rows = rows.sort_values(["repeat", "number"], kind="stable")
     measured = rows[goal.name].astype(float)
     reached = measured.where(rows["state"].isin((State.COMPLETED, State.PRUNED)))

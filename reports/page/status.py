@@ -7,6 +7,7 @@ from typing import Any
 
 from reports.analysis.collect import GONE, Study
 from reports.tables.results import states_text
+from study import store
 from study.store import Kind, State
 
 FINAL = [state for state in State if state.is_final]
@@ -49,7 +50,9 @@ def planned_trials(study: Study, arm: dict[str, Any], kind: Kind) -> int:
     repeats = int(study.plan.get("repeats") or 1)
     if kind is Kind.REPLICATE:
         return max(known, repeats * int(study.plan.get("seeds") or 0))
-    return max(known, repeats * int(arm.get("search_trials") or 0))
+    seeds = (study.plan.get("search") or {}).get("seeds", 1)
+    spared = store.spared(rows.to_dict("records"), seeds).total()
+    return max(known, repeats * int(arm.get("search_trials") or 0) - spared)
 
 
 def progress(study: Study) -> Progress:

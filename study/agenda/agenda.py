@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from study import store
 from study.agenda.choices import Choices
 from study.agenda.job import Job
 from study.agenda.limits import Ledger, senseless, used_up
@@ -21,7 +22,8 @@ from study.agenda.queue import Queue
 from study.agenda.replicates import Replicates
 from study.agenda.searching import Searching
 from study.plan import Plan, Wanted
-from study.search.arm_search import ArmSearch, Proposal, Slot
+from study.search.arm_search import ArmSearch
+from study.search.proposal import Proposal, Slot
 from study.store.records import Order, Outcome, State
 from study.store.tables import Tables
 
@@ -41,7 +43,7 @@ class Agenda:
         self.open_search = open_search
         spec = plan.spec
         arms, own = [arm.name for arm in plan.arms], list(spec.user_metrics)
-        self.tables = Tables(folder, arms, list(spec.parameters), own)
+        self.tables = Tables(folder, arms, list(spec.parameters), own, plan.search_seeds)
         self.spent_seconds = spent_seconds
         self.concurrency = 1
         self.queue = Queue()
@@ -74,7 +76,8 @@ class Agenda:
     @property
     def planned(self) -> int:
         """How many trials the study is to have by now."""
-        return self.wanted.trials(self.plan)
+        spared = store.spared(self.tables.rows.values(), self.plan.search_seeds).total()
+        return self.wanted.trials(self.plan) - spared
 
     @property
     def wanted(self) -> Wanted:
@@ -140,6 +143,7 @@ class Agenda:
         """Whether the job is to be trained: its outcome may be known, or the trial run already."""
         if job.id not in self.queue.running and (outcome := self.outcomes.settled(job)) is not None:
             self.record(job, outcome)
+            self._go_on(job, outcome)
             self.choose()
             return False
         if not self.queue.start(job):
@@ -191,6 +195,7 @@ class Agenda:
             return self._once_more(replace(job, alone=True, anew=True), found.reason)
         for one in [job, *self.queue.followers_of(job)]:
             self.record(one, found)
+            self._go_on(one, found)
         self.choose()
         self._ended.append(found)
         self._problem = self._problem or senseless(self._ended, self.plan.spec.max_failed)
@@ -209,6 +214,10 @@ class Agenda:
         self.replicates.look_again()
         if not job.is_search:
             self.replicates.give(job.key)
+
+    def _go_on(self, job: Job, outcome: Outcome) -> None:
+        if (following := self.searching.following(job, outcome)) is not None:
+            self.queue.add(following)
 
     def resume(self, job: Job) -> None:
         """Takes up a trial that an earlier run began."""

@@ -9,7 +9,8 @@ from eisnn.config.trial import TrialConfig, resolved, trial_id
 from eisnn.config.yaml_file import ConfigError
 from study.agenda.job import Job
 from study.plan import Arm, Plan
-from study.search.arm_search import Proposal, Slot
+from study.search.proposal import Proposal, Slot
+from study.store.proposals import by_proposal
 from study.store.records import Kind, Role, State
 from study.store.tables import Row, Tables
 
@@ -27,6 +28,10 @@ class Choices:
     def propose(self, slot: Slot, proposal: Proposal) -> None:
         """Takes note of a search trial, whose values may be chosen later."""
         self._proposals.setdefault(slot, {})[proposal.number] = proposal
+
+    def proposal(self, slot: Slot, number: int) -> Proposal:
+        """The search trial with this number."""
+        return self._proposals[slot][number]
 
     def update(self, is_open: Callable[[Slot], bool]) -> None:
         """Fixes every configuration that can be fixed. ``is_open``: whether a search goes on."""
@@ -55,7 +60,7 @@ class Choices:
         """
         metric = self.plan.spec.metric
         sign = 1 if metric.mode == "max" else -1
-        rows = list(self.tables.of(slot[0], Kind.SEARCH, slot[1]))
+        rows = by_proposal(self.tables.of(slot[0], Kind.SEARCH, slot[1]), self.plan.search_seeds)
         candidates = [
             row
             for row in rows
@@ -71,7 +76,7 @@ class Choices:
             value = row.get(metric.name)
             return (math.inf if value is None else -sign * value, row["number"])
 
-        return self._proposals[slot][min(candidates, key=rank)["number"]]
+        return self.proposal(slot, min(candidates, key=rank)["number"])
 
     def _keeps_constraints(self, row: Row) -> bool:
         search = self.plan.spec.search

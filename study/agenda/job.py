@@ -34,6 +34,10 @@ class Job:
         return self.role.number
 
     @property
+    def label(self) -> str:
+        return self.role.label
+
+    @property
     def parameters(self) -> Mapping[str, Any]:
         return self.role.parameters
 

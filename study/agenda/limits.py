@@ -60,14 +60,15 @@ def targets(plan: Plan, wanted: Wanted | None = None) -> list[Target]:
     wanted = wanted or Wanted.planned(plan)
     seeds = len(plan.seeds)
     searches = max(plan.search_trials(arm) for arm in plan.arms)
-    first = Target(1, min(1, searches), min(1, seeds))
+    step = plan.search_seeds
+    first = Target(1, min(step, searches), min(1, seeds))
     steps = [Target(repeats, first.searches, first.seeds) for repeats in range(1, plan.repeats + 1)]
     while (steps[-1].searches, steps[-1].seeds) != (searches, seeds):
         last = steps[-1]
         if last.seeds < seeds:
             steps.append(Target(plan.repeats, last.searches, last.seeds + 1))
         if last.searches < searches:
-            steps.append(Target(plan.repeats, last.searches + 1, steps[-1].seeds))
+            steps.append(Target(plan.repeats, last.searches + step, steps[-1].seeds))
     for repeats in range(plan.repeats + 1, max(wanted.repeats.values()) + 1):
         steps.append(Target(repeats, searches, seeds))
     for more in range(seeds + 1, max(wanted.seeds.values()) + 1):

@@ -13,7 +13,8 @@ from pathlib import Path
 from study import store
 from study.agenda.job import Job
 from study.plan import Plan
-from study.search.arm_search import ArmSearch, Slot
+from study.search.arm_search import ArmSearch
+from study.search.proposal import Slot
 from study.store.records import Key, Kind, Outcome, State
 from study.store.tables import Tables, row_of, running_row
 
@@ -80,11 +81,14 @@ class Outcomes:
             self._untold[job.key] = outcome
         else:
             self._tell(job.key, outcome, outcome.metrics)
+            why = self.searches[job.slot].why_stopped(job.number, job.role.seed_index)
+            if why is not None:
+                self.tables.put(job.key, {"reason": why})
         (self.place(job) / "checkpoint.pt").unlink(missing_ok=True)
 
     def _tell(self, key: Key, outcome: Outcome, metrics: Mapping[str, float]) -> None:
         search = self.searches[key.arm, key.repeat]
-        search.tell(key.number, outcome.state, metrics, outcome.reason)
+        search.tell(key.number, outcome.state, metrics, outcome.reason, key.seed_index)
 
     def pruned(self, job: Job, epoch: int) -> Outcome | None:
         """Writes the end of a trial that the pruner stopped; None if it did not get that far."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from study.agenda.job import Job
-from study.search.arm_search import Slot
+from study.search.proposal import Slot
 
 
 class Queue:

@@ -12,7 +12,8 @@ from study import store
 from study.agenda.agenda import Agenda
 from study.agenda.job import Job
 from study.plan import Plan
-from study.search.arm_search import ArmSearch, Slot
+from study.search.arm_search import ArmSearch
+from study.search.proposal import Proposal, Slot
 from study.search.storage import close_phantoms, open_storage
 from study.store.records import Key, Kind, Outcome
 
@@ -95,15 +96,22 @@ def _recover_search(agenda: Agenda, slot: Slot, search: ArmSearch, diff: Diff) -
         _adopt(agenda, slot, search)
     for proposal in search.load():
         agenda.choices.propose(slot, proposal)
-        job = agenda.searching.job(slot, proposal)
-        outcome = agenda.outcomes.settled(job)
-        if outcome is None and proposal.stopped_at is not None and not proposal.told:
-            outcome = _pruned(agenda, job, proposal.stopped_at)
-        if outcome is not None:
-            agenda.record(job, outcome)
-            continue
-        diff.damaged += store.set_damaged_aside(agenda.outcomes.place(job))
-        agenda.resume(job)
+        job: Job | None = agenda.searching.job(slot, proposal)
+        while job is not None:
+            job = _recover_trial(agenda, proposal, job, diff)
+
+
+def _recover_trial(agenda: Agenda, proposal: Proposal, job: Job, diff: Diff) -> Job | None:
+    """Records the trial's end, or waits for it. Its configuration's next seed, if it goes on."""
+    outcome = agenda.outcomes.settled(job)
+    if outcome is None and proposal.stopped_at is not None and not proposal.told:
+        outcome = _pruned(agenda, job, proposal.stopped_at)
+    if outcome is not None:
+        agenda.record(job, outcome)
+        return agenda.searching.following(job, outcome)
+    diff.damaged += store.set_damaged_aside(agenda.outcomes.place(job))
+    agenda.resume(job)
+    return None
 
 
 def _pruned(agenda: Agenda, job: Job, epoch: int) -> Outcome | None:
@@ -123,7 +131,7 @@ def _adopt(agenda: Agenda, slot: Slot, search: ArmSearch) -> None:
         outcome = store.finished_state(path.parent, tested=False)
         for role in outcome.roles if outcome else ():
             here = (role.arm, role.repeat) == slot and role.kind == Kind.SEARCH
-            if outcome and here and arm.holds(role.parameters):
+            if outcome and here and not role.seed_index and arm.holds(role.parameters):
                 found[role.number] = (outcome, dict(role.parameters))
     there = {trial.user_attrs.get("id") for trial in search.optuna.get_trials(deepcopy=False)}
     metric = agenda.searching.metric_of_epochs

@@ -9,7 +9,7 @@ from study.agenda.deciding import Deciding
 from study.agenda.job import Job
 from study.plan import Plan, Wanted
 from study.plan.record import of_data
-from study.search.arm_search import Slot
+from study.search.proposal import Slot
 from study.store.records import Key, Kind
 from study.store.tables import Tables
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from eisnn.config.trial import resolved
+from eisnn.config.trial import resolved, trial_id
 from study import store
 from study.agenda.choices import Choices
 from study.agenda.job import Job
 from study.agenda.outcomes import Outcomes
 from study.agenda.queue import Queue
 from study.plan import Plan
-from study.search.arm_search import ArmSearch, Proposal, Slot
-from study.store.records import Kind, Role
+from study.search.arm_search import ArmSearch
+from study.search.proposal import Proposal, Slot
+from study.store.records import Kind, Outcome, Role
 
 
 class Searching:
@@ -50,15 +51,26 @@ class Searching:
         search = self.searches[slot]
         return search.count < search.budget and slot not in self.choices.made
 
-    def job(self, slot: Slot, proposal: Proposal) -> Job:
-        """The search trial that a proposal asks for."""
+    def job(self, slot: Slot, proposal: Proposal, index: int = 0) -> Job:
+        """The search trial that a proposal asks for; ``index`` counts its training seeds."""
         assert proposal.id is not None
         arm, repeat = slot
-        seed = self.searches[slot].seed
-        config = resolved(self.plan.by_name[arm].config(proposal.parameters, seed))
-        role = Role(arm, Kind.SEARCH, proposal.number, repeat, proposal.parameters)
-        job = Job(proposal.id, role, seed, config, proposal.stopped_at)
+        seed = self.searches[slot].seeds[index]
+        config = self.plan.by_name[arm].config(proposal.parameters, seed)
+        identity = trial_id(config) if index else proposal.id
+        role = Role(arm, Kind.SEARCH, proposal.number, repeat, proposal.parameters, index)
+        job = Job(identity, role, seed, resolved(config), proposal.stopped_at)
         return self.outcomes.with_history(job)
+
+    def following(self, job: Job, outcome: Outcome) -> Job | None:
+        """The same configuration from its next seed, if that is to be trained."""
+        if not job.is_search:
+            return None
+        search, index = self.searches[job.slot], job.role.seed_index
+        if not search.goes_on(job.number, index, outcome.state, outcome.metrics):
+            return None
+        proposal = self.choices.proposal(job.slot, job.number)
+        return self.job(job.slot, proposal, index + 1)
 
     def goes_on(
         self, affordable: Collection[Slot], out_of_budget: Callable[[], bool]

@@ -58,7 +58,7 @@ class Display:
             self.note(f"  damaged: set aside as {path}; the trial was repeated")
         if not outcome.state.is_unwell:
             return
-        trial = f"{job.arm} {job.kind} {job.number} ({job.id})"
+        trial = f"{job.arm} {job.kind} {job.label} ({job.id})"
         self.note(f"  {trial} {outcome.state}: {outcome.reason}")
         if outcome.cause == "error":
             for line in (outcome.tail or "").strip().splitlines()[-TAIL_LINES:]:
@@ -91,7 +91,7 @@ def _line(agenda: Agenda, job: Job, outcome: Outcome) -> str:
     done = sum(record.done for record in records)
     total = sum(record.total for record in records)
     metric = agenda.plan.spec.metric.name
-    text = f"[{done}/{total}] {job.arm} {job.kind} {job.number}: {outcome.state}"
+    text = f"[{done}/{total}] {job.arm} {job.kind} {job.label}: {outcome.state}"
     value = outcome.metrics.get(metric)
     if value is not None:
         text += f", {metric} {value:.4f}"

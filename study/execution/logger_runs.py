@@ -44,10 +44,10 @@ class Run:
 
 def run_of(job: Job, study: str, folder: Path) -> Run:
     role = {"study": study, "arm": job.arm, "kind": job.kind, "number": job.number, "trial": job.id}
-    place = folder / job.arm / f"{job.kind}-{job.number}"
+    place = folder / job.arm / f"{job.kind}-{job.label}"
     return Run(
         job.id,
-        f"{job.arm}/{job.kind}/{job.number}",
+        f"{job.arm}/{job.kind}/{job.label}",
         str(place.absolute()),
         {**role, **flat(job.config)},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from study import store
 from study.agenda.agenda import Agenda
 from study.store.records import State
 
@@ -31,6 +32,7 @@ def progress(agenda: Agenda) -> list[ArmProgress]:
     metric = plan.spec.metric
     better = max if metric.mode == "max" else min
     wanted = agenda.wanted
+    spared = store.spared(agenda.tables.rows.values(), plan.search_seeds)
     records = []
     for arm in plan.arms:
         rows = [row for key, row in agenda.tables.rows.items() if key[0] == arm.name]
@@ -49,7 +51,9 @@ def progress(agenda: Agenda) -> list[ArmProgress]:
         records.append(
             ArmProgress(
                 name=arm.name,
-                total=wanted.repeats[arm.name] * plan.search_trials(arm) + replicates,
+                total=wanted.repeats[arm.name] * plan.search_trials(arm)
+                - spared[arm.name]
+                + replicates,
                 done=len(rows) - open_trials,
                 running=states[State.RUNNING],
                 unwell=unwell,

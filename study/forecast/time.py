@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.plan import Arm, Plan, Wanted
+from study.store.proposals import spared
 from study.store.records import Key, Kind, State
 
 Rows = Mapping[Key, Mapping[str, Any]]
@@ -95,6 +96,7 @@ def searches(
     """The search trials that nobody has begun, of arms whose search has not ended."""
     wanted = wanted or Wanted.planned(plan)
     begun = Counter(key[0] for key in rows if key[1] == Kind.SEARCH)
+    begun += spared(rows.values(), plan.search_seeds)
     left = [
         (arm, wanted.repeats[arm.name] * plan.search_trials(arm) - begun[arm.name])
         for arm in plan.arms

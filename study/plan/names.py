@@ -18,5 +18,7 @@ def content(spec: StudySpec, arm: Arm) -> str:
     kinds = {path: [p.type, p.log, p.choices, p.when] for path, p in arm.space.items()}
     fixed = resolved(arm.config({}, spec.search.seed if spec.search else 0))
     second = [spec.second_objective.model_dump()] if spec.second_objective else []
-    text = json.dumps([NUMERICS_VERSION, fixed, spec.metric.name, kinds, *second], sort_keys=True)
+    seeds = [spec.search.seeds] if spec.search and spec.search.seeds > 1 else []
+    what = [NUMERICS_VERSION, fixed, spec.metric.name, kinds, *second, *seeds]
+    text = json.dumps(what, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -76,21 +76,30 @@ class Plan:
         """The seed of one replicate; ``index`` passes ``seeds`` where an open verdict asks more."""
         return self.spec.replicate.seed(repeat, index)
 
-    def search_seed(self, repeat: int) -> int:
-        """The training seed of one repeat's search trials."""
+    def search_seed(self, repeat: int, index: int = 0) -> int:
+        """A training seed of one repeat's search trials; ``index`` counts up to search.seeds."""
         assert self.spec.search is not None
-        return self.spec.search.seed + repeat
+        return self.spec.search.training_seed(repeat, index)
 
     def search_trials(self, arm: Arm) -> int:
-        """How many search trials an arm has in each repeat.
+        """How many search trials an arm has in each repeat at most: its configurations' seeds."""
+        return self.proposals(arm) * self.search_seeds
+
+    @property
+    def search_seeds(self) -> int:
+        """From how many seeds a search trains each configuration."""
+        return self.spec.search.seeds if self.spec.search else 1
+
+    def proposals(self, arm: Arm) -> int:
+        """How many configurations an arm's search tries in each repeat.
 
         The same for every tuned arm, but for a finite space with fewer different trials, which is
         searched whole.
         """
-        return self._search_trials[arm.name]
+        return self._proposals[arm.name]
 
     @cached_property
-    def _search_trials(self) -> dict[str, int]:
+    def _proposals(self) -> dict[str, int]:
         search, counts = self.spec.search, dict.fromkeys(self.by_name, 0)
         for arm in self.arms:
             if search is None or not arm.tuned:
@@ -122,7 +131,7 @@ class Plan:
     @property
     def total_search(self) -> int:
         """The search trials of all arms and repeats."""
-        return self.repeats * sum(self._search_trials.values())
+        return self.repeats * sum(self._proposals.values()) * self.search_seeds
 
     @property
     def total_replicates(self) -> int:

@@ -1,51 +1,28 @@
 """The search of one arm: an Optuna study, and what makes its trials ours.
 
-Only the driver opens the storage. Every proposal is a function of (search seed, repeat, trial
-number, outcomes told so far): each number has samplers of its own, so there is no random state to
-save. A kill at any moment leaves at most a RUNNING trial with some of its parameters, which
-`ArmSearch.load` completes to what it would have been.
+Only the driver opens the storage. A kill at any moment leaves at most a RUNNING trial with some of
+its parameters, which `ArmSearch.load` completes to what it would have been.
 """
 
 from __future__ import annotations
 
-import copy
-import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from study.plan import Arm, Plan, search_name
 from study.search import warm_start
-from study.search.pruners import Deferred, make_pruner
-from study.search.samplers import Draw, make_sampler
+from study.search.draws import Draws
+from study.search.ends import Ends
+from study.search.proposal import Proposal
+from study.search.seeds import SeedEnds
 from study.search.storage import name_search
-from study.spec.distributions import distribution, from_optuna, to_optuna
-from study.spec.search import METRICS
+from study.spec.distributions import distribution, to_optuna
 from study.store import Outcome, State
-
-TOLD: dict[str, TrialState] = {
-    State.COMPLETED: TrialState.COMPLETE,
-    State.PRUNED: TrialState.PRUNED,
-}  # the rest: FAIL
-Slot = tuple[str, int]  # an arm's name and the repeat
-IN_VAIN = 16  # so many proposals in a row that are no new trial, then the space is looked through
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """One search trial as Optuna numbers it. ``id`` is None where the values do not go together."""
-
-    number: int
-    parameters: dict[str, Any]
-    id: str | None
-    told: bool = False  # Optuna knows its outcome
-    stopped_at: int | None = None  # the epoch at which the pruner stopped it
 
 
 class ArmSearch:
@@ -55,10 +32,9 @@ class ArmSearch:
         self, storage: optuna.storages.RDBStorage, plan: Plan, arm: Arm, repeat: int = 0
     ) -> None:
         assert plan.spec.search is not None
-        self.plan, self.arm, self.repeat, self.search = plan, arm, repeat, plan.spec.search
-        self.seed = plan.search_seed(repeat)  # of every trial's training
-        self.budget = plan.search_trials(arm)
-        self.pruner = make_pruner(self.search, plan.epochs(arm))
+        self.plan, self.arm, self.search = plan, arm, plan.spec.search
+        self.seeds = [plan.search_seed(repeat, index) for index in range(self.search.seeds)]
+        self.budget = plan.proposals(arm)
         modes = plan.spec.objectives.values()
         name = search_name(plan, arm, repeat)
         assert name is not None
@@ -68,13 +44,14 @@ class ArmSearch:
                 storage=storage,
                 study_name=name,
                 directions=["maximize" if mode == "max" else "minimize" for mode in modes],
-                pruner=self.pruner or optuna.pruners.NopPruner(),
                 load_if_exists=True,
             )
         self.storage = self.optuna._storage
-        self.points = self._points()
+        self.draws = Draws(self.optuna, plan, arm, repeat)
+        self.ends = Ends(self.optuna, plan, arm)
+        self.optuna.pruner = self.ends.pruner or optuna.pruners.NopPruner()
+        self.of_seeds = SeedEnds(self.ends) if len(self.seeds) > 1 else None
         self.warm_up()
-        self.handles: dict[int, int] = {}  # our numbers -> the storage's trial ids
         self.ids: set[str] = set()  # the trials that count against the budget
         self.retired = 0  # trials of this search that the study file no longer asks for
 
@@ -82,16 +59,6 @@ class ArmSearch:
     def count(self) -> int:
         """How many trials count against the budget: each configuration once."""
         return len(self.ids)
-
-    def _points(self) -> list[dict[str, Any]]:
-        """What is tried first, in its one form."""
-        if self.search.sampler == "grid":
-            return self.arm.trials(self.seed, self.budget)
-        space = self.arm.space
-        return [
-            {path: space[path].nearest(value) for path, value in point.items() if path in space}
-            for point in self.search.points
-        ]
 
     # -- what is there
 
@@ -110,7 +77,7 @@ class ArmSearch:
                 if is_running:  # killed before it was closed
                     self.storage.set_trial_state_values(frozen._trial_id, TrialState.FAIL)
                 continue
-            proposal = self._propose(self._reopen(frozen)) if is_running else self._recorded(frozen)
+            proposal = self.draws.reopened(frozen) if is_running else self.draws.recorded(frozen)
             if not self._is_wanted(frozen, proposal):
                 self.retired += 1
                 if is_running:
@@ -140,38 +107,15 @@ class ArmSearch:
         """Whether the values go together, to a trial that this search does not have yet."""
         return proposal.id is not None and proposal.id not in self.ids
 
-    def _recorded(self, frozen: FrozenTrial) -> Proposal:
-        self.handles[frozen.number] = frozen._trial_id
-        attributes = frozen.user_attrs
-        identity = attributes.get("id")
-        values = self._from_optuna(frozen.params)
-        if identity is not None and self.identity(values) != identity:
-            # Steps of earlier versions were sums of floats: 0.30000000000000004 is kept as it was.
-            values = dict(frozen.params)
-        return Proposal(frozen.number, values, identity, True, attributes.get("stopped_at"))
-
-    def _reopen(self, frozen: FrozenTrial) -> Trial:
-        """The live handle of a RUNNING trial.
-
-        Optuna has no public way; covered by tests, and Optuna is pinned.
-        """
-        self.optuna._thread_local.cached_all_trials = None
-        self.optuna.sampler = self._sampler(frozen.number, "", self._in_vain(frozen.number) > 0)
-        return Trial(self.optuna, frozen._trial_id)
-
-    def _from_optuna(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        space = self.arm.space
-        return {
-            path: from_optuna(space[path], value) if path in space else value
-            for path, value in values.items()
-        }
-
     def adopt(self, parameters: dict[str, Any], end: Outcome, values: Mapping[int, float]) -> None:
         """Enters a finished trial that is known from its folder alone.
 
         The database was lost, or the search has changed its kind.
         """
-        outcome, measured = self._truth(end.state, end.metrics)
+        if self.of_seeds is not None:
+            self._reopen(parameters, end.id)
+            return
+        outcome, measured = self.ends.truth(end.state, end.metrics)
         attributes: dict[str, Any] = {"id": end.id, "state": end.state, "reason": end.reason or ""}
         if end.state == State.PRUNED:
             attributes["stopped_at"] = end.epochs
@@ -180,9 +124,19 @@ class ArmSearch:
             values=measured,
             params={path: to_optuna(value) for path, value in parameters.items()},
             distributions={path: distribution(self.arm.space[path]) for path in parameters},
-            intermediate_values=dict(values) if self.pruner else {},
+            intermediate_values=dict(values) if self.ends.pruner else {},
             user_attrs=attributes,
             constraints=self.search.violations(end.metrics) or None,
+        )
+        self.optuna.add_trial(trial)
+
+    def _reopen(self, parameters: dict[str, Any], identity: str) -> None:
+        """Enters a configuration as RUNNING: its seeds are then told one by one, as in a crash."""
+        trial = optuna.create_trial(
+            state=TrialState.RUNNING,
+            params={path: to_optuna(value) for path, value in parameters.items()},
+            distributions={path: distribution(self.arm.space[path]) for path in parameters},
+            user_attrs={"id": identity},
         )
         self.optuna.add_trial(trial)
 
@@ -222,12 +176,10 @@ class ArmSearch:
         the budget is used up, or the space holds no further trial: the budget then ends here.
         """
         while self.count < self.budget:
-            number = self._next_number()
-            if number is None:
+            proposal = self.draws.next(self.ids)
+            if proposal is None:
                 self.budget = self.count
                 return None
-            self.optuna.sampler = self._sampler(number, "", self._in_vain(number) > 0)
-            proposal = self._propose(self.optuna.ask())
             if self._is_new(proposal):
                 assert proposal.id is not None
                 self.ids.add(proposal.id)
@@ -235,159 +187,43 @@ class ArmSearch:
             self._discard(proposal)
         return None
 
-    def _next_number(self) -> int | None:
-        """The number that Optuna gives next, with a point enqueued for it if there is one.
-
-        None if too many proposals were in vain and the space has no further trial.
-        """
-        trials = self.optuna.get_trials(deepcopy=False)
-        for trial in trials:
-            if trial.state == TrialState.WAITING:
-                return int(trial.number)
-        number = len(trials)
-        if not self._enqueue_point(trials) and self._in_vain(number) > IN_VAIN:
-            return number if self._enqueue_unseen() else None
-        return number
-
-    def _enqueue_point(self, trials: list[FrozenTrial]) -> bool:
-        """Puts the first point of the file (or of the grid) that is not there yet in front."""
-        used = {trial.user_attrs.get("point") for trial in trials}
-        for point in self.points:
-            name = json.dumps(point, sort_keys=True)
-            if point and name not in used:
-                self._enqueue(point, {"point": name})
-                return True
-        return False
-
-    def _enqueue_unseen(self) -> bool:
-        """Looks through a finite space for a trial that is not there yet, and puts it in front."""
-        if not self.arm.is_finite:
-            return False
-        for point in self.arm.trials(self.seed, self.count + 1):
-            if self.identity(point) not in self.ids:
-                self._enqueue(point, {})
-                return True
-        return False
-
-    def _enqueue(self, point: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
-        encoded = {path: to_optuna(value) for path, value in point.items()}
-        self.optuna.enqueue_trial(encoded, user_attrs=dict(attributes))
-
-    def _propose(self, trial: Trial) -> Proposal:
-        """Gives ``trial`` its parameters, one by one in the arm's order, and its id.
-
-        What it already has stays.
-        """
-        number, values = trial.number, dict[str, Any]()
-        is_fresh = self._in_vain(number) > 0
-        _ = trial.relative_params  # drawn together, by the trial's own sampler
-        for path in self.arm.active(values):
-            parameter = self.arm.space[path]
-            self.optuna.sampler = self._sampler(number, path, is_fresh)
-            drawn = trial._suggest(path, distribution(parameter))
-            values[path] = from_optuna(parameter, drawn)
-        identity = self.identity(values)
-        self.handles[number] = trial._trial_id
-        if identity is not None and trial.user_attrs.get("id") != identity:
-            trial.set_user_attr("id", identity)
-        return Proposal(number, values, identity, False, trial.user_attrs.get("stopped_at"))
-
-    def _sampler(self, number: int, path: str, is_fresh: bool) -> optuna.samplers.BaseSampler:
-        spec = self.plan.spec
-        draw = Draw(self.repeat, number, path, len(spec.objectives), tuple(spec.parameters))
-        return make_sampler(self.search, draw, fresh=is_fresh)
-
-    def _in_vain(self, number: int) -> int:
-        """How many proposals in a row before ``number`` were no new trial."""
-        count = 0
-        for trial in reversed(self.optuna.get_trials(deepcopy=False)[:number]):
-            if not trial.user_attrs.get("surplus"):
-                break
-            count += 1
-        return count
-
     def _discard(self, proposal: Proposal) -> None:
         """Closes a proposal that is no new trial; it does not count."""
         reason = "proposed before" if proposal.id else "these values do not go together"
-        self.storage.set_trial_user_attr(self.handles[proposal.number], "surplus", True)
+        handle = self.ends.trial(proposal.number)._trial_id
+        self.storage.set_trial_user_attr(handle, "surplus", True)
         self.tell(proposal.number, "surplus", {}, reason)
 
     def identity(self, values: Mapping[str, Any]) -> str | None:
         """The id of the search trial with these values; None if they do not go together."""
-        return self.arm.identity(values, self.seed)
-
-    # -- whether to stop
-
-    def should_stop(self, number: int, epoch: int, value: float) -> bool:
-        """Records an epoch's value and asks the pruner.
-
-        Epochs decided before a crash are not decided again. The order makes each decision durable
-        before its consequences: value, decision to stop, the pruner's own notes.
-        """
-        if self.pruner is None:
-            return False
-        trial = self.storage.get_trial(self.handles[number])
-        stopped_at = trial.user_attrs.get("stopped_at")
-        if stopped_at is not None or trial.state.is_finished():
-            return stopped_at is not None and epoch >= stopped_at
-        if trial.last_step is not None and epoch < trial.last_step:
-            return False
-        self.storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
-        view = copy.copy(self.optuna)
-        view._storage = deferred = Deferred(self.storage)
-        # A trial that finished its last epoch is complete: there is nothing left to stop.
-        unfinished = epoch < self.plan.epochs(self.arm)
-        stop = self.pruner.prune(view, self.storage.get_trial(trial._trial_id)) and unfinished
-        if stop:
-            self.storage.set_trial_user_attr(trial._trial_id, "stopped_at", epoch)
-        for write in deferred.writes:
-            self.storage.set_trial_system_attr(*write)
-        return bool(stop)
+        return self.draws.identity(values)
 
     # -- what came of it
 
-    def values(self, metrics: Mapping[str, float]) -> list[float] | None:
-        """What a trial measured of each objective; None if one is missing."""
-        measured = [metrics.get(name) for name in self.plan.spec.objectives]
-        return (
-            None if None in measured else [float(value) for value in measured if value is not None]
-        )
+    def should_stop(self, number: int, epoch: int, value: float) -> bool:
+        """Records an epoch's value and asks the pruner."""
+        return self.ends.should_stop(number, epoch, value)
 
     def tell(
-        self, number: int, state: str, metrics: Mapping[str, float], reason: str | None
+        self,
+        number: int,
+        state: str,
+        metrics: Mapping[str, float],
+        reason: str | None,
+        seed_index: int = 0,
     ) -> None:
-        """Records a trial's end truthfully: COMPLETE, PRUNED, or FAIL with state and reason."""
-        handle = self.handles[number]
-        if self.storage.get_trial(handle).state.is_finished():
-            return
-        outcome, values = self._truth(state, metrics)
-        self.storage.set_trial_user_attr(handle, "state", state)
-        if reason:
-            self.storage.set_trial_user_attr(handle, "reason", reason[:500])
-        if outcome == TrialState.COMPLETE:
-            for name, violation in self.search.violations(metrics).items():
-                key = f"{_CONSTRAINTS_KEY}:{name}"
-                self.storage.set_trial_system_attr(handle, key, violation)
-        with warnings.catch_warnings(action="ignore"):
-            self.optuna.tell(number, values, outcome)
+        """Records how a trial ended; with ``search.seeds``, how one of its seeds did."""
+        if self.of_seeds is None or state in ("retired", "surplus"):
+            self.ends.tell(number, state, metrics, reason)
+        else:
+            self.of_seeds.tell(number, seed_index, state, metrics, reason)
 
-    def _truth(
-        self, state: str, metrics: Mapping[str, float]
-    ) -> tuple[TrialState, list[float] | None]:
-        """What Optuna is told of an end, and the values that go with COMPLETE."""
-        outcome, values = TOLD.get(state, TrialState.FAIL), self.values(metrics)
-        if state == State.DIVERGED and self.search.diverged == "worst":
-            outcome, values = TrialState.COMPLETE, self._worst()
-        if outcome != TrialState.COMPLETE:
-            return outcome, None
-        return (outcome, values) if values is not None else (TrialState.FAIL, None)
+    def goes_on(self, number: int, index: int, state: str, metrics: Mapping[str, float]) -> bool:
+        """Whether the configuration's next seed is to be trained after this one's end."""
+        return self.of_seeds is not None and self.of_seeds.goes_on(number, index, state, metrics)
 
-    def _worst(self) -> list[float] | None:
-        """An accuracy of 0, or the worst value told so far."""
-        metric = self.plan.spec.metric
-        if metric.name in METRICS and metric.mode == "max":
-            return [0.0]
-        complete = self.optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        told = [trial.value for trial in complete if trial.value is not None]
-        worst = min if metric.mode == "max" else max
-        return [worst(told)] if told else None
+    def why_stopped(self, number: int, index: int) -> str | None:
+        """Why the seeds after this one are not trained, if the pruner said so."""
+        if self.of_seeds is None or not self.of_seeds.stopped(number, index):
+            return None
+        return self.of_seeds.reason(index)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
-from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, SuccessiveHalvingPruner
+from optuna.pruners import (
+    BasePruner,
+    HyperbandPruner,
+    MedianPruner,
+    SuccessiveHalvingPruner,
+    WilcoxonPruner,
+)
 
 from study.spec.search import Pruner, Search
 
@@ -30,10 +37,16 @@ def _median(pruner: Pruner, epochs: int) -> BasePruner:
     )
 
 
+def _wilcoxon(pruner: Pruner, epochs: int) -> BasePruner:
+    with warnings.catch_warnings(action="ignore"):  # Optuna calls it experimental
+        return WilcoxonPruner(p_threshold=pruner.p_threshold)
+
+
 PRUNERS: dict[str, Callable[[Pruner, int], BasePruner]] = {
     "asha": _asha,
     "hyperband": _hyperband,
     "median": _median,
+    "wilcoxon": _wilcoxon,
 }
 
 

@@ -14,7 +14,7 @@ from eisnn.config.sections.train import FREE_OPTIONS
 from eisnn.config.trial import TrialConfig
 from eisnn.config.yaml_file import known_fields, suggestion
 from study.spec.models import StudySpec
-from study.spec.search import CONSTRAINED, MAX_TRIALS, METRICS
+from study.spec.search import CONSTRAINED, MAX_TRIALS, METRICS, Search
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 NAME_RULE = (
@@ -184,6 +184,7 @@ def _search(spec: StudySpec) -> Iterator[str]:
     for name in search.constraints:
         if name not in CONSTRAINED:
             yield f"search.constraints.{name}: must be a metric{suggestion(name, CONSTRAINED)}"
+    yield from _pruner(search)
     if spec.second_objective is not None:
         if search.sampler == "cmaes":
             yield "search.sampler: cmaes knows one objective only; give tpe with a second_objective"
@@ -202,6 +203,19 @@ def _search(spec: StudySpec) -> Iterator[str]:
                 yield f"parameters.{path}: sampler grid needs a step or choices; {advice}"
     yield from _seeds(spec)
     yield from _until(spec)
+
+
+def _pruner(search: Search) -> Iterator[str]:
+    """Between epochs of one training, or between the seeds of a configuration."""
+    given, seeds, least = search.pruner.type, search.seeds, search.pruner.least_seeds
+    if given == "wilcoxon" and seeds < least:
+        yield (
+            f"search.pruner.type: wilcoxon compares seeds, and with p_threshold "
+            f"{search.pruner.p_threshold:g} it can stop nothing before the last one unless "
+            f"search.seeds is at least {least}, given {seeds}"
+        )
+    if given not in ("none", "wilcoxon") and seeds > 1:
+        yield f"search.pruner.type: must be none or wilcoxon with search.seeds, given {given}"
 
 
 def _metric(spec: StudySpec) -> Iterator[str]:
@@ -223,18 +237,20 @@ def _seeds(spec: StudySpec) -> Iterator[str]:
     replicate, search = spec.replicate, spec.search
     if search is None or not spec.tuned:
         return
-    last_of_search = search.seed + search.largest - 1
+    if search.training_seed(search.largest - 1, search.seeds - 1) >= 2**31:
+        yield f"search.seed: with its repeats and seeds it must stay below 2^31, given {search.seed}"
     for repeat in range(search.largest):
         first, last = (replicate.seed(repeat, index) for index in (0, replicate.largest - 1))
-        if first <= last_of_search and search.seed <= last:
-            yield (
-                "replicate.first_seed: fresh seeds must not include the search's seed"
-                f" {search.seed}"
-                + (f" to {last_of_search}" if search.largest > 1 else "")
-                + f", given {first} to {last}"
-                + (f" in repeat {repeat}" if repeat else "")
-            )
-            return
+        for index in range(search.seeds):
+            lowest, highest = (search.training_seed(i, index) for i in (0, search.largest - 1))
+            if first <= highest and lowest <= last:
+                yield (
+                    f"replicate.first_seed: fresh seeds must not include the search's seed {lowest}"
+                    + (f" to {highest}" if search.largest > 1 else "")
+                    + f", given {first} to {last}"
+                    + (f" in repeat {repeat}" if repeat else "")
+                )
+                return
 
 
 def _until(spec: StudySpec) -> Iterator[str]:
@@ -267,7 +283,8 @@ def _sizes(spec: StudySpec) -> Iterator[str]:
     arms = 1 + combinations * (1 + len(spec.ablation.cross)) + len(spec.baselines)
     trials = arms * spec.replicate.seeds
     if spec.search and spec.tuned:
-        trials = arms * spec.search.repeats * (spec.replicate.seeds + spec.search.trials)
+        searched = spec.search.trials * spec.search.seeds
+        trials = arms * spec.search.repeats * (spec.replicate.seeds + searched)
     if arms > MAX_ARMS or trials > MAX_TRIALS:
         yield (
             f"the study is {arms:,} arms and {trials:,} trials; "

@@ -18,7 +18,7 @@ from study.spec.design import Ablation
 from study.spec.forms import one_or_list, to_tuple
 from study.spec.parameter import Parameter
 from study.spec.report import MetricFunction, ReportSpec, UserMetric
-from study.spec.search import Metric, Search, SecondObjective
+from study.spec.search import SEEDS_APART, Metric, Search, SecondObjective
 
 
 def _word(value: Any) -> Any:
@@ -43,9 +43,6 @@ Loggers = Annotated[
 
 
 SHARE_SCHEMA = {"anyOf": [{"enum": ["auto"]}, {"type": "number", "minimum": 0}]}
-
-
-SEEDS_APART = 10_000  # between the first seeds of two repeats: more than a repeat can have
 
 
 class Replicate(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from eisnn.config.trial import Count, Section, Value
 from eisnn.metrics import METRICS as KNOWN_METRICS
 
 MAX_TRIALS = 100_000
+SEEDS_APART = 10_000  # between the first seeds of two repeats: more than a repeat can have
 METRICS = {"val/accuracy": "max", "val/accuracy_best": "max", "val/loss": "min"}
 VALIDATION_METRICS = [name for name in KNOWN_METRICS if name.startswith("val/")]
 # What a trial measures without the test set, for constraints.
@@ -67,14 +69,27 @@ class SecondObjective(Section):
 class Pruner(Section):
     """Stops search trials that fall behind: Optuna's pruners. Epochs count from 1."""
 
-    type: Literal["none", "asha", "hyperband", "median"] = "none"
-    """Which of Optuna's pruners."""
+    type: Literal["none", "asha", "hyperband", "median", "wilcoxon"] = "none"
+    """Which of Optuna's pruners. wilcoxon works between the seeds of a configuration
+    (search.seeds), the others between the epochs of a trial."""
     grace_epochs: Count = 1
     """Never stopped before."""
     reduction_factor: Annotated[int, Field(ge=2)] = 3
     """asha, hyperband: one in so many goes on at each rung."""
     startup_trials: Count = 4
     """median: so many trials must have completed."""
+    p_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """wilcoxon: a configuration is stopped once a signed-rank test over its seeds so far finds it
+    worse than the best one at this level."""
+
+    @property
+    def least_seeds(self) -> int:
+        """wilcoxon: the fewest seeds of which it can spare the last: 2^-(seeds - 1) < p_threshold.
+
+        >>> Pruner(type="wilcoxon").least_seeds
+        5
+        """
+        return 2 + math.floor(-math.log2(self.p_threshold))
 
 
 class Bounds(Section):
@@ -106,6 +121,9 @@ class Search(Section):
     """Of the proposals, and the training seed of every search trial."""
     startup: Count = 5
     """Random proposals before tpe or gp begin to learn."""
+    seeds: Annotated[int, Field(ge=1, le=100)] = 1
+    """Training seeds of each configuration: the search optimises its mean over them. Each is a
+    trial of its own, and further ones are not trained once one has failed."""
     repeats: Annotated[int, Field(ge=1, le=1000)] = 1
     """Whole searches of each arm, each with a search seed of its own (seed, seed + 1, ...) and with
     replicates of what it chose. Verdicts on tuned arms rest on them; with one, a verdict is about
@@ -140,6 +158,10 @@ class Search(Section):
     def largest(self) -> int:
         """The most repeats that an arm can come to have."""
         return self.most or self.repeats
+
+    def training_seed(self, repeat: int, index: int) -> int:
+        """The seed of one training; more seeds, or more repeats, keep those that are there."""
+        return self.seed + repeat + SEEDS_APART * index
 
     def violations(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """How far a trial is beyond each constraint; at most 0 where it keeps to it."""

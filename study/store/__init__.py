@@ -29,6 +29,7 @@ from study.store.locks import (
     lock_study,
     lock_trial,
 )
+from study.store.proposals import by_proposal, spared
 from study.store.records import Key, Kind, Order, Outcome, Role, State
 from study.store.trials import (
     finished_state,
@@ -60,6 +61,7 @@ __all__ = [
     "Role",
     "State",
     "StoreError",
+    "by_proposal",
     "check_free",
     "epochs_frame",
     "finished_state",
@@ -78,6 +80,7 @@ __all__ = [
     "set_aside",
     "set_damaged_aside",
     "set_unreadable_aside",
+    "spared",
     "table_text",
     "trial_folder",
     "trials_frame",

@@ -50,6 +50,7 @@ class Key(NamedTuple):
     kind: str
     repeat: int
     number: int
+    seed_index: int = 0  # of a search trial, where search.seeds trains each configuration often
 
 
 @dataclass(frozen=True)
@@ -61,23 +62,33 @@ class Role:
     number: int
     repeat: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed_index: int = 0
 
     @property
     def key(self) -> Key:
-        return Key(self.arm, self.kind, self.repeat, self.number)
+        return Key(self.arm, self.kind, self.repeat, self.number, self.seed_index)
+
+    @property
+    def label(self) -> str:
+        """The number as people read it: 3, and 3.1 for the second seed of a configuration."""
+        return f"{self.number}.{self.seed_index}" if self.seed_index else f"{self.number}"
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "parameters": dict(self.parameters)}
+        record = {**asdict(self), "parameters": dict(self.parameters)}
+        if not self.seed_index:
+            del record["seed_index"]
+        return record
 
     @classmethod
     def from_json(cls, record: Any) -> Role:
         """Raises ValueError if the record is damaged. Roles of older studies have no repeat."""
         given = _mapping(record, {"arm": str, "kind": str, "number": int, "parameters": dict})
-        repeat = given.get("repeat", 0)
-        if not isinstance(repeat, int):
-            raise ValueError(f"repeat must be a whole number, given {repeat!r}")
+        repeat, index = given.get("repeat", 0), given.get("seed_index", 0)
+        for name, value in (("repeat", repeat), ("seed_index", index)):
+            if not isinstance(value, int):
+                raise ValueError(f"{name} must be a whole number, given {value!r}")
         kind = Kind(given["kind"])
-        return cls(given["arm"], kind, given["number"], repeat, given["parameters"])
+        return cls(given["arm"], kind, given["number"], repeat, given["parameters"], index)
 
 
 @dataclass(frozen=True)

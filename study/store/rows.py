@@ -19,8 +19,9 @@ def read_rows(folder: Path) -> dict[Key, dict[str, str]]:
     for line in lines:
         try:
             number, repeat = int(line["number"]), int(line.get("repeat") or 0)
+            index = int(line.get("seed_index") or 0)
             State(line["state"])
         except (KeyError, TypeError, ValueError):
             continue
-        rows[Key(line["arm"], line["kind"], repeat, number)] = line
+        rows[Key(line["arm"], line["kind"], repeat, number, index)] = line
     return rows

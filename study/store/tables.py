@@ -34,11 +34,13 @@ class Tables:
         arms: Sequence[str],
         parameters: Sequence[str],
         metrics: Sequence[str] = (),
+        seeds: int = 1,
     ) -> None:
-        """``metrics``: the names of the user's own."""
+        """``metrics``: the names of the user's own. ``seeds``: of each search trial."""
         self.folder = folder
         own = [column for name in metrics for column in own_columns(name)]
-        self.columns = (*TRIAL_COLUMNS, *own, *parameters)
+        index = ("seed_index",) if seeds > 1 else ()
+        self.columns = (*TRIAL_COLUMNS, *index, *own, *parameters)
         self.epoch_columns = (*EPOCH_COLUMNS, *(f"val/{name}" for name in metrics))
         self.order = {arm: index for index, arm in enumerate(arms)}
         self.rows: dict[Key, Row] = {}
@@ -96,8 +98,9 @@ class Tables:
         values = [row.get(name, "") for name in self.epoch_columns[2:]]
         return _line([identity, int(row["epoch"]), *values])
 
-    def _place(self, key: Key) -> tuple[int, bool, int, int]:
-        return (self.order[key.arm], key.kind != Kind.SEARCH, key.repeat, key.number)
+    def _place(self, key: Key) -> tuple[int, bool, int, int, int]:
+        is_search = key.kind == Kind.SEARCH
+        return (self.order[key.arm], not is_search, key.repeat, key.number, key.seed_index)
 
 
 def _line(cells: Sequence[Any]) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 import optuna
 import pytest
 
-from study.search.arm_search import ArmSearch, Proposal
+from study.search.arm_search import ArmSearch
+from study.search.proposal import Proposal
 from study.search.sobol import at
 from study.search.storage import open_storage
 from study.spec.distributions import distribution
@@ -92,7 +93,7 @@ def test_each_repeat_draws_and_trains_with_its_own_seed(searches: Any, study_tre
         run(opened["bn", repeat], 1)[0].parameters["train.learning_rate"] for repeat in range(3)
     ]
     assert len(set(rates)) == 3
-    assert [opened["bn", repeat].seed for repeat in range(3)] == [0, 1, 2]
+    assert [opened["bn", repeat].seeds[0] for repeat in range(3)] == [0, 1, 2]
     names = sorted(search.optuna.study_name for search in opened.values())
     assert len(set(names)) == 9
 
