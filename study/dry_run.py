@@ -97,7 +97,8 @@ def _trials(plan: Plan) -> list[str]:
     early = f", stopped early by {pruner}" if pruner != "none" else ""
     most = " at most" if pruner != "none" else ""
     lines = [
-        f"search: {plan.total_search} trials ({len(tuned)} arms{repeats}), {seeds}{each_repeat}{early}",
+        f"search: {plan.total_search} trials ({len(tuned)} arms{repeats}), "
+        f"{seeds}{each_repeat}{early}",
         f"replicates: {plan.total_replicates} trials ({len(plan.arms)} arms x "
         f"{len(plan.seeds)} seeds{repeats}), each measured on the test set once",
         f"together: {plan.trials} trials, {epochs:,} epochs{most}",

@@ -62,6 +62,8 @@ def _search(study: Study) -> str:
     text = latex(f"{each} hyperparameters ({len(spaces)}; ") + f"Table~\\ref{{{_ranges(study)}}}"
     text += latex(f") were tuned by {SAMPLERS.get(sampler, sampler)}") + cite(sampler_key(sampler))
     text += " in Optuna" + cite("optuna") + latex(f" with {trials} trials an arm")
+    if (seeds := plan.get("seeds", 1)) > 1:
+        text += latex(f", {seeds} training seeds a configuration, which counts by their mean")
     if pruner != "none":
         text += latex(f", pruned by {pruner.upper() if pruner == 'asha' else pruner}") + cite(
             pruner if pruner in ("asha", "hyperband") else ""

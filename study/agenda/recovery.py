@@ -88,7 +88,8 @@ def recover(agenda: Agenda, diff: Diff) -> None:
     diff.kept, diff.retired = len(known & asked), len(known - asked)
     begun = sum(job.id in known and key not in rows for key, job in replicates.items())
     planned = agenda.planned
-    diff.new = max(0, planned - len(rows) - len(agenda.queue.waiting) - begun)
+    waiting = sum(job.role.seed_index == 0 or job.id in known for job in agenda.queue.waiting)
+    diff.new = max(0, planned - len(rows) - waiting - begun)
 
 
 def _recover_search(agenda: Agenda, slot: Slot, search: ArmSearch, diff: Diff) -> None:

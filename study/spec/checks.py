@@ -238,7 +238,7 @@ def _seeds(spec: StudySpec) -> Iterator[str]:
     if search is None or not spec.tuned:
         return
     if search.training_seed(search.largest - 1, search.seeds - 1) >= 2**31:
-        yield f"search.seed: with its repeats and seeds it must stay below 2^31, given {search.seed}"
+        yield f"search.seed: with repeats and seeds it must stay below 2^31, given {search.seed}"
     for repeat in range(search.largest):
         first, last = (replicate.seed(repeat, index) for index in (0, replicate.largest - 1))
         for index in range(search.seeds):

@@ -27,9 +27,9 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "zeros": lambda content: bytes(len(content)),
 }
 TRIALS = {
-    "finished search": ("full", "search", 0, 1),
-    "finished replicate": ("full", "replicate", 0, 0),
-    "running": ("bn", "replicate", 0, 0),
+    "finished search": ("full", "search", 0, 1, 0),
+    "finished replicate": ("full", "replicate", 0, 0, 0),
+    "running": ("bn", "replicate", 0, 0, 0),
 }
 OF_TRIALS = [
     (f"{what}: {name}", what, name)

@@ -178,9 +178,9 @@ def test_points_come_first(world: Any, study_tree: Tree) -> None:
     point = {"circuit.init.gain": 1.0, "train.learning_rate": 0.01}
     study_tree["search"]["points"] = [point]
     rows = world(study_tree).play().tables.rows
-    assert {name: rows[("full", "search", 0, 0)][name] for name in point} == point
-    assert rows[("bn", "search", 0, 0)]["train.learning_rate"] == 0.01
-    assert rows[("bn", "search", 0, 1)]["train.learning_rate"] != 0.01
+    assert {name: rows[("full", "search", 0, 0, 0)][name] for name in point} == point
+    assert rows[("bn", "search", 0, 0, 0)]["train.learning_rate"] == 0.01
+    assert rows[("bn", "search", 0, 1, 0)]["train.learning_rate"] != 0.01
 
 
 # ---- ends other than well
@@ -390,7 +390,7 @@ def test_a_dead_worker_is_replaced_and_then_given_up(world: Any, study_tree: Tre
             "interrupted" if death < 2 else "failed"
         )
     assert agenda.next().arm == "no_straight_through"
-    assert agenda.tables.rows[("full", "search", 0, 0)]["reason"] == "the worker died"
+    assert agenda.tables.rows[("full", "search", 0, 0, 0)]["reason"] == "the worker died"
 
 
 def test_a_bug_is_not_tried_again(world: Any, study_tree: Tree, fit: Any) -> None:
@@ -436,14 +436,14 @@ def test_only_the_damaged_trial_is_repeated(
     played = world(study_tree)
     agenda = played.play()
     expected, played.trained = rows_of(agenda), []
-    for key in (("full", "search", 0, 1), ("bn", "replicate", 0, 0)):
+    for key in (("full", "search", 0, 1, 0), ("bn", "replicate", 0, 0, 0)):
         (store.trial_folder(played.folder, agenda.tables.rows[key]["id"]) / name).write_bytes(
             b"\0" * 50
         )
     assert rows_of(played.play()) == expected
     assert {identity for identity, _ in played.trained} <= {
         agenda.tables.rows[key]["id"]
-        for key in (("full", "search", 0, 1), ("bn", "replicate", 0, 0))
+        for key in (("full", "search", 0, 1, 0), ("bn", "replicate", 0, 0, 0))
     }
 
 
@@ -504,7 +504,8 @@ def test_a_wider_range_keeps_its_trials_and_a_narrower_one_retires_some(
     study_tree["baselines"], study_tree["ablation"] = {}, {}
     first = world(study_tree).play()
     gains = [
-        first.tables.rows[("full", "search", 0, number)]["circuit.init.gain"] for number in (0, 1)
+        first.tables.rows[("full", "search", 0, number, 0)]["circuit.init.gain"]
+        for number in (0, 1)
     ]
     wider = copy.deepcopy(study_tree)
     wider["parameters"]["circuit.init.gain"]["high"] = 8.0
