@@ -58,7 +58,7 @@ def test_repeats_are_searches_of_their_own(without_ray: Study, study_tree: Tree)
     searched = rows[rows["kind"] == store.Kind.SEARCH]
     assert searched.groupby("repeat")["seed"].unique().map(list).to_dict() == {0: [0], 1: [1]}
     seeds = rows[rows["kind"] == store.Kind.REPLICATE].groupby("repeat")["seed"].unique()
-    assert seeds.map(list).to_dict() == {0: [1000, 1001], 1: [1002, 1003]}
+    assert seeds.map(list).to_dict() == {0: [1000, 1001], 1: [11000, 11001]}
     assert rows["id"].is_unique
     trained = list(study.trained)
     assert study.run()[0] == 0
