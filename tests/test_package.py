@@ -78,7 +78,7 @@ def test_the_wheel_works_in_an_empty_folder(tmp_path: Path) -> None:
     )
     assert where.strip() == str(site / "eisnn" / "__init__.py")
     study = site / "bin" / "eisnn-study"
-    assert "0.1.0" in call(study, "--version", cwd=empty, **installed)
+    assert "0.3.0" in call(study, "--version", cwd=empty, **installed)
     words = (
         study,
         "--space",
