@@ -73,6 +73,7 @@ _ROWS = (
     Metric("macs", "multiply-accumulates per image", "M", 1e-6, "lower"),
     Metric("acs", "accumulates per image", "M", 1e-6, "lower"),
     Metric("energy_nj", "estimated energy per image", "µJ", 1e-3, "lower"),
+    Metric("joules", "measured energy of training", "J", better="lower", timed=True),
     Metric("learning_rate", "learning rate", scope="epoch"),
     Metric("seconds", "time of the epoch", "s", better="lower", scope="epoch", timed=True),
 )

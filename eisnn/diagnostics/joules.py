@@ -2,15 +2,25 @@
 
 The counters cover whole processor packages, so that everything else that runs on the machine counts
 as well; memory and graphics cards are not in them. Many systems let only root read them.
+
+Where several processes share a package, each is charged by its part of the processor time:
+
+    own joules = joules of all packages * own processor seconds / busy processor seconds of all
+
+so that the shares of everything that runs add up to what was measured, idle power included.
 """
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 POWERCAP = Path("/sys/class/powercap")
+STAT = Path("/proc/stat")
+IDLE = (3, 4)  # the columns of /proc/stat that count waiting: idle, iowait
 
 
 @dataclass(frozen=True)
@@ -78,3 +88,40 @@ class EnergyMeter:
     @property
     def joules(self) -> float | None:
         return self._joules if self.counters else None
+
+
+def busy_seconds(stat: Path = STAT) -> float:
+    """Seconds that the machine's processors, added up, have worked since it started.
+
+    Guests' time is within that of users (columns 8 and 9), and is left out.
+    """
+    ticks = [int(word) for word in stat.read_text().split("\n", 1)[0].split()[1:9]]
+    busy = sum(count for column, count in enumerate(ticks) if column not in IDLE)
+    return busy / os.sysconf("SC_CLK_TCK")
+
+
+class OwnEnergy:
+    """What this process took of the packages' energy since it last asked."""
+
+    def __init__(self, folder: Path = POWERCAP, stat: Path = STAT) -> None:
+        self.meter, self.stat = EnergyMeter(folder), stat
+        self.meter.__enter__()
+        self._last = self._now()
+
+    def taken(self) -> float | None:
+        """Joules since the last call, or since the start; None where nothing is measured."""
+        if self.meter.joules is None:
+            return None
+        try:
+            self.meter.update()
+            now = self._now()
+        except (OSError, ValueError):  # rights can be taken away; a trial goes on without
+            return None
+        all_joules, own, busy = (b - a for a, b in zip(self._last, now, strict=True))
+        self._last = now
+        return all_joules * min(1.0, own / busy) if busy > 0 else 0.0
+
+    def _now(self) -> tuple[float, float, float]:
+        if self.meter.joules is None:
+            return (0.0, 0.0, 0.0)
+        return (self.meter.joules, time.process_time(), busy_seconds(self.stat))

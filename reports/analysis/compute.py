@@ -25,12 +25,15 @@ class Share:
 class Compute:
     """``per_run``: mean hours of a completed replicate; NaN before there is one.
 
+    ``joules``: measured over all trials; NaN where the machines have no counters.
+
     ``shares``: completed replicates; search trials; those of both that were pruned; that failed.
     """
 
     shares: tuple[Share, ...]
     per_run: float
     peak_memory_mb: float
+    joules: float
     machines: tuple[dict[str, Any], ...]
 
     @property
@@ -62,9 +65,25 @@ def compute(study: Study) -> Compute:
         shares=tuple(share for share in shares if share.trials),
         per_run=float(per_run),
         peak_memory_mb=math.nan if memory is None else float(memory),
+        joules=float(_joules(rows).sum(min_count=1)),
         machines=tuple(found for found in study.environments.values() if found),
     )
 
 
 def _share(name: str, rows: pd.DataFrame) -> Share:
     return Share(name, len(rows), float(rows["hours"].sum()))
+
+
+def joules_by_arm(study: Study) -> dict[str, float]:
+    """Measured over all of an arm's trials, searches and failures included; NaN where unknown.
+
+    A trial that several arms share counts in each of them.
+    """
+    sums = _joules(study.trials).groupby(study.trials["arm"]).sum(min_count=1)
+    return {str(arm): float(value) for arm, value in sums.items()}
+
+
+def _joules(rows: pd.DataFrame) -> pd.Series[float]:
+    if "joules" not in rows:
+        return pd.Series(math.nan, rows.index, dtype=float)
+    return pd.to_numeric(rows["joules"], errors="coerce")

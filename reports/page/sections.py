@@ -9,6 +9,7 @@ from pathlib import Path
 from reports.analysis import ablation, compare
 from reports.analysis.collect import Study
 from reports.analysis.compare import ArmResult, Options
+from reports.analysis.compute import joules_by_arm
 from reports.analysis.searched import arms_searched
 from reports.figures import (
     budget,
@@ -80,7 +81,8 @@ def all_sections(study: Study, options: Options) -> Iterator[Section]:
     yield from _inside(study, options, looks)
     if any(result.n for result in results):
         plane = cost.picture(results, options, looks)
-        yield from section("cost", "Cost", "", [plane], [result_tables.cost_table(results)])
+        joules = joules_by_arm(study)
+        yield from section("cost", "Cost", "", [plane], [result_tables.cost_table(results, joules)])
     if len(study.trials):
         states = result_tables.state_table(study, results)
         yield from section("states", "Trials", "", [], [states])

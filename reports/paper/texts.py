@@ -115,6 +115,11 @@ def _hours(found: Compute) -> str:
         text += f" A completed replicate took {hours_text(found.per_run)} on average."
     if not math.isnan(found.peak_memory_mb):
         text += f" Peak memory of a trial: {significant_digits(found.peak_memory_mb)} MB."
+    if not math.isnan(found.joules):
+        text += (
+            f" The processors' counters (RAPL) charge {significant_digits(found.joules / 1000)} kJ"
+            " to these trials, by their parts of the processor time."
+        )
     return text
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -22,8 +23,11 @@ HEADERS = {
 }
 
 
-def cost_table(results: Sequence[ArmResult]) -> Table:
-    """Means over completed replicates; a cost that no arm measured has no column."""
+def cost_table(results: Sequence[ArmResult], joules: Mapping[str, float]) -> Table:
+    """Means over completed replicates; a cost that no arm measured has no column.
+
+    ``joules``: measured over all trials of each arm, see `reports.analysis.compute`.
+    """
 
     def parameters(result: ArmResult) -> Cell:
         return Cell(number(result.costs["parameters"], 0), result.costs["parameters"])
@@ -40,6 +44,16 @@ def cost_table(results: Sequence[ArmResult]) -> Table:
         " (AC), 4.6 pJ a multiply-accumulate (MAC); firing rate in spikes per cell and time step."
         " Seconds depend on what else the machine did."
     )
+    if any(value == value for value in joules.values()):
+
+        def measured(result: ArmResult) -> Cell:
+            return digits_cell(joules.get(result.arm, math.nan) / 1000)
+
+        fields.append(Field("measured, all trials (kJ)", measured))
+        text += (
+            " Measured energy is that of the processors' own counters (RAPL) while an arm's trials"
+            " trained, searches and failures included, by their parts of the processor time."
+        )
     raw = pd.DataFrame([{"arm": result.arm, **result.costs} for result in results])
     return build("cost", "Cost", text, fields, results, raw)
 

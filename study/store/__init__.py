@@ -32,6 +32,7 @@ from study.store.locks import (
 from study.store.proposals import by_proposal, spared
 from study.store.records import Key, Kind, Order, Outcome, Role, State
 from study.store.trials import (
+    energy_of,
     finished_state,
     last_metrics,
     read_history,
@@ -63,6 +64,7 @@ __all__ = [
     "StoreError",
     "by_proposal",
     "check_free",
+    "energy_of",
     "epochs_frame",
     "finished_state",
     "free_bytes",

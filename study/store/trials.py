@@ -105,10 +105,17 @@ def last_metrics(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """What a trial that did not complete measured: its last epoch, and its best one so far."""
     if not rows:
         return {}
-    apart = ("epoch", "seconds", "learning_rate")
+    apart = ("epoch", "seconds", "learning_rate", "joules")
     metrics = {name: value for name, value in rows[-1].items() if name not in apart}
+    metrics |= energy_of(rows)
     best = max(rows, key=lambda row: row.get("val/accuracy", -1.0))
     if "val/accuracy" in best:
         metrics.update({"val/accuracy_best": best["val/accuracy"], "best_epoch": best["epoch"]})
     seconds = [row["seconds"] for row in rows if "seconds" in row]
     return {**metrics, "seconds_per_epoch": seconds_per_epoch(seconds)} if seconds else metrics
+
+
+def energy_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The joules of all epochs, where the machine measured them."""
+    known = [row["joules"] for row in rows if "joules" in row]
+    return {"joules": sum(known)} if known else {}

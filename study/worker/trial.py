@@ -20,6 +20,7 @@ import yaml
 
 from eisnn.config.trial import TrialConfig, make_config
 from eisnn.config.user_code import look_in
+from eisnn.diagnostics.joules import OwnEnergy
 from eisnn.errors import CheckpointError
 from study import store
 from study.store.records import Order, Outcome, State
@@ -143,6 +144,7 @@ def _fit(
     measured = {
         name: value for name, value in metrics.items() if name != "epoch" and math.isfinite(value)
     }
+    measured |= store.energy_of(store.read_history(folder) or [])
     path = "; ".join(dict.fromkeys([outcome.path or "", *remarks]))
     return replace(outcome, metrics=measured, path=path)
 
@@ -159,13 +161,18 @@ class _History:
 
     def __init__(self, folder: Path, report: Report) -> None:
         self.folder, self.report = folder, report
+        self.energy = OwnEnergy()
         self.rows: list[dict[str, Any]] = list(store.read_history(folder) or [])
 
     def add(self, metrics: Mapping[str, Any]) -> None:
         """Keeps and reports an epoch; one that is kept already changes nothing."""
         row = dict(metrics)
         epoch = int(row["epoch"])
-        if self.rows[epoch - 1 : epoch] != [row]:
+        kept = next(iter(self.rows[epoch - 1 : epoch]), {})
+        if {**kept, **row} != kept:
+            joules = self.energy.taken()
+            if joules is not None:
+                row["joules"] = joules
             self.rows[epoch - 1 :] = [row]
             store.write_history(self.folder, self.rows)
         try:

@@ -1,8 +1,12 @@
 """The energy counters of the machine, from files as Linux lays them out."""
 
+import os
+import time
+
 import pytest
 
-from eisnn.diagnostics.joules import EnergyMeter, counters
+from eisnn.diagnostics import joules
+from eisnn.diagnostics.joules import EnergyMeter, OwnEnergy, busy_seconds, counters
 
 
 @pytest.fixture
@@ -36,3 +40,36 @@ def test_where_nothing_can_be_read_the_energy_is_unknown(powercap, tmp_path):
     assert meter.joules is None
     (powercap.folder / "intel-rapl:1" / "energy_uj").write_text("")
     assert len(counters(powercap.folder)) == 1
+
+
+def test_a_process_is_charged_by_its_part_of_the_processor_time(powercap, tmp_path, monkeypatch):
+    """10 J while the processors worked 8 s, 2 of them for this process: 2.5 J."""
+    ticks = os.sysconf("SC_CLK_TCK")
+
+    def processors(user, idle, guest=0):
+        busy = f"cpu  {user * ticks} 0 0 {idle * ticks} 0 0 0 0 {guest * ticks} 0\n"
+        (tmp_path / "stat").write_text(busy + "cpu0 1 2 3\n")
+
+    clock = iter((5.0, 7.0))
+    monkeypatch.setattr(joules.time, "process_time", lambda: next(clock))
+    powercap("intel-rapl:0", 100, limit=100_000_000)
+    processors(user=50, idle=9)
+    own = OwnEnergy(powercap.folder, tmp_path / "stat")
+    powercap("intel-rapl:0", 10_000_100, limit=100_000_000)
+    processors(user=58, idle=400, guest=7)  # guests' time is in the user's already
+    assert own.taken() == pytest.approx(2.5)
+
+
+def test_a_trial_goes_on_where_the_counter_goes_away(powercap, tmp_path):
+    own = OwnEnergy(powercap.folder)
+    (powercap.folder / "intel-rapl:0" / "energy_uj").unlink()
+    assert own.taken() is None
+    assert OwnEnergy(tmp_path / "none").taken() is None
+
+
+def test_the_busy_seconds_of_this_machine_grow_with_work():
+    before = busy_seconds()
+    end = time.process_time() + 0.1
+    while time.process_time() < end:
+        pass
+    assert busy_seconds() >= before + 0.05
