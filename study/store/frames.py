@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Columns that tables of earlier versions lack, and what they mean there.
-LATER = {"repeat": 0}
+LATER = {"repeat": 0, "joules": float("nan")}
 
 
 def load_plan(folder: Path) -> dict[str, Any]:

@@ -60,3 +60,10 @@ def test_a_table_of_an_earlier_version_has_one_repeat(tmp_path: Path) -> None:
     store.write_text(tmp_path / "trials.csv", store.table_text(columns, [row]))
     assert store.trials_frame(tmp_path)["repeat"].tolist() == [0]
     assert list(read_rows(tmp_path)) == [store.Key("full", "search", 0, 0)]
+
+
+def test_a_table_of_an_earlier_version_has_no_joules(tmp_path: Path) -> None:
+    columns = [name for name in store.TRIAL_COLUMNS if name != "joules"]
+    path = tmp_path / "trials.csv"
+    path.write_text(",".join(columns) + "\n" + "," * (len(columns) - 1) + "\n", encoding="utf-8")
+    assert store.trials_frame(tmp_path)["joules"].isna().all()
