@@ -62,6 +62,8 @@ def _is_usable(path: Path) -> bool:
         try:
             if connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
                 return False
+            if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+                return False  # rows whose study or trial is gone, over which Optuna stumbles
             if connection.execute("SELECT count(*) FROM version_info").fetchone()[0] == 0:
                 return False
         finally:

@@ -34,3 +34,15 @@ def test_a_study_goes_on_without_the_originals(
     )
     assert done.returncode == 0, done.stderr
     assert f"runs your code: diagnostics: probe_of_mine:measure ({elsewhere}" in done.stdout
+
+
+def test_a_module_is_copied_in_its_own_encoding(
+    without_ray: Callable[..., Any], study_tree: dict[str, Any], tmp_path: Path
+) -> None:
+    module = tmp_path / "latin_probe.py"
+    text = "# -*- coding: latin-1 -*-\ndef measure(model, x):\n    return ['Größe']\n"
+    module.write_bytes(text.encode("latin-1"))
+    study_tree["diagnostics"] = "latin_probe:measure"
+    code, folder = without_ray(study_tree).run()
+    assert code == 0
+    assert (folder / "code" / module.name).read_bytes() == module.read_bytes()
