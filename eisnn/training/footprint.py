@@ -1,5 +1,5 @@
-"""How much memory a trial takes: a rehearsal of its first steps, and the peak that is read from the
-device."""
+"""What a trial takes of a device: a rehearsal of its first steps, the peak memory of them, and how
+busy they keep a GPU."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from eisnn.data.batches import Split, to_device
 from eisnn.data.loading import Dataset, load
 from eisnn.networks.initialization import initialize
 from eisnn.seeding import derive
+from eisnn.training.busyness import Busyness, busyness
 from eisnn.training.device import computing, pick_device
 from eisnn.training.evaluation import evaluate, images_at_once
 from eisnn.training.fit import first_batch
@@ -20,7 +21,9 @@ from eisnn.training.memory import MemoryMeter, total_mb
 from eisnn.training.observer import observer
 from eisnn.training.run import Run
 
-STEPS = 3  # the optimiser's buffers exist from the second on
+# The optimiser's buffers exist from the second step on. On a GPU the step is captured after three,
+# and a graph has memory of its own.
+STEPS = {"cpu": 3, "cuda": 20}
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,13 @@ class Reading:
     peak: float
     outside: float
     total: float
+    busy: Busyness = Busyness()  # noqa: RUF009 - frozen
 
 
 def rehearse(config: TrialConfig, device: str = "auto", diagnose: str = "off") -> Reading:
     """Initialises, trains STEPS batches, keeps the best weights, evaluates a batch and takes
-    diagnostics as `eisnn.fit` would, with the images on the device; returns the peak memory of it.
-    Meant for a process, and a GPU, of its own.
+    diagnostics as `eisnn.fit` would, with the images on the device; returns the peak memory of it,
+    and on a GPU how busy the same steps keep it. Meant for a process, and a GPU, of its own.
 
     Raises:
         torch.OutOfMemoryError, MemoryError: the device is too small.
@@ -46,19 +50,22 @@ def rehearse(config: TrialConfig, device: str = "auto", diagnose: str = "off") -
     memory = MemoryMeter(place)
     data = load(config.data, T=config.model.T)
     train, validation = to_device(data.train, place), to_device(data.validation, place)
+    few = first(train, STEPS[place.type] * config.train.batch_size)
     with computing(config.train, place):
-        _run(config, data, train, validation, diagnose, place)
-    if place.type != "cuda":
-        peak = memory.peak_mb()
-        return Reading(peak, 0.0, total_mb(place))
+        run = _run(config, data, few, validation, diagnose, place)
+        if place.type != "cuda":
+            return Reading(memory.peak_mb(), 0.0, total_mb(place))
+        reading = _read(place)
+        return replace(reading, busy=busyness(lambda: run.train(few), place))
+
+
+def _read(place: torch.device) -> Reading:
     torch.cuda.synchronize(place)
     free, total = torch.cuda.mem_get_info(place)
-    outside = (
-        total - free - torch.cuda.memory_reserved(place)
-    )  # other users of the GPU count too: it is not ours to give away
-    return Reading(
-        (torch.cuda.max_memory_reserved(place) + outside) / 2**20, outside / 2**20, total / 2**20
-    )
+    # Other users of the GPU count too: their memory is not ours to give away.
+    outside = total - free - torch.cuda.memory_reserved(place)
+    peak = torch.cuda.max_memory_reserved(place) + outside
+    return Reading(peak / 2**20, outside / 2**20, total / 2**20)
 
 
 def _run(
@@ -68,12 +75,12 @@ def _run(
     validation: Split,
     diagnose: str,
     place: torch.device,
-) -> None:
+) -> Run:
     run = Run(config, data, place, keep_best=True)
     initialize(run.model, first_batch(run, train), seed=derive(config.seed, "initialize"))
     with tempfile.TemporaryDirectory() as folder:
         observer(run, train, diagnose, folder)(0)
-    run.train(first(train, STEPS * config.train.batch_size))
+    run.train(train)
     kept = {name: value.clone() for name, value in run.model.state_dict().items()}
     evaluate(
         run.model,
@@ -82,6 +89,7 @@ def _run(
         loss=run.loss,
     )
     del kept
+    return run
 
 
 def first(split: Split, count: int) -> Split:

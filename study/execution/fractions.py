@@ -2,7 +2,7 @@
 
 A share is 1/k of a GPU: k trials run on it side by side. Each must find HEADROOM times its measured
 memory, and together they should not ask for more than the device can compute: a trial that keeps
-it busy for 60 % of the time gains nothing from company.
+it busy for 90 % of the time gains nothing from company.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ class Footprint:
     """What a probe measured on one whole GPU; memory in MB.
 
     ``context_mb`` is the part of the peak outside of torch's allocator. ``busy`` is the share of
-    time in which the device computed, 0 where that was not measured. ``foreign_mb`` is what other
+    time in which the device computed (with MPS, the share of its multiprocessors too; see
+    `eisnn.training.busyness`), 0 where that was not measured. ``foreign_mb`` is what other
     processes held.
     """
 

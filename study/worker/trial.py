@@ -217,11 +217,13 @@ def probe(order: Order) -> dict[str, float]:
 
     look_in(order.folders)
     foreign = gpu.foreign_mb()  # before this process holds any
+    mps = "CUDA_MPS_PIPE_DIRECTORY" in os.environ  # the session starts it if trials share a GPU
     reading = rehearse(make_config(dict(order.config), "probe"), "cuda", order.diagnose)
     return {
         "peak_mb": max(0.0, reading.peak - foreign),
         "context_mb": max(0.0, reading.outside - foreign),
         "total_mb": reading.total,
+        "busy": reading.busy.filled if mps else reading.busy.time,
         "foreign_mb": foreign,
     }
 

@@ -1,8 +1,20 @@
 """The counted goals of the GPU path, at batch 128 and T = 4, and that nothing is kept twice."""
 
-import pytest
+from __future__ import annotations
 
-from benchmarks.counts import Counts, count_step
+import weakref
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from benchmarks.counts import Counting, Counts, count_step, triton_on_meta
+from eisnn import build_model, build_optimizer
+from eisnn.config.trial import make_config
+from eisnn.training.evaluation import images_at_once
+from eisnn.training.fit import training_step
 
 pytest.importorskip("triton", reason="triton comes with torch on Linux")
 
@@ -35,3 +47,59 @@ def test_counts_add_up():
     counts.add("mm", 1, 100)
     counts.add("mm", 2, 50)
     assert (counts.launches, counts.bytes, counts.by_name) == (3, 150, {"mm": [3, 150]})
+
+
+class Peak(Counting):
+    """The most bytes that tensors made while it is open hold at once."""
+
+    def __init__(self) -> None:
+        super().__init__(Counts())
+        self.sizes: dict[int, int] = {}
+        self.bytes = 0
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        out = super().__torch_dispatch__(function, types, args, kwargs)
+        for tensor in tree_leaves(out):
+            if isinstance(tensor, Tensor):
+                storage = tensor.untyped_storage()
+                if storage._cdata not in self.sizes:
+                    self.sizes[storage._cdata] = storage.nbytes()
+                    weakref.finalize(storage, self.sizes.pop, storage._cdata)
+        self.bytes = max(self.bytes, sum(self.sizes.values()))
+        return out
+
+
+@pytest.mark.parametrize("backend", [True, False])
+@pytest.mark.parametrize(
+    ("data", "model", "batch"),
+    [
+        ("cifar10_dvs", {"arch": "VGG", "layers": 8, "T": 10}, 16),
+        ("cifar10_dvs", {"arch": "VGG", "layers": 8, "T": 10, "norm": "bn"}, 16),
+        ("cifar10", {"arch": "VGG", "layers": 5, "T": 4}, 128),
+        ("fashion_mnist", {"arch": "MLP", "layers": 4, "T": 4, "norm": "bn"}, 128),
+    ],
+)
+def test_evaluation_takes_no_more_memory_than_a_training_step(data, model, batch, backend):
+    shape = {"cifar10_dvs": [2, 48, 48], "cifar10": [3, 32, 32], "fashion_mnist": [1, 28, 28]}[data]
+    sizes = {**model, "input_shape": shape, "classes": 10}
+    config = make_config({
+        "model": sizes, "data": {"name": data}, "train": {"batch_size": batch}
+    })  # fmt: skip
+    frames = [config.model.T] if data == "cifar10_dvs" else []
+
+    with torch.device("meta"), triton_on_meta(backend):
+        network = build_model(config)
+        network.initialized = True
+        optimizer = build_optimizer(network, config.train)
+        for group in optimizer.param_groups:
+            group["foreach"], group["fused"] = True, False
+        x = torch.empty(batch, *frames, *shape)
+        training_step(network, optimizer, x, torch.zeros(batch, dtype=torch.long))
+        with Peak() as training:
+            training_step(network, optimizer, x, torch.zeros(batch, dtype=torch.long))
+        network.eval()
+        with Peak() as evaluation, torch.no_grad():
+            network(torch.empty(images_at_once(network, x.device), *frames, *shape))
+    assert 0 < evaluation.bytes <= training.bytes

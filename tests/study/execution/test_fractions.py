@@ -210,6 +210,24 @@ def test_a_probe_is_run_once_and_its_outcome_kept(
     assert len(asked) == 6
 
 
+def test_how_busy_one_trial_keeps_the_device_decides_too_and_is_kept(
+    plan_of: Any, study_tree: Tree, tmp_path: Path
+) -> None:
+    plan = plan_of(study_tree)
+
+    def probe(tree: Tree) -> dict[str, float]:
+        busy = 0.9 if tree["circuit"] is None else 0.4
+        return {"peak_mb": 1000.0, "context_mb": 500.0, "total_mb": 24_000.0, "busy": busy}
+
+    measure(Known(tmp_path), "A", plan.arms, probe, print)
+    kept = json.loads((tmp_path / "shares.json").read_text())["probes"]["A"].values()
+    assert sorted(entry["busy"] for entry in kept) == [0.4, 0.4, 0.9]
+    given = shares(Known(tmp_path), "A", plan.arms, most=16)
+    assert given["full"].fraction == 1 / 3  # memory alone would hold 20
+    assert given["bn"].fraction == 1.0
+    assert given["bn"].reason.endswith("1 trial to a GPU (more would only wait for each other)")
+
+
 def test_what_was_measured_before_a_probe_failed_is_kept_and_the_rest_gets_a_whole_gpu(
     plan_of: Any, study_tree: Tree, tmp_path: Path
 ) -> None:

@@ -10,10 +10,16 @@ from typing import Any
 
 import pytest
 
+from eisnn.config.trial import make_config, resolved
+from eisnn.training import footprint
+from eisnn.training.busyness import Busyness
+from eisnn.training.footprint import Reading
 from study.execution import gpus
+from study.execution.fractions import Footprint
 from study.execution.gpus import Mps, visible_parts
 from study.execution.shares import Share
-from study.store.records import State
+from study.store.records import Order, State
+from study.worker import trial
 from study.worker.causes import cause_of
 from study.worker.gpu import foreign_mb, is_lost, look
 
@@ -123,6 +129,21 @@ def test_memory_that_others_hold_is_asked_of_this_workers_gpu(
     assert calls.read_text().endswith("-i 3\n")
     program("nvidia-smi", "echo 'No devices were found'")
     assert foreign_mb() == 0.0
+
+
+@pytest.mark.parametrize(("mps", "busy"), [(True, 0.2), (False, 0.9)])
+def test_a_probe_counts_idle_multiprocessors_where_mps_can_use_them(
+    mps: bool, busy: float, tmp_path: Path, monkeypatch: Any
+) -> None:
+    reading = Reading(5000.0, 2400.0, 24_000.0, Busyness(time=0.9, filled=0.2))
+    monkeypatch.setattr(footprint, "rehearse", lambda *_: reading)
+    monkeypatch.setattr(trial.gpu, "foreign_mb", lambda: 2000.0)
+    monkeypatch.delenv("CUDA_MPS_PIPE_DIRECTORY", raising=False)
+    if mps:
+        monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
+    config = resolved(make_config({"model": {"arch": "MLP", "layers": 4}}))
+    found = Footprint(**trial.probe(Order("probe", config)))
+    assert found == Footprint(3000.0, 400.0, 24_000.0, busy=busy, foreign_mb=2000.0)
 
 
 def test_a_look_says_why_pytorch_cannot_use_a_gpu() -> None:
