@@ -21,8 +21,9 @@ DIGITS = ("ei_ablation", "twins")  # need no data but what a package brings
 CPU = [path for path in FILES if path.stem.startswith("fashion_mnist_") or path.stem in DIGITS]
 QUESTIONS = (
     "baselines", "batch_size", "claims_of_the_paper", "dale", "depth", "ei_ratio",
-    "gradient_scaling", "inhibition", "init_by_prop", "longer_training", "optimizer", "rivals",
-    "stabiliser", "surrogate_and_tau", "time_steps", "weight_distribution",
+    "gradient_scaling", "inference_steps", "inhibition", "init_by_prop", "longer_training",
+    "optimizer", "rivals", "robustness", "stabiliser", "surrogate_and_tau", "time_steps",
+    "weight_distribution",
 )  # fmt: skip
 PAPER = ("paper_cifar10", "paper_cifar100", "paper_tinyimagenet", "paper_dvs", "paper_dvs_gesture")
 DATA = {

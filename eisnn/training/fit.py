@@ -16,6 +16,7 @@ from pathlib import Path
 from torch import Tensor
 
 from eisnn.config.code_digests import verify
+from eisnn.config.conditions import Condition
 from eisnn.config.trial import TrialConfig, resolved
 from eisnn.config.user_code import blame, references
 from eisnn.config.yaml_file import ConfigError
@@ -27,6 +28,7 @@ from eisnn.errors import DataError, Diverged
 from eisnn.metrics import seconds_per_epoch
 from eisnn.networks import initialize
 from eisnn.seeding import derive
+from eisnn.training.conditions import accuracy_under, check_conditions, conditions_among
 from eisnn.training.device import computing, pick_device
 from eisnn.training.evaluation import Evaluation, chance_check, check_alive, evaluate
 from eisnn.training.memory import MemoryMeter
@@ -73,7 +75,8 @@ def fit(
             epochs); "distributions" also distributions.npz (see `eisnn.diagnostics.distributions`);
             "my_module:function" also what that function measures. Training does not notice.
         metrics: name -> top5_accuracy, or the user's own as my_module:my_metric, measured on
-            validation and test data.
+            validation and test data; or a changed test condition such as noise_0.3, measured on
+            test data (see `eisnn.training.conditions`).
         say: called with what a user should know about how the run computes, a line each.
 
     Returns:
@@ -88,6 +91,7 @@ def fit(
     """
     verify(resolved(config))
     own = build_metrics(metrics or {})
+    conditions = conditions_among(metrics or {})
     place = pick_device(device)
     with computing(config.train, place):
         memory = MemoryMeter(place)
@@ -96,6 +100,7 @@ def fit(
             to_device(split, place, budget=images_on_device)
             for split in (data.train, data.validation)
         )
+        check_conditions(conditions, config, data.test.stored)
         run = Run(config, data, place, keep_best=test)
         if resume_from is not None and Path(resume_from).exists():
             run.restore(Path(resume_from))
@@ -156,7 +161,7 @@ def fit(
                 raise
 
         test_split = to_device(data.test, place, budget=images_on_device) if test else None
-        final = final_metrics(run, validation, test_split, own)
+        final = final_metrics(run, validation, test_split, own, conditions)
         return {**final, "peak_memory_mb": memory.peak_mb()}
 
 
@@ -211,7 +216,11 @@ def first_batch(run: Run, train: Split) -> Tensor:
 
 
 def final_metrics(
-    run: Run, validation: Split, test: Split | None, own: Mapping[str, OwnMetric] = {}
+    run: Run,
+    validation: Split,
+    test: Split | None,
+    own: Mapping[str, OwnMetric] = {},
+    conditions: Mapping[str, Condition] = {},
 ) -> Metrics:
     """The last epoch's metrics, the best epoch, cost, and where asked for the test set's."""
     history = run.history
@@ -232,7 +241,12 @@ def final_metrics(
         return final
 
     def measure() -> Evaluation:
-        return evaluate(run.model, test, dtype=run.dtype, loss=run.loss, metrics=own)
+        measured = evaluate(run.model, test, dtype=run.dtype, loss=run.loss, metrics=own)
+        changed = {
+            name: accuracy_under(condition, run.model, test, dtype=run.dtype)
+            for name, condition in conditions.items()
+        }
+        return measured._replace(own={**measured.own, **changed})
 
     last = at_best = measure()
     if best != len(history) and run.best is not None:

@@ -1,5 +1,7 @@
 """Metrics besides loss and accuracy: ours by a word, the user's as ``my_module:my_metric``.
 
+Changed test conditions are in `eisnn.training.conditions`.
+
 Each is called with (model, logits [N, classes], labels [N]) of a whole split, in evaluation mode
 and without gradients, and returns a number.
 """
@@ -11,6 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
+from eisnn.config.conditions import EXAMPLES, condition_of
 from eisnn.config.user_code import UserCodeError, blame, find, is_reference
 from eisnn.config.yaml_file import ConfigError, suggestion
 
@@ -27,13 +30,15 @@ BUILT_IN: dict[str, OwnMetric] = {"top5_accuracy": top5_accuracy}
 
 
 def build_metrics(named: Mapping[str, str]) -> dict[str, OwnMetric]:
-    """Name -> function, of name -> word or reference.
+    """Name -> function, of name -> word or reference; without changed test conditions.
 
     Raises:
         ConfigError: there is no such word. `UserCodeError` where the user's function is not there;
             its function raises one too if it does not return a number.
     """
-    return {name: _function(name, word) for name, word in named.items()}
+    return {
+        name: _function(name, word) for name, word in named.items() if condition_of(word) is None
+    }
 
 
 def _function(name: str, word: str) -> OwnMetric:
@@ -41,7 +46,8 @@ def _function(name: str, word: str) -> OwnMetric:
         return BUILT_IN[word]
     if not is_reference(word):
         raise ConfigError(
-            f"metrics.{name}: must be {', '.join(BUILT_IN)}, or your own module:attribute, given"
+            f"metrics.{name}: must be {', '.join((*BUILT_IN, *EXAMPLES))}, or your own"
+            " module:attribute, given"
             f" {word[:80]!r}{suggestion(word, BUILT_IN)}"
         )
     function = find(word, f"metrics.{name}")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from eisnn.config.conditions import condition_of
 from eisnn.metrics import BEST, METRICS, Metric
 from eisnn.metrics import metric as metric_called
 from reports.analysis.chance import chance_of, classes_of, test_images_of
@@ -120,7 +121,10 @@ class Options:
     @property
     def chance(self) -> float | None:
         """The value of a replicate that failed; None if failures have none."""
-        return chance_of(self.metric, self.classes) if self.failures == "chance" else None
+        if self.failures != "chance":
+            return None
+        changed = self.measure.unit == "%"  # an accuracy, if also one under a changed condition
+        return chance_of("test/accuracy" if changed else self.metric, self.classes)
 
     @property
     def against(self) -> tuple[str, ...]:
@@ -238,8 +242,12 @@ def _own_metrics(records: Iterable[Mapping[str, Any]]) -> tuple[Metric, ...]:
     found = []
     for record in records:
         name = record["name"]
-        label = record.get("label") or name
-        found.append(Metric(name, label, better=record.get("better", "higher")))
+        label = record.get("label")
+        condition = condition_of(record.get("function", ""))
+        if condition is not None:
+            found.append(Metric(name, label or condition.label, "%", 100.0, "higher"))
+            continue
+        found.append(Metric(name, label or name, better=record.get("better", "higher")))
     return tuple(found)
 
 

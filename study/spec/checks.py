@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from eisnn.config.conditions import condition_of
 from eisnn.config.sections.train import FREE_OPTIONS
 from eisnn.config.trial import TrialConfig
 from eisnn.config.yaml_file import known_fields, suggestion
@@ -225,6 +226,9 @@ def _metric(spec: StudySpec) -> Iterator[str]:
     name = spec.metric.name.removeprefix("val/")
     if name not in spec.metrics:
         yield f"metric.name: must be val/NAME of a key of metrics{suggestion(name, spec.metrics)}"
+        return
+    if condition_of(spec.user_metrics[name].function) is not None:
+        yield f"metric.name: metrics.{name} is measured on test data alone, which no search may see"
         return
     expected = "max" if spec.user_metrics[name].better == "higher" else "min"
     if spec.metric.mode != expected:

@@ -162,8 +162,8 @@ class StudySpec(Section):
         str,
         UserMetric | MetricFunction,
     ] = Field(default_factory=dict)
-    """Metrics besides loss and accuracy: name -> top5_accuracy, your own module:attribute, or the
-    section of either."""
+    """Metrics besides loss and accuracy: name -> top5_accuracy, your own module:attribute, a
+    changed test condition such as noise_0.3, or the section of any."""
     diagnostics: Annotated[
         word_or_reference("off", "scalars", "distributions"),  # type: ignore[valid-type]
         BeforeValidator(_word),

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from eisnn.config.conditions import CONDITION, EXAMPLES
 from eisnn.config.sections.fields import word_or_reference
 from eisnn.config.trial import Positive, Section
 from study.spec.forms import to_tuple
@@ -71,15 +72,16 @@ class ReportSpec(Section):
     """Differences within it do not matter: 0.01 is one point of accuracy. "No effect" needs it."""
 
 
-MetricFunction = word_or_reference("top5_accuracy")
+MetricFunction = word_or_reference("top5_accuracy", *EXAMPLES, pattern=CONDITION)
 
 
 class UserMetric(Section):
     """A number measured on validation and test data: (model, logits, labels) -> number."""
 
     function: MetricFunction  # type: ignore[valid-type]
-    """top5_accuracy, or your own module:attribute. Written alone, as ``name: module:attribute``, it
-    is all there is."""
+    """top5_accuracy; your own module:attribute; or the accuracy on test images of another
+    brightness (brightness_0.5), with noise (noise_0.3), or over another number of time steps
+    (steps_8). Written alone, as ``name: module:attribute``, it is all there is."""
     better: Literal["higher", "lower"] = "higher"
     """Which way is better."""
     label: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -31,11 +32,16 @@ _REFERENCE_SCHEMA = {"type": "string", "pattern": f"^{REFERENCE.pattern}$"}
 Reference = Annotated[str, AfterValidator(_reference), WithJsonSchema(_REFERENCE_SCHEMA)]
 
 
-def word_or_reference(*words: str) -> Any:
-    """A field that is one of ``words``, or names users' own code."""
+def word_or_reference(*words: str, pattern: str | None = None) -> Any:
+    """A field that is one of ``words``, or names users' own code.
+
+    With ``pattern``, ``words`` are examples of words that match it, and others may be given.
+    """
 
     def check(value: str) -> str:
         if value in words or is_reference(value):
+            return value
+        if pattern is not None and re.fullmatch(pattern, value):
             return value
         near = difflib.get_close_matches(value, words, n=1)
         also = f"; did you mean {near[0]!r}?" if near else ""
@@ -44,7 +50,10 @@ def word_or_reference(*words: str) -> Any:
             f" given {value[:80]!r}{also}"
         )
 
-    schema = {"anyOf": [{"enum": list(words)}, _REFERENCE_SCHEMA]}
+    choices: list[Any] = [{"enum": list(words)}, _REFERENCE_SCHEMA]
+    if pattern is not None:
+        choices.append({"type": "string", "pattern": f"^({pattern})$"})
+    schema = {"anyOf": choices}
     return Annotated[str, AfterValidator(check), WithJsonSchema(schema)]
 
 
