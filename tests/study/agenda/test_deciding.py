@@ -129,6 +129,35 @@ def test_open_comparisons_get_more_repeats(
     assert wanted.seeds == {"full": 1, "no_straight_through": 1, "bn": 1}
 
 
+@pytest.mark.parametrize("collapses", [0.0, 0.1])
+def test_few_studies_of_equal_arms_decide_falsely_over_repeats(
+    plan_of: Callable[[Tree], Any], study_tree: Tree, collapses: float
+) -> None:
+    """Searches of equal arms end 4 SDs of a seed apart, and some runs diverge.
+
+    The unit is the repeat: taken for units of their own, the 16 seeds would find a difference in
+    two of five such studies.
+    """
+    study_tree["search"] = {**REPEATED, "repeats": 4, "most": 8}
+    study_tree["replicate"] = {"seeds": 4}
+    deciding = Deciding(plan_of(study_tree), classes=10, test_images=1000)
+    rng = np.random.default_rng(5)
+    studies, false, of_seeds = 400, 0, 0
+    for _ in range(studies):
+        accuracy = 0.7 + 0.04 * rng.normal(size=(3, 8, 1)) + 0.01 * rng.normal(size=(3, 8, 4))
+        lost = rng.random(accuracy.shape) < collapses
+        rows: dict[Key, dict[str, Any]] = {}
+        for (arm, repeat, number), value in np.ndenumerate(accuracy):
+            state = State.DIVERGED if lost[arm, repeat, number] else State.COMPLETED
+            key = Key(deciding.plan.arms[arm].name, Kind.REPLICATE, repeat, number)
+            rows[key] = {"state": state, "test/accuracy": float(value)}
+        false += len(deciding.open(rows)) < 2
+        seeds = (accuracy[1:, :4] - accuracy[0, :4]).reshape(2, 16)
+        of_seeds += any(is_decided(d, deciding.level, 0.001, None) for d in seeds)
+    assert false / studies <= 0.05 + 3.5 * (0.05 * 0.95 / studies) ** 0.5
+    assert of_seeds / studies > 0.3
+
+
 def repeats_of(folder: Any, kind: Kind) -> dict[str, int]:
     rows = trials_frame(folder)
     return dict(rows[rows["kind"] == kind].groupby("arm")["repeat"].nunique())
