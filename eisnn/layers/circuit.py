@@ -24,6 +24,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eisnn.config.trial import CircuitConfig, PropConfig
+from eisnn.layers.dale import effective, raw_for
+from eisnn.layers.gradients import centre_gradient, scale_gradient
 from eisnn.layers.neurons import at_least_float32, lif
 
 EIProp = PropConfig  # the options of the backward pass, see `eisnn.config.trial.PropConfig`
@@ -37,37 +39,6 @@ ZERO_TOLERANCE_DEFAULT = 2.0**-16
 # I_div^2 to be finite.
 ZERO_FLOOR = {torch.float64: 1e-100}
 ZERO_FLOOR_DEFAULT = 1e-12
-
-
-class _ScaleGradient(torch.autograd.Function):
-    """Identity whose gradient is multiplied by a constant."""
-
-    @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, factor: float) -> Tensor:
-        ctx.factor = factor  # type: ignore[attr-defined]
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor, None]:
-        return grads[0] * ctx.factor, None  # type: ignore[attr-defined]
-
-
-def scale_gradient(x: Tensor, factor: float) -> Tensor:
-    """x, with dL/dx multiplied by ``factor``."""
-    return x if factor == 1 else _ScaleGradient.apply(x, factor)
-
-
-class _CentreGradient(torch.autograd.Function):
-    """Identity whose gradient loses its mean over all but the first dimension."""
-
-    @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
-        (upstream,) = grads
-        return upstream - upstream.mean(tuple(range(1, upstream.dim())), keepdim=True)
 
 
 def inhibit(W_ei: Tensor, s_I: Tensor) -> Tensor:
@@ -184,7 +155,7 @@ def integrate(
     if output_layer:
         return net
     if prop.centre_gradients:
-        net = _CentreGradient.apply(net)
+        net = centre_gradient(net)
     silent = None
     if divisive:
         if prop.corrections == "dann":
@@ -194,35 +165,6 @@ def integrate(
             net = torch.where(silent, torch.zeros_like(net), net)
         net = net / D
     return per_cell(g_E, net) * net + per_cell(b_E, net)
-
-
-def effective(raw: Tensor, dale: str) -> Tensor:
-    """The weight that the network uses for a raw parameter: ``project`` and ``none`` as is, else
-    abs, softplus or exp of it.
-
-    Weight decay acts on the raw parameter, so with softplus and exp it pulls weights towards log 2
-    and 1 instead of 0.
-    """
-    if dale == "abs":
-        return raw.abs()
-    if dale == "softplus":
-        return F.softplus(raw)
-    if dale == "exp":
-        return raw.exp()
-    return raw
-
-
-def raw_for(weight: Tensor, dale: str) -> Tensor:
-    """The raw parameter whose `effective` value is ``weight`` >= 0.
-
-    For softplus and exp the value is 1e-8 at least.
-    """
-    if dale == "softplus":
-        w = weight.clamp_min(1e-8)
-        return w + torch.log(-torch.expm1(-w))
-    if dale == "exp":
-        return weight.clamp_min(1e-8).log()
-    return weight
 
 
 def without_autocast(x: Tensor) -> contextlib.AbstractContextManager[None]:

@@ -157,3 +157,12 @@ def test_only_dense_parameters_are_projected_and_nan_stays():
     torch.testing.assert_close(x, torch.tensor([0.0, 2.0, float("nan"), 0.0]), equal_nan=True)
     with pytest.raises(RuntimeError, match="must be dense"):
         torch.ops.eisnn.project_([torch.zeros(4, 4)[:, ::2]])
+
+
+@pytest.mark.parametrize("name", ["W_EI", "g_I", "g_E", "b_E"])
+def test_a_tensor_on_another_device_is_refused_by_name(name):
+    given = arguments(2, 2)
+    given[name] = given[name].to("meta")  # the only other device that is on every machine
+    cpu = torch._C.DispatchKeySet(torch._C.DispatchKey.CPU)  # by itself torch would ask the fake
+    with pytest.raises(RuntimeError, match=f"{name} must be on the input's device, given meta"):
+        torch.ops.eisnn.circuit_spikes.default.redispatch(cpu, **given)
