@@ -110,7 +110,10 @@ def _search(plan: Plan) -> Iterator[str]:
     if search is None or not plan.spec.tuned:
         return
     if search.sampler == "cmaes" and importlib.util.find_spec("cmaes") is None:
-        yield "search.sampler: cmaes needs the package cmaes; pip install cmaes"
+        yield (
+            "search.sampler: cmaes needs the package cmaes, which is not installed; "
+            "pip install 'eisnn-study[cmaes]' (pip install -e '.[cmaes]' in a checkout)"
+        )
     if search.from_ is not None and not (Path(search.from_) / "trials.csv").is_file():
         yield f"search.from: must be a study's folder with a trials.csv, given {search.from_}"
 

@@ -55,6 +55,16 @@ MISTAKES: dict[str, tuple[Tree, str]] = {
 }
 
 
+def test_a_sampler_whose_package_is_missing_is_refused(
+    plan_of: PlanOf, study_tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry of None is Python's own note that a module is not to be imported."""
+    plan = plan_of({**study_tree, "search": {"trials": 2, "sampler": "cmaes"}})
+    monkeypatch.setitem(sys.modules, "cmaes", None)
+    with pytest.raises(ConfigError, match=r"cmaes, which is not installed; pip install 'eisnn"):
+        check(plan, "s.yaml")
+
+
 @pytest.mark.parametrize("name", MISTAKES)
 def test_each_mistake_is_refused_with_its_key(plan_of: PlanOf, study_tree: Tree, name: str) -> None:
     change, message = MISTAKES[name]
