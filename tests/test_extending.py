@@ -39,6 +39,8 @@ def blocks() -> dict[str, str]:
     found = re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert [name for name, _ in found] == [
         "my_nets.py",
+        "my_snntorch.py",
+        "my_spikingjelly.py",
         "my_layers.py",
         "my_data.py",
         "my_regression.py",
