@@ -1,5 +1,5 @@
-"""Networks of snnTorch and spikingjelly, as docs/extending.md has them, in a study of their own: with
-AdamW and a metric of the user's through search, repeats and report."""
+"""Networks of snnTorch and spikingjelly, as docs/extending.md has them, in a study of their own:
+with AdamW and a metric of the user's through search, repeats and report."""
 
 from __future__ import annotations
 
