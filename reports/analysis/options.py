@@ -188,6 +188,7 @@ def options_of(study: Study) -> Options:
     given = plan.get("correction", "single_step")
     confidence = float(plan.get("confidence", 0.95))
     return Options(
+        metric=_metric(study),
         reference=study.of_role("reference"),
         baseline=study.of_role("baseline"),
         alpha=round(1 - confidence, 9),
@@ -204,6 +205,17 @@ def options_of(study: Study) -> Options:
         looks=_looks(plan),
         arms=_planned_arms(study),
     )
+
+
+def _metric(study: Study) -> str:
+    """The test accuracy, or the test loss of a study whose targets are numbers."""
+    trials = study.trials
+    measured = [
+        name
+        for name in ("test/accuracy", "test/loss")
+        if name in trials and trials[name].notna().any()
+    ]
+    return measured[0] if measured else "test/accuracy"
 
 
 def with_resolution(study: Study, options: Options) -> Options:
