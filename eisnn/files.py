@@ -22,6 +22,10 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is None:  # as of a full disk: writing knows no names
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,18 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
         store.write_json(path, {"a": float("nan")})
     assert store.read_json(path) == {"a": 1}
     assert [item.name for item in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_disk_that_takes_no_more_is_said_with_the_files_name(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large") as caught:
+            store.write_text(tmp_path / "plan.json", "longer than ten bytes")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.filename == str(tmp_path / "plan.json")
+    assert not list(tmp_path.iterdir())
 
 
 def test_old_folders_are_moved_not_deleted(tmp_path: Path) -> None:
