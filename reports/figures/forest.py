@@ -255,16 +255,19 @@ def _runs(axes: Axes, y: float, row: Row, look: Look, piece: tuple[float, float]
 
 
 def _failures(axes: Axes, y: float, row: Row, forest: Forest, piece: tuple[float, float]) -> None:
-    """A cross at chance level, with the number of runs that failed."""
+    """A cross at chance level, with the number of runs that failed, where no dot is in its way."""
     if not row.failed or forest.chance is None or not piece[0] <= forest.chance <= piece[1]:
         return
     colour = forest.looks[row.arm].colour
     axes.scatter([forest.chance], [y], s=26, marker="x", color=colour, linewidths=1.6, zorder=4)
+    reach = forest.chance + 0.5 * (piece[1] - piece[0])
+    taken = any(forest.chance < value < reach for value in row.values)
     axes.annotate(
         f"{row.failed} failed",
         (forest.chance, y),
-        xytext=(6, 0),
+        xytext=(-6 if taken else 6, 0),
         textcoords="offset points",
+        ha="right" if taken else "left",
         fontsize=7.5,
         va="center",
         color=INK,
