@@ -68,7 +68,7 @@ def test_options_are_a_command_line_again() -> None:
     given = dict.fromkeys(Options.__dataclass_fields__)
     given |= {"space": Path("s.yaml"), "sets": ("a=1", "b=2"), "smoke": True, "dry_run": False}
     words = ["--space", "s.yaml", "--set", "a=1", "--set", "b=2", "--smoke"]
-    assert sorted(Options(**given).arguments()) == sorted(words)  # type: ignore[arg-type]
+    assert sorted(Options(**given).arguments()) == sorted(words)
 
 
 def test_in_a_test_we_are_guests() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -154,7 +155,7 @@ def test_an_optimiser_and_a_loss_train_and_resume_bit_for_bit(
     folder: Path, tmp_path: Path, name: str
 ) -> None:
     user_code.look_in([folder])
-    train = {**TINY["train"], "epochs": 3, **TRAINED[name]}
+    train: dict[str, Any] = {**TINY["train"], "epochs": 3, **TRAINED[name]}
     model = {"arch": "MLP", "layers": 4, "width": 0.1, "T": 2}
     config = make_config({**TINY, "model": model, "train": train})
     assert list(config.code) == [train[name].partition(":")[0]]

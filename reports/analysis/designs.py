@@ -45,11 +45,6 @@ class Design:
         every = itertools.product(*((OWN, *levels) for levels in self.levels.values()))
         return bool(self.levels) and all(combination in self.values for combination in every)
 
-    @property
-    def has_levels(self) -> bool:
-        """Whether a factor is more than there or away."""
-        return any(levels != (AWAY,) for levels in self.levels.values())
-
     def terms(self, order: int) -> Iterator[Term]:
         """Every term of ``order`` factors: 1 for main effects, 2 for pairs, ..."""
         for factors in itertools.combinations(self.levels, order):

@@ -58,10 +58,6 @@ class Forest:
     margin: float | None = None
     ceiling: float | None = None
 
-    @property
-    def has_values(self) -> bool:
-        return any(row.values or row.failed for row in self.rows)
-
     def picture(self) -> Picture:
         return Picture("forest", f"{self.label[:1].upper()}{self.label[1:]} per arm",
                        self.caption, self.draw)  # fmt: skip

@@ -38,19 +38,21 @@ def check(plan: Plan, where: str) -> None:
                     f"{where}: second_objective.name: {second.name} is not counted where layers "
                     f"are yours, as in arm {arm.name}"
                 ] = None
-    if is_reference(plan.spec.diagnostics):
-        try:
-            find(plan.spec.diagnostics, "diagnostics")
-        except UserCodeError as error:
-            lines[f"{where}: {error}"] = None
-    for name, metric in plan.spec.user_metrics.items():
-        if is_reference(metric.function):
-            try:
-                find(metric.function, f"metrics.{name}")
-            except UserCodeError as error:
-                lines[f"{where}: {error}"] = None
+    for error in _not_found(plan):
+        lines[f"{where}: {error}"] = None
     if lines:
         raise ConfigError("\n".join(lines))
+
+
+def _not_found(plan: Plan) -> Iterator[UserCodeError]:
+    """Looks for the study's diagnostics and metrics, where they are the user's."""
+    asked = {f"metrics.{name}": metric.function for name, metric in plan.spec.user_metrics.items()}
+    for key, function in {"diagnostics": plan.spec.diagnostics, **asked}.items():
+        if is_reference(function):
+            try:
+                find(function, key)
+            except UserCodeError as error:
+                yield error
 
 
 def _configs(arm: Arm) -> Iterator[TrialConfig]:

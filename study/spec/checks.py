@@ -175,28 +175,13 @@ def _search(spec: StudySpec) -> Iterator[str]:
         return
     if not spec.parameters and spec.tune != "none":
         yield "parameters: a search needs at least one parameter; or give tune: none"
-    for index, point in enumerate(search.points):
-        for path, value in point.items():
-            key = f"search.points.{index}.{path}"
-            if path not in spec.parameters:
-                yield f"{key}: must name a parameter{suggestion(path, spec.parameters)}"
-            elif not spec.parameters[path].can_be(value):
-                yield f"{key}: must be {spec.parameters[path].describe()}, given {value!r}"
+    yield from _points(spec, search)
     for name in search.constraints:
         if name not in CONSTRAINED:
             yield f"search.constraints.{name}: must be a metric{suggestion(name, CONSTRAINED)}"
     yield from _pruner(search)
     if spec.second_objective is not None:
-        if search.sampler == "cmaes":
-            yield "search.sampler: cmaes knows one objective only; give tpe with a second_objective"
-        if search.pruner.type != "none":
-            given = search.pruner.type
-            yield f"search.pruner.type: must be none with a second_objective, given {given}"
-        if search.diverged == "worst":
-            yield (
-                "search.diverged: must be fail with a second_objective (a cost has no worst "
-                "value), given worst"
-            )
+        yield from _two_objectives(search)
     if search.sampler == "grid":
         for path, parameter in spec.parameters.items():
             if parameter.type == "float" and parameter.step is None:
@@ -204,6 +189,31 @@ def _search(spec: StudySpec) -> Iterator[str]:
                 yield f"parameters.{path}: sampler grid needs a step or choices; {advice}"
     yield from _seeds(spec)
     yield from _until(spec)
+
+
+def _points(spec: StudySpec, search: Search) -> Iterator[str]:
+    """Each configuration to begin with names parameters, and values that they can have."""
+    for index, point in enumerate(search.points):
+        for path, value in point.items():
+            key = f"search.points.{index}.{path}"
+            if path not in spec.parameters:
+                yield f"{key}: must name a parameter{suggestion(path, spec.parameters)}"
+            elif not spec.parameters[path].can_be(value):
+                yield f"{key}: must be {spec.parameters[path].describe()}, given {value!r}"
+
+
+def _two_objectives(search: Search) -> Iterator[str]:
+    """What can only be asked of a single objective."""
+    if search.sampler == "cmaes":
+        yield "search.sampler: cmaes knows one objective only; give tpe with a second_objective"
+    if search.pruner.type != "none":
+        given = search.pruner.type
+        yield f"search.pruner.type: must be none with a second_objective, given {given}"
+    if search.diverged == "worst":
+        yield (
+            "search.diverged: must be fail with a second_objective (a cost has no worst "
+            "value), given worst"
+        )
 
 
 def _pruner(search: Search) -> Iterator[str]:

@@ -100,7 +100,7 @@ class Resources(Section):
     """Other shares of single arms, by the arm's name."""
 
     def gpu_of(self, arm: str) -> Any:
-        """ "auto", or the GPUs of one trial of this arm."""
+        """The GPUs of one trial of this arm, or "auto"."""
         return self.arms[arm].gpu if arm in self.arms else self.gpu
 
     def gpu_key(self, arm: str) -> str:

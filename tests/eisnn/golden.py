@@ -115,10 +115,10 @@ def _layer_keys(layer: nn.Module, at_map: str, at_norm: str) -> dict[str, list[i
             f"{at_map}.linear.bias": list(layer.bias.shape),
         }
     weight = layer.map.weight
-    vectors = [f"{at_norm}.bn.{name}" for name in ("weight", "bias", "running_mean", "running_var")]
+    names = [f"{at_norm}.bn.{name}" for name in ("weight", "bias", "running_mean", "running_var")]
     return {
         f"{at_map}.{'conv' if weight.dim() == 4 else 'linear'}.weight": list(weight.shape),
-        **{name: [weight.shape[0]] for name in vectors},
+        **{name: [weight.shape[0]] for name in names},
         f"{at_norm}.bn.num_batches_tracked": [],
     }
 
@@ -132,8 +132,8 @@ def authors_keys(model: Network) -> dict[str, list[int]]:
     if model.config.model.arch == "ResNet":
         from eisnn.checkpoints.authors_names import resnet_prefixes
 
-        for layer, *at in resnet_prefixes(model):
-            out |= _layer_keys(layer, *at)
+        for layer, at_map, at_norm in resnet_prefixes(model):
+            out |= _layer_keys(layer, at_map, at_norm)
         return out
     at, pool = 2, 2 if any(model.circuits()) else 1
     for unit in model.body.layers:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ train: {epochs: 4, batch_size: 30, learning_rate: 0.02}
 """
 
 
-def eisnn(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+def eisnn(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "eisnn", *map(str, arguments)]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=240, check=False, **options

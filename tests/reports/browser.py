@@ -46,9 +46,12 @@ class Browser:
             "--window-size=1200,900",
             "about:blank",
         ]
-        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self._process = subprocess.Popen(
-            command, pass_fds=(3, 4), preexec_fn=as_files_3_and_4, **silent
+            command,
+            pass_fds=(3, 4),
+            preexec_fn=as_files_3_and_4,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         for end in (commands, answers, *ends):
             os.close(end)

@@ -325,7 +325,8 @@ def add_insides(
     identity = trials[(trials["arm"] == arm_name) & (trials["kind"] == "replicate")]["id"].iloc[0]
     place = folder / "trials" / identity
     place.mkdir(parents=True, exist_ok=True)
-    lines, arrays = [], {"epochs": np.arange(1, epochs + 1)}
+    lines: list[dict[str, Any]] = []
+    arrays: dict[str, np.ndarray] = {"epochs": np.arange(1, epochs + 1)}
     for depth, layer in enumerate(layers):
         for epoch in range(1, epochs + 1):
             grown = epoch / epochs

@@ -29,7 +29,12 @@ def test_completed_trials_are_drawn_and_each_answer_counts(tmp_path, capsys):
 def test_no_more_than_there_are(tmp_path):
     folder = small_study(tmp_path / "small")  # nine of its twelve completed
     asked: list[str] = []
-    assert verify(folder, 100, 0, lambda place, identity: asked.append(identity) or 0) == 0
+
+    def equal(place: str, identity: str) -> int:
+        asked.append(identity)
+        return 0
+
+    assert verify(folder, 100, 0, equal) == 0
     assert len(asked) == 9
 
 

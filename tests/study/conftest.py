@@ -53,7 +53,6 @@ def study_tree() -> dict[str, Any]:
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
     """Writes a study file and its base config, and returns the study file's path."""
-
     return functools.partial(tiny.write, tmp_path)
 
 

@@ -138,7 +138,8 @@ def test_resuming_repeats_no_epoch_and_changes_no_count(tmp_path):
         return path.read_bytes()
 
     assert run(tmp_path / "a.npz", restart=2) == run(tmp_path / "b.npz", restart=None)
-    record = Distributions(*network(), tmp_path / "a.npz")
+    net, x = network()
+    record = Distributions(net, x, tmp_path / "a.npz")
     record.record(2)
     assert read(tmp_path / "a.npz")["epochs"].tolist() == [1, 2]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz"]

@@ -20,7 +20,7 @@ def powercap(tmp_path):
     package("intel-rapl:0", 100)
     package("intel-rapl:1", 999_000)
     package("intel-rapl:0:0", 50)  # the cores of package 0, which hold no energy of their own
-    package.folder = tmp_path
+    package.folder = tmp_path  # type: ignore[attr-defined]
     return package
 
 

@@ -60,7 +60,7 @@ def test_the_animation_has_a_frame_per_epoch(study):
 
     path = diagnostics.files(study, "full", "distributions.npz")[0]
     image = Image.open(io.BytesIO(distributions.animation(path, "full").gif))
-    assert image.n_frames == 12
+    assert getattr(image, "n_frames", 1) == 12
 
 
 def test_what_is_shown(study):

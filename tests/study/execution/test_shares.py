@@ -66,7 +66,7 @@ def only_replicates(tree: Tree, **resources: Any) -> Tree:
     return tree
 
 
-def train_on(log: Path, company: int) -> Callable[..., Tree]:
+def train_on(log: Path, company: int) -> Callable[..., Outcome]:
     """What a worker runs in place of training: `study.worker.trial.run` on a GPU that only says
     what was asked of it.
 

@@ -99,7 +99,7 @@ def test_a_trial_that_ends_while_a_signal_comes_is_not_left_running(
             jobs = TuneJobs(
                 agenda,
                 Display(),
-                share,  # type: ignore[arg-type]
+                share,
                 environment="",
                 code=None,
                 on_tick=lambda: None,
@@ -149,7 +149,7 @@ def test_a_call_that_does_not_listen_is_given_up(monkeypatch: pytest.MonkeyPatch
 
         def interrupt(self, cause: RayLost) -> None: ...
 
-    with watching.head_watch(Deaf(), lambda lost: given_up.set(), seconds=0.01, patience=0.05):  # type: ignore[arg-type]
+    with watching.head_watch(Deaf(), lambda lost: given_up.set(), seconds=0.01, patience=0.05):
         assert given_up.wait(10.0)
 
 
