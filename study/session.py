@@ -79,6 +79,8 @@ def _run(
     for line in links.settle(folder):
         print(line)
     lock = store.lock_study(folder)
+    if lock.note:
+        print(lock.note)
     code = OUR_FAULT
     try:
         code = _locked(request, plan, folder, limit, address)

@@ -243,4 +243,5 @@ class Share:
         else:
             where = " or ".join(f"{gpu:.3g}" for gpu in gpus) + " GPU each"
         each = f"{threads} thread{'s' if threads > 1 else ''} each"
-        return f"{self.concurrency()} trials at once, {each}, {where}"
+        count = self.concurrency()
+        return f"{count} trial{'s' * (count != 1)} at once, {each}, {where}"

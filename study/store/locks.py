@@ -23,9 +23,13 @@ PATIENCE = 120.0  # seconds for which a trial waits for an orphan of a killed ru
 
 
 class StudyLock:
-    """A study's lock while this process runs it, with a sign of life for other machines."""
+    """A study's lock while this process runs it, with a sign of life for other machines.
 
-    def __init__(self, lock: FileLock, owner: Path) -> None:
+    ``note``: what to tell of a run before that ended without a word on another machine.
+    """
+
+    def __init__(self, lock: FileLock, owner: Path, note: str | None) -> None:
+        self.note = note
         self._lock = lock
         self._owner = owner
         self._heartbeat = Heartbeat(owner)
@@ -54,14 +58,14 @@ def lock_study(folder: Path) -> StudyLock:
     except Timeout:
         raise _going_on(folder) from None
     try:
-        _check_owner(folder)
+        note = _check_owner(folder)
     except BaseException:
         lock.release()
         raise
     user = user_name()
     owner = {"user": user, "host": socket.gethostname(), "pid": os.getpid(), "since": now()}
     write_json(folder / "owner.json", owner)
-    return StudyLock(lock, folder / "owner.json")
+    return StudyLock(lock, folder / "owner.json", note)
 
 
 def check_free(folder: Path) -> None:
@@ -89,17 +93,23 @@ def _going_on(folder: Path) -> StoreError:
     )
 
 
-def _check_owner(folder: Path) -> None:
-    """Raises StoreError if a run on another machine lives, although its lock did not hold us.
+def _check_owner(folder: Path) -> str | None:
+    """Returns what to tell of a run on another machine that died; None if there was none.
 
-    Some file systems (sshfs, NFS with nolock) give each machine locks of its own.
+    Raises:
+        StoreError: that run lives, although its lock did not hold us. Some file systems (sshfs,
+            NFS with nolock) give each machine locks of its own.
     """
     path = folder / "owner.json"
     owner = read_json(path) or {}
     if "ended" in owner or owner.get("host", socket.gethostname()) == socket.gethostname():
-        return
+        return None
     if age(path) < 2 * SILENCE and is_alive(path):
         raise _going_on(folder)
+    return (
+        f"the run before, {owner.get('user', 'someone')} on {owner['host']} (process "
+        f"{owner.get('pid', '?')}), gives no sign of life; this one goes on in its place"
+    )
 
 
 def _file_lock(folder: Path) -> FileLock:

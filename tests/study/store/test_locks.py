@@ -68,7 +68,11 @@ def test_a_run_that_died_there_is_gone_on_with(
         return is_alive(path, silence=0.2, step=0.02)
 
     monkeypatch.setattr(locks, "is_alive", watch)
-    store.lock_study(tmp_path).release()
+    lock = store.lock_study(tmp_path)
+    assert lock.note is not None
+    assert f"on {FAR['host']} (process {FAR['pid']}), gives no sign of life" in lock.note
+    lock.release()
+    assert store.lock_study(tmp_path).note is None  # this machine's own run ended in order
     assert len(watched) == (minutes == 0)  # after an hour there is nothing to wait for
 
 
