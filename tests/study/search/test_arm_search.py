@@ -253,3 +253,22 @@ def test_a_search_begins_with_what_another_study_knows(world: Any, study_tree: T
     assert states == ["COMPLETE"] * 5
     assert len([key for key in agenda.tables.rows if key[1] == "search"]) == 2
     assert str(world(study_tree, "second").play().searches["full", 0].warmed_up) == "3"
+
+
+@pytest.mark.parametrize("kind", ["asha", "median"])
+def test_a_trial_that_finished_its_last_epoch_is_never_pruned(
+    searches: Any, study_tree: Tree, kind: str
+) -> None:
+    """The worst of seven is stopped after the first of two epochs, never after the second."""
+    study_tree["search"] = {"trials": 8, "pruner": {"type": kind, "grace_epochs": 1}}
+    if kind == "median":
+        study_tree["search"]["pruner"]["startup_trials"] = 2
+    search = searches(study_tree)["full", 0]
+    for rank in range(6):
+        number, value = search.ask().number, 0.5 + rank / 100  # each is better than those before
+        assert not search.should_stop(number, 1, value)
+        assert not search.should_stop(number, 2, value)
+        search.tell(number, "completed", {"val/accuracy": value}, None)
+    assert search.should_stop(search.ask().number, 1, 0.1)
+    last = search.ask().number
+    assert not search.should_stop(last, 2, 0.1)
