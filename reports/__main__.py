@@ -97,7 +97,11 @@ def main(folders: tuple[Path, ...], formats: str, interval: str, **options: Any)
     from eisnn.output import forgiving
 
     with forgiving():
-        code = _report(folders, formats, interval, **options)
+        try:
+            code = _report(folders, formats, interval, **options)
+        except KeyboardInterrupt:
+            click.echo("interrupted; repeat the command for the whole report", err=True)
+            code = 130
     sys.exit(code)
 
 
