@@ -18,6 +18,7 @@ from study.agenda.recovery import Diff, open_agenda
 from study.forecast import design, disk, machine
 from study.forecast import time as estimate
 from study.plan import Arm, Plan, Wanted, own_code
+from study.plan.family import looks_of
 from study.store.tables import Tables
 
 
@@ -108,8 +109,8 @@ def _trials(plan: Plan) -> list[str]:
 
 def _until_decided(plan: Plan) -> list[str]:
     """How much open verdicts may ask for."""
-    looks = design.looks(plan)
-    if looks == 1:
+    looks = len(looks_of(plan))
+    if looks < 2:
         return []
     largest = Wanted.planned(plan)
     if plan.grows_by_repeats:

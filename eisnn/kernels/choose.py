@@ -92,9 +92,9 @@ def has_own_maps(device: str) -> bool:
 
 
 def fix_for_compiler() -> None:
-    """Tells torch.compile, for whoever compiles a network, not to look into what is settled before.
+    """Marks what is settled before, for users who call torch.compile on a network themselves.
 
-    Not said where the functions are defined: it imports torch._dynamo, over a second.
+    It is no decorator of the functions, since it imports torch._dynamo, over a second.
     """
     torch.compiler.assume_constant_result(is_available)
     torch.compiler.assume_constant_result(has_own_maps)

@@ -12,8 +12,9 @@ import pandas as pd
 
 from reports.analysis import outcomes, statistics
 from reports.analysis.collect import GONE, STATES, Study
+from reports.analysis.costs import COSTS
 from reports.analysis.differences import Difference, differences
-from reports.analysis.options import COSTS, Options, options_for
+from reports.analysis.options import Options, options_for
 from reports.analysis.outcomes import Trained
 from study.store import Kind, State
 

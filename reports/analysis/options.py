@@ -12,25 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from eisnn.config.conditions import condition_of
-from eisnn.metrics import BEST, METRICS, Metric
+from eisnn.metrics import BEST, Metric
 from eisnn.metrics import metric as metric_called
 from reports.analysis.chance import chance_of, classes_of, test_images_of
 from reports.analysis.collect import GONE, Study, StudyError
+from reports.analysis.costs import COSTS
 from reports.analysis.sequential import looks
 from reports.analysis.statistics import Correction, Method, Test
 
 OLD_CORRECTIONS = {"bonferroni": "single_step"}
-_COSTS = (
-    "parameters",
-    "seconds_per_epoch",
-    "peak_memory_mb",
-    "macs",
-    "acs",
-    "energy_nj",
-    "firing_rate",
-)
-# What an axis says, and the factor from the stored unit to that one.
-COSTS = {name: (METRICS[name].axis, METRICS[name].factor) for name in _COSTS}
 
 Is = Literal["worse", "better", "not_worse", "not_better", "equivalent"]
 
@@ -123,8 +113,8 @@ class Options:
         """The value of a replicate that failed; None if failures have none."""
         if self.failures != "chance":
             return None
-        changed = self.measure.unit == "%"  # an accuracy, if also one under a changed condition
-        return chance_of("test/accuracy" if changed else self.metric, self.classes)
+        is_accuracy = self.measure.unit == "%"  # perhaps under a changed test condition
+        return chance_of("test/accuracy" if is_accuracy else self.metric, self.classes)
 
     @property
     def against(self) -> tuple[str, ...]:

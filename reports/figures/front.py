@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from reports.analysis import search
 from reports.analysis.collect import Study
-from reports.analysis.compare import COSTS
+from reports.analysis.costs import COSTS
 from reports.analysis.search import Objective
 from reports.analysis.searched import arms_searched, label_of, scale_of
 from reports.figures import labels, style

@@ -83,7 +83,11 @@ def _replicates(study: Study, options: Options) -> str:
     seeds, first = study.plan.get("seeds"), study.plan.get("first_seed")
     if not seeds:
         return ""
-    numbers = f" ({first} to {first + seeds - 1})" if first is not None else ""
+    numbers = ""
+    if first is not None:
+        apart = study.plan.get("seeds_apart", seeds)  # a folder of before has them side by side
+        further = f", {apart:,} higher in each further repeat" if options.repeats > 1 else ""
+        numbers = f" ({first} to {first + seeds - 1}{further})"
     images = f" of {options.test_images:,} images" if options.test_images else ""
     return latex(
         f"The chosen configuration of each arm was trained again from {_count(seeds, 'fresh seed')}"

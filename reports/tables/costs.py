@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from reports.analysis.compare import ArmResult
-from reports.analysis.options import COSTS
+from reports.analysis.costs import COSTS
 from reports.analysis.words import number
 from reports.tables.cells import digits_cell, text_cell
 from reports.tables.table import Cell, Field, Table, build

@@ -17,21 +17,13 @@ from dataclasses import replace
 import numpy as np
 
 from study.plan import Plan, Wanted
+from study.plan.family import comparisons, looks_of
 from study.store.records import Key, Kind, State
 from study.store.tables import Row
 
 Rows = Mapping[Key, Row]
 METRIC = "test/accuracy"
 FAILURES = (State.DIVERGED, State.OUT_OF_MEMORY)  # count as chance
-
-
-def looks(first: int, most: int) -> list[int]:
-    """After how many seeds, or repeats, the study looks.
-
-    >>> looks(5, 18)
-    [5, 10, 15, 18]
-    """
-    return [*range(first, most, first), max(most, first)] if first else []
 
 
 def is_decided(
@@ -58,11 +50,8 @@ class Deciding:
 
     def __init__(self, plan: Plan, classes: int | None, test_images: int | None) -> None:
         self.plan = plan
-        replicate, report = plan.spec.replicate, plan.spec.report
-        if plan.grows_by_repeats:
-            self.looks = looks(plan.repeats, plan.most_repeats)
-        else:
-            self.looks = looks(replicate.seeds, replicate.largest)
+        report = plan.spec.report
+        self.looks = looks_of(plan)
         self.pairs = comparisons(plan)
         corrected = len(self.pairs) if report.correction != "none" else 1
         shares = max(1, corrected) * max(1, len(self.looks))
@@ -141,17 +130,3 @@ class Deciding:
             return self.chance
         value = row.get(METRIC) if row["state"] == State.COMPLETED else None
         return None if value is None else float(value)
-
-
-def comparisons(plan: Plan) -> list[tuple[str, str]]:
-    """Every comparison that the plan names, each pair of arms once."""
-    report = plan.spec.report
-    found: dict[frozenset[str], tuple[str, str]] = {}
-    for other in (plan.reference.name, plan.baseline.name):
-        for arm in plan.arms:
-            found.setdefault(frozenset((arm.name, other)), (arm.name, other))
-    for one, other in report.pairs:
-        found.setdefault(frozenset((one, other)), (one, other))
-    for claim in report.claims:
-        found.setdefault(frozenset((claim.arm, claim.against)), (claim.arm, claim.against))
-    return [pair for names, pair in found.items() if len(names) == 2]

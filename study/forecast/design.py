@@ -9,29 +9,10 @@ from typing import Any
 from study.forecast import power
 from study.forecast import time as estimate
 from study.plan import Arm, Plan, plan_record
+from study.plan.family import comparisons, looks_of
 from study.store.records import Kind, State
 
 USUAL_SPREAD = 0.01  # of paired differences, where nothing has been measured: one point of accuracy
-
-
-def comparisons(plan: Plan) -> set[frozenset[str]]:
-    """The pairs of arms that the report compares: one family."""
-    names = [arm.name for arm in plan.arms]
-    pairs = {frozenset((name, plan.reference.name)) for name in names}
-    pairs |= {frozenset((name, plan.baseline.name)) for name in names}
-    pairs |= {frozenset(pair) for pair in plan.spec.report.pairs}
-    pairs |= {frozenset((claim.arm, claim.against)) for claim in plan.spec.report.claims}
-    return {pair for pair in pairs if len(pair) == 2}
-
-
-def looks(plan: Plan) -> int:
-    """How often open verdicts are looked at: after each step of seeds or repeats up to ``most``."""
-    if plan.grows_by_repeats:
-        return math.ceil(plan.most_repeats / plan.repeats)
-    replicate = plan.spec.replicate
-    if replicate.most is None or replicate.seeds == 0:
-        return 1
-    return math.ceil(replicate.most / replicate.seeds)
 
 
 def units(plan: Plan) -> tuple[int, str]:
@@ -44,9 +25,10 @@ def units(plan: Plan) -> tuple[int, str]:
 def level_of(plan: Plan) -> float:
     """The level that is left to one comparison of the family."""
     alpha = 1 - plan.spec.report.confidence
+    looks = max(1, len(looks_of(plan)))
     if plan.spec.report.correction == "none":
-        return alpha / looks(plan)
-    return alpha / (max(1, len(comparisons(plan))) * looks(plan))
+        return alpha / looks
+    return alpha / (max(1, len(comparisons(plan))) * looks)
 
 
 def shown(plan: Plan, rows: estimate.Rows) -> list[str]:

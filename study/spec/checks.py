@@ -15,7 +15,8 @@ from eisnn.config.sections.train import FREE_OPTIONS
 from eisnn.config.trial import TrialConfig
 from eisnn.config.yaml_file import known_fields, suggestion
 from study.spec.models import StudySpec
-from study.spec.search import CONSTRAINED, MAX_TRIALS, METRICS, Search
+from study.spec.search import MAX_TRIALS, METRICS
+from study.spec.search_checks import search_problems
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 NAME_RULE = (
@@ -29,7 +30,7 @@ def problems(spec: StudySpec) -> Iterator[str]:
     yield from _names(spec)
     yield from _paths(spec)
     yield from _conditions(spec)
-    yield from _search(spec)
+    yield from search_problems(spec)
     yield from _metric(spec)
     yield from _sizes(spec)
 
@@ -164,71 +165,6 @@ def _needs(spec: StudySpec, path: str) -> set[str]:
     return found
 
 
-def _search(spec: StudySpec) -> Iterator[str]:
-    search = spec.search
-    if search is None:
-        if spec.parameters and spec.tune != "none":
-            yield (
-                "search: is required when there are parameters, such as {trials: 20}; "
-                "or give tune: none"
-            )
-        return
-    if not spec.parameters and spec.tune != "none":
-        yield "parameters: a search needs at least one parameter; or give tune: none"
-    yield from _points(spec, search)
-    for name in search.constraints:
-        if name not in CONSTRAINED:
-            yield f"search.constraints.{name}: must be a metric{suggestion(name, CONSTRAINED)}"
-    yield from _pruner(search)
-    if spec.second_objective is not None:
-        yield from _two_objectives(search)
-    if search.sampler == "grid":
-        for path, parameter in spec.parameters.items():
-            if parameter.type == "float" and parameter.step is None:
-                advice = "give step, or another sampler"
-                yield f"parameters.{path}: sampler grid needs a step or choices; {advice}"
-    yield from _seeds(spec)
-    yield from _until(spec)
-
-
-def _points(spec: StudySpec, search: Search) -> Iterator[str]:
-    """Each configuration to begin with names parameters, and values that they can have."""
-    for index, point in enumerate(search.points):
-        for path, value in point.items():
-            key = f"search.points.{index}.{path}"
-            if path not in spec.parameters:
-                yield f"{key}: must name a parameter{suggestion(path, spec.parameters)}"
-            elif not spec.parameters[path].can_be(value):
-                yield f"{key}: must be {spec.parameters[path].describe()}, given {value!r}"
-
-
-def _two_objectives(search: Search) -> Iterator[str]:
-    """What can only be asked of a single objective."""
-    if search.sampler == "cmaes":
-        yield "search.sampler: cmaes knows one objective only; give tpe with a second_objective"
-    if search.pruner.type != "none":
-        given = search.pruner.type
-        yield f"search.pruner.type: must be none with a second_objective, given {given}"
-    if search.diverged == "worst":
-        yield (
-            "search.diverged: must be fail with a second_objective (a cost has no worst "
-            "value), given worst"
-        )
-
-
-def _pruner(search: Search) -> Iterator[str]:
-    """Between epochs of one training, or between the seeds of a configuration."""
-    given, seeds, least = search.pruner.type, search.seeds, search.pruner.least_seeds
-    if given == "wilcoxon" and seeds < least:
-        yield (
-            f"search.pruner.type: wilcoxon compares seeds, and with p_threshold "
-            f"{search.pruner.p_threshold:g} it can stop nothing before the last one unless "
-            f"search.seeds is at least {least}, given {seeds}"
-        )
-    if given not in ("none", "wilcoxon") and seeds > 1:
-        yield f"search.pruner.type: must be none or wilcoxon with search.seeds, given {given}"
-
-
 def _metric(spec: StudySpec) -> Iterator[str]:
     """A metric of the user's that is searched for must be declared, in its direction."""
     if spec.metric.name in METRICS:
@@ -244,37 +180,6 @@ def _metric(spec: StudySpec) -> Iterator[str]:
     if spec.metric.mode != expected:
         better = spec.user_metrics[name].better
         yield f"metric.mode: must be {expected}, since metrics.{name} is better {better}"
-
-
-def _seeds(spec: StudySpec) -> Iterator[str]:
-    """The replicates' seeds must be fresh: no search trial was trained with them."""
-    replicate, search = spec.replicate, spec.search
-    if search is None or not spec.tuned:
-        return
-    if search.training_seed(search.largest - 1, search.seeds - 1) >= 2**31:
-        yield f"search.seed: with repeats and seeds it must stay below 2^31, given {search.seed}"
-    for repeat in range(search.largest):
-        first, last = (replicate.seed(repeat, index) for index in (0, replicate.largest - 1))
-        for index in range(search.seeds):
-            lowest, highest = (search.training_seed(i, index) for i in (0, search.largest - 1))
-            if first <= highest and lowest <= last:
-                yield (
-                    f"replicate.first_seed: fresh seeds must not include the search's seed {lowest}"
-                    + (f" to {highest}" if search.largest > 1 else "")
-                    + f", given {first} to {last}"
-                    + (f" in repeat {repeat}" if repeat else "")
-                )
-                return
-
-
-def _until(spec: StudySpec) -> Iterator[str]:
-    """More repeats and more seeds at once would be looks that no share of alpha was kept for."""
-    if spec.search is None or spec.search.until is None:
-        return
-    if spec.replicate.until is not None:
-        yield "search.until: replicate.until is given too; let one of the two grow"
-    if spec.replicate.seeds == 0:
-        yield "search.until: verdicts need replicate.seeds of at least 1, given 0"
 
 
 def _sizes(spec: StudySpec) -> Iterator[str]:

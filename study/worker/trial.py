@@ -96,6 +96,8 @@ def _attempt(order: Order, folder: Path, report: Report) -> Outcome:
         _take_share(order)
         outcome = replace(outcome, path=_path(config, order))
         outcome = _fit(config, order, folder, history.add, outcome)
+        energy = store.energy_of(history.rows)
+        outcome = replace(outcome, metrics={**outcome.metrics, **energy})
     except (Exception, SystemExit) as error:
         return _ended(replace(outcome, epochs=len(history.rows)), folder, error)
     outcome = replace(
@@ -144,7 +146,6 @@ def _fit(
     measured = {
         name: value for name, value in metrics.items() if name != "epoch" and math.isfinite(value)
     }
-    measured |= store.energy_of(store.read_history(folder) or [])
     path = "; ".join(dict.fromkeys([outcome.path or "", *remarks]))
     return replace(outcome, metrics=measured, path=path)
 

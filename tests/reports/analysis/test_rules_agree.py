@@ -10,7 +10,7 @@ from reports.analysis import sequential, statistics
 from reports.analysis.collect import Study, arms_of
 from reports.analysis.options import options_of
 from study.agenda import deciding
-from study.plan import make_plan, plan_record
+from study.plan import family, make_plan, plan_record
 from study.spec.reading import load_spec
 
 FILES = sorted((Path(__file__).resolve().parents[3] / "search_spaces").glob("*.yaml"))
@@ -36,7 +36,7 @@ def test_family_and_level(path, until):
 
 def test_looks_and_intervals():
     for seeds, most in ((5, 20), (5, 18), (3, 3)):
-        assert deciding.looks(seeds, most) == sequential.looks(seeds, most)
+        assert family.looks(seeds, most) == sequential.looks(seeds, most)
     rng = np.random.default_rng(0)
     for _ in range(200):
         d = rng.normal(0.02, 0.01, 5).round(3)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from eisnn.errors import Diverged
-from study.agenda.deciding import Deciding, comparisons, is_decided, looks
+from study.agenda.deciding import Deciding, is_decided
+from study.plan.family import comparisons, looks
 from study.store import Key, Kind, State, read_json, trials_frame
 
 Tree = dict[str, Any]
