@@ -22,6 +22,7 @@ from reports.figures.style import BAND, INK, LINE, PAGE, QUIET, REFERENCE, Look
 
 ROW = 0.44  # inches; the page's strip has rows of the same height
 TOP, BOTTOM = 0.42, 0.55  # inches above and below the rows
+COUNT = 0.65  # inches that "10 failed" takes, with the space before it
 SIDE = 0.17  # share of the width of a piece of the axis that does not hold the reference
 
 
@@ -132,6 +133,17 @@ def _label_share(width: float) -> float:
     return 0.26 if width > 5 else 0.36
 
 
+def _middle(low: float, high: float) -> float:
+    """The middle of a range, with as few digits, from two on, as leave it inside.
+
+    >>> _middle(9.5, 12.1), _middle(21.1, 21.9)
+    (11.0, 21.5)
+    """
+    middle = (low + high) / 2
+    rounded = (float(f"{middle:.{digits}g}") for digits in range(2, 8))
+    return next((value for value in rounded if low < value < high), middle)
+
+
 def _axes(figure: Figure, ranges: Sequence[Any], main: int, named: bool) -> list[Axes]:
     """One axes for each piece, at fixed places, so that rows stand where the page expects them."""
     width, height = figure.get_size_inches()
@@ -154,7 +166,7 @@ def _axes(figure: Figure, ranges: Sequence[Any], main: int, named: bool) -> list
         if place == main:
             axes.locator_params(axis="x", nbins=6)
         else:
-            axes.set_xticks([float(f"{sum(ranges[place]) / 2:.2g}")])
+            axes.set_xticks([_middle(*ranges[place])])
         if place:
             _break_mark(figure, axes)
         left += share * room + gap
@@ -251,19 +263,23 @@ def _runs(axes: Axes, y: float, row: Row, look: Look, piece: tuple[float, float]
 
 
 def _failures(axes: Axes, y: float, row: Row, forest: Forest, piece: tuple[float, float]) -> None:
-    """A cross at chance level, with the number of runs that failed, where no dot is in its way."""
+    """A cross at chance level, and the number of runs that failed, right of the dots beside it."""
     if not row.failed or forest.chance is None or not piece[0] <= forest.chance <= piece[1]:
         return
     colour = forest.looks[row.arm].colour
     axes.scatter([forest.chance], [y], s=26, marker="x", color=colour, linewidths=1.6, zorder=4)
-    reach = forest.chance + 0.5 * (piece[1] - piece[0])
-    taken = any(forest.chance < value < reach for value in row.values)
+    inches = axes.bbox.width / axes.figure.dpi
+    length = (piece[1] - piece[0]) * COUNT / inches
+    place = forest.chance
+    for value in sorted(row.values):
+        if place < value < place + length:
+            place = value
     axes.annotate(
         f"{row.failed} failed",
-        (forest.chance, y),
-        xytext=(-6 if taken else 6, 0),
+        (place, y),
+        xytext=(6, 0),
         textcoords="offset points",
-        ha="right" if taken else "left",
+        ha="left",
         fontsize=7.5,
         va="center",
         color=INK,

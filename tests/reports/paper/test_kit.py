@@ -17,7 +17,7 @@ from reports.analysis.compute import compute, joules_by_arm
 from reports.paper.kit import write_paper
 from reports.paper.latex import Part, label, tabular
 from reports.paper.references import entries, used
-from reports.paper.texts import compute_text
+from reports.paper.texts import compute_text, methods
 from reports.tables.costs import cost_table
 
 
@@ -61,6 +61,14 @@ def test_compute_counts_every_trial_once(tmp_path):
     # Nine replicates of ten epochs of 1.2 seconds; those that diverged left no epoch.
     assert found.hours == pytest.approx(9 * 10 * 1.2 / 3600)
     assert found.per_run == pytest.approx(10 * 1.2 / 3600)
+
+
+def test_the_methods_name_the_seeds_of_further_repeats(tmp_path):
+    folder = small_study(tmp_path / "small")
+    study = read_study(folder)
+    plan = {**study.plan, "repeats": 3, "first_seed": 1000, "seeds": 2, "seeds_apart": 10_000}
+    text = methods(replace(study, plan=plan), [], replace(Options(), repeats=3))
+    assert "(1000 to 1001, 10,000 higher in each further repeat)" in " ".join(text.split())
 
 
 def test_measured_energy_is_that_of_all_trials(tmp_path):
