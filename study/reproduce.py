@@ -48,7 +48,7 @@ def reproduce(request: Request, identity: str) -> int:
             resolved(load_config(folder / "config.yaml")),
             folder=str(Path(temporary) / identity),
             test=before.test,
-            metrics={name: own.function for name, own in plan.spec.user_metrics.items()},
+            metrics={name: own.function for name, own in plan.spec.metrics.items()},
             folders=plan.folders,
             **asdict(portion),
         )

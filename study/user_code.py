@@ -43,5 +43,5 @@ def modules(plan: Plan) -> list[str]:
                 found |= dict.fromkeys(filter(is_reference, parameter.choices or ()))
     if is_reference(plan.spec.diagnostics):
         found[plan.spec.diagnostics] = None
-    found |= dict.fromkeys(given.function for given in plan.spec.user_metrics.values())
+    found |= dict.fromkeys(given.function for given in plan.spec.metrics.values())
     return list(dict.fromkeys(reference.partition(":")[0] for reference in found))

@@ -7,7 +7,7 @@ import difflib
 import re
 import reprlib
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -49,12 +49,7 @@ def model_in(annotation: Any) -> Any:
     return None
 
 
-def explain(
-    error: ValidationError,
-    model: type[BaseModel],
-    where: str,
-    given: Mapping[str, Any] | None = None,
-) -> ConfigError:
+def explain(error: ValidationError, model: type[BaseModel], where: str) -> ConfigError:
     """A pydantic error as ours: one line per problem, ``file: dotted.key: what must hold, given
     ...``."""
     lines: dict[tuple[str, str], str] = {}
@@ -65,9 +60,8 @@ def explain(
             break
         location, text = _place_and_text(problem, model)
         key = ".".join(_key(part) for part in location)
-        what = text.partition(", given ")[
-            0
-        ]  # a value of several possible kinds fails once for each: said once
+        # A value of several possible kinds fails once for each: said once.
+        what = text.partition(", given ")[0]
         lines.setdefault((key, what), f"{where}: {key}: {text}" if key else f"{where}: {text}")
     return ConfigError("\n".join(lines.values()))
 

@@ -42,7 +42,7 @@ class Agenda:
         self.folder, self.plan, self.searches = folder, plan, dict(searches)
         self.open_search = open_search
         spec = plan.spec
-        arms, own = [arm.name for arm in plan.arms], list(spec.user_metrics)
+        arms, own = [arm.name for arm in plan.arms], list(spec.metrics)
         self.tables = Tables(folder, arms, list(spec.parameters), own, plan.search_seeds)
         self.spent_seconds = spent_seconds
         self.concurrency = 1
@@ -133,7 +133,7 @@ class Agenda:
             anew=job.anew,
             alone=job.alone,
             diagnose="off" if job.is_search else self.plan.spec.diagnostics,
-            metrics={name: own.function for name, own in self.plan.spec.user_metrics.items()},
+            metrics={name: own.function for name, own in self.plan.spec.metrics.items()},
             environment=environment,
             folders=self.plan.folders,
             code=code,

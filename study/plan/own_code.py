@@ -46,7 +46,7 @@ def check(plan: Plan, where: str) -> None:
 
 def _not_found(plan: Plan) -> Iterator[UserCodeError]:
     """Looks for the study's diagnostics and metrics, where they are the user's."""
-    asked = {f"metrics.{name}": metric.function for name, metric in plan.spec.user_metrics.items()}
+    asked = {f"metrics.{name}": metric.function for name, metric in plan.spec.metrics.items()}
     for key, function in {"diagnostics": plan.spec.diagnostics, **asked}.items():
         if is_reference(function):
             try:
@@ -85,7 +85,7 @@ def notes(plan: Plan) -> list[str]:
     """A line for each piece of code that is going to run."""
     also = {
         f"metrics.{name}": metric.function
-        for name, metric in plan.spec.user_metrics.items()
+        for name, metric in plan.spec.metrics.items()
         if is_reference(metric.function)
     }
     if is_reference(plan.spec.diagnostics):

@@ -30,7 +30,7 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         path: parameter.model_dump(exclude_defaults=True)
         for path, parameter in spec.parameters.items()
     }
-    metrics = [{"name": name, **given.model_dump()} for name, given in spec.user_metrics.items()]
+    metrics = [{"name": name, **given.model_dump()} for name, given in spec.metrics.items()]
     return {
         "study": spec.name,
         "metric": spec.metric.model_dump(),

@@ -173,12 +173,12 @@ def _metric(spec: StudySpec) -> Iterator[str]:
     if name not in spec.metrics:
         yield f"metric.name: must be val/NAME of a key of metrics{suggestion(name, spec.metrics)}"
         return
-    if condition_of(spec.user_metrics[name].function) is not None:
+    if condition_of(spec.metrics[name].function) is not None:
         yield f"metric.name: metrics.{name} is measured on test data alone, which no search may see"
         return
-    expected = "max" if spec.user_metrics[name].better == "higher" else "min"
+    expected = "max" if spec.metrics[name].better == "higher" else "min"
     if spec.metric.mode != expected:
-        better = spec.user_metrics[name].better
+        better = spec.metrics[name].better
         yield f"metric.mode: must be {expected}, since metrics.{name} is better {better}"
 
 

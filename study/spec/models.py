@@ -17,7 +17,7 @@ from eisnn.config.trial import Count, Fraction, Positive, Section, Value
 from study.spec.design import Ablation
 from study.spec.forms import one_or_list, to_tuple
 from study.spec.parameter import Parameter
-from study.spec.report import MetricFunction, ReportSpec, UserMetric
+from study.spec.report import ReportSpec, UserMetric, or_word
 from study.spec.search import SEEDS_APART, Metric, Search, SecondObjective
 
 
@@ -158,10 +158,7 @@ class StudySpec(Section):
     max_failed: Fraction = 0.5
     """The fraction of trials that may fail before the study stops."""
     report: ReportSpec = ReportSpec()
-    metrics: dict[
-        str,
-        UserMetric | MetricFunction,
-    ] = Field(default_factory=dict)
+    metrics: dict[str, UserMetric] = Field(default_factory=dict, json_schema_extra=or_word)
     """Metrics besides loss and accuracy: name -> top5_accuracy, your own module:attribute, a
     changed test condition such as noise_0.3, or the section of any."""
     diagnostics: Annotated[
@@ -174,14 +171,6 @@ class StudySpec(Section):
     """Who else hears of every epoch; each needs the extra of its name."""
     notify: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
     """An address that gets one JSON line at the end, at a stop, and when a budget is used up."""
-
-    @property
-    def user_metrics(self) -> dict[str, UserMetric]:
-        """The metrics of the user's in one form."""
-        return {
-            name: UserMetric(function=given) if isinstance(given, str) else given
-            for name, given in self.metrics.items()
-        }
 
     @property
     def objectives(self) -> Mapping[str, str]:

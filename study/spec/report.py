@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema, model_validator
 
 from eisnn.config.conditions import CONDITION, EXAMPLES
 from eisnn.config.sections.fields import word_or_reference
@@ -86,3 +86,14 @@ class UserMetric(Section):
     """Which way is better."""
     label: str | None = None
     """For axes and tables; default the name."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_word(cls, given: Any) -> Any:
+        return {"function": given} if isinstance(given, str) else given
+
+
+def or_word(metrics: dict[str, Any]) -> None:
+    """Adds to the schema of ``metrics`` that a metric may be its function's word alone."""
+    word = TypeAdapter(MetricFunction).json_schema()
+    metrics["additionalProperties"] = {"anyOf": [metrics["additionalProperties"], *word["anyOf"]]}

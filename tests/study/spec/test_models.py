@@ -311,3 +311,27 @@ def test_what_the_newer_keys_refuse(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         make_spec({**study_tree, **tree}, "s.yaml")
+
+
+@pytest.mark.parametrize(
+    ("metric", "line"),
+    [
+        ("noise_x", "metrics.n.function: must be 'top5_accuracy', 'brightness_0.5', 'noise_0.3'"),
+        ({}, "metrics.n.function: is required and not given"),
+        (3, "metrics.n: must be a mapping of keys to values, given 3"),
+        ({"function": "steps_8", "better": "up"}, "metrics.n.better: must be 'higher' or 'lower'"),
+    ],
+)
+def test_a_wrong_metric_is_one_line_with_the_users_own_key(
+    study_tree: dict[str, Any], metric: Any, line: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        make_spec({**study_tree, "metrics": {"n": metric}}, "s.yaml")
+    assert str(refused.value).startswith(f"s.yaml: {line}")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_metric_may_be_its_function_alone(study_tree: dict[str, Any]) -> None:
+    word = make_spec({**study_tree, "metrics": {"n": "noise_0.3"}}, "s.yaml")
+    section = make_spec({**study_tree, "metrics": {"n": {"function": "noise_0.3"}}}, "s.yaml")
+    assert word == section
