@@ -20,6 +20,7 @@ from reports.analysis.power import Pilot, detectable
 from reports.analysis.sequential import looks
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 ALPHA = 0.05
 ARMS = 8  # compared with one reference
 IMAGES = 360
@@ -71,13 +72,13 @@ def resolution_of(name: str) -> float:
     return 1.0 if name == "ties" else 0.0
 
 
-def single_step(d: Array, resolution: float = 0.0) -> Array:
+def single_step(d: Array, resolution: float = 0.0) -> Flags:
     """[studies, m]: which intervals leave out zero."""
     mean, _, half = statistics.t_bounds(d, ALPHA / d.shape[1], resolution)
     return np.abs(mean) > half
 
 
-def holm(d: Array, resolution: float = 0.0) -> Array:
+def holm(d: Array, resolution: float = 0.0) -> Flags:
     found = []
     for study in d:
         p = [statistics.paired(row, ALPHA, resolution).p for row in study]
@@ -85,7 +86,7 @@ def holm(d: Array, resolution: float = 0.0) -> Array:
     return np.array(found)
 
 
-def sign_flip(d: Array, resolution: float = 0.0) -> Array:
+def sign_flip(d: Array, resolution: float = 0.0) -> Flags:
     found = []
     for study in d:
         p, _ = statistics.joint_sign_flips(study.T, ALPHA, resolution)
@@ -101,13 +102,13 @@ def dunnett_critical(n: int, m: int) -> float:
     return float(np.quantile((np.abs(mean) / sd * np.sqrt(n)).max(axis=1), 1 - ALPHA))
 
 
-def dunnett(d: Array, resolution: float = 0.0) -> Array:
+def dunnett(d: Array, resolution: float = 0.0) -> Flags:
     mean, sd, _ = statistics.t_bounds(d, ALPHA, resolution)
     n = d.shape[-1]
     return np.abs(mean) / sd * np.sqrt(n) > dunnett_critical(n, d.shape[1])
 
 
-def false_verdicts(name: str, n: int, studies: int, rule: Callable[..., Array]) -> float:
+def false_verdicts(name: str, n: int, studies: int, rule: Callable[..., Flags]) -> float:
     """Share of studies of equal arms in which at least one verdict is a difference."""
     rng = np.random.default_rng(n)
     d = differences(DATA[name](rng, (studies, ARMS + 1, n)))
