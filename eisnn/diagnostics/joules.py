@@ -118,8 +118,10 @@ class OwnEnergy:
         except (OSError, ValueError):  # rights can be taken away; a trial goes on without
             return None
         all_joules, own, busy = (b - a for a, b in zip(self._last, now, strict=True))
+        if busy <= 0:  # less than one tick of the system's clock: the next call is charged for it
+            return 0.0
         self._last = now
-        return all_joules * min(1.0, own / busy) if busy > 0 else 0.0
+        return all_joules * min(1.0, own / busy)
 
     def _now(self) -> tuple[float, float, float]:
         if self.meter.joules is None:

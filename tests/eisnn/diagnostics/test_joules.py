@@ -60,6 +60,18 @@ def test_a_process_is_charged_by_its_part_of_the_processor_time(powercap, tmp_pa
     assert own.taken() == pytest.approx(2.5)
 
 
+def test_energy_taken_within_a_tick_is_charged_at_the_next_one(powercap, tmp_path, monkeypatch):
+    seconds = iter([5.0, 5.004, 5.5])
+    monkeypatch.setattr("time.process_time", lambda: next(seconds))
+    stat = tmp_path / "stat"
+    stat.write_text("cpu 100 0 0 0 0 0 0 0\n")
+    own = OwnEnergy(powercap.folder, stat)
+    powercap("intel-rapl:0", 1_000_100, limit=100_000_000)
+    assert own.taken() == 0
+    stat.write_text("cpu 200 0 0 0 0 0 0 0\n")  # 1 s of work, of which 0.5 s was ours
+    assert own.taken() == pytest.approx(0.5)
+
+
 def test_a_trial_goes_on_where_the_counter_goes_away(powercap, tmp_path):
     own = OwnEnergy(powercap.folder)
     (powercap.folder / "intel-rapl:0" / "energy_uj").unlink()

@@ -28,10 +28,14 @@ def test_measured_energy_is_kept_for_each_epoch_and_summed(tmp_path, monkeypatch
     package.mkdir()
     (package / "max_energy_range_uj").write_text("1000000000")
     (package / "energy_uj").write_text("0")
-    monkeypatch.setattr(trial, "OwnEnergy", lambda: OwnEnergy(tmp_path))
+    stat = tmp_path / "stat"
+    stat.write_text("cpu 0 0 0 0 0 0 0 0")
+    monkeypatch.setattr(trial, "OwnEnergy", lambda: OwnEnergy(tmp_path, stat))
 
     def one_joule_more(row):
-        (package / "energy_uj").write_text(str(int(row["epoch"]) * 1_000_000))
+        epochs = int(row["epoch"])
+        (package / "energy_uj").write_text(str(epochs * 1_000_000))
+        stat.write_text(f"cpu {epochs * 10_000} 0 0 0 0 0 0 0")  # the machine worked for 100 s
 
     outcome = trial.run(order(tmp_path), one_joule_more)
     rows = store.read_history(tmp_path / "trial")
