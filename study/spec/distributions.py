@@ -22,8 +22,9 @@ def distribution(parameter: Parameter) -> BaseDistribution:
     assert parameter.low is not None
     assert parameter.high is not None
     if parameter.type == "int":
-        step = int(parameter.step or 1)
-        return IntDistribution(int(parameter.low), int(parameter.high), parameter.log, step)
+        # Optuna would warn of a range that its step does not fill, and end it there itself.
+        high = parameter.value_at(parameter.count - 1)
+        return IntDistribution(int(parameter.low), high, parameter.log, int(parameter.step or 1))
     if parameter.step is None:
         return FloatDistribution(parameter.low, parameter.high, parameter.log)
     high = parameter.value_at(parameter.count - 1)

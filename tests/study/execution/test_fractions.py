@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from eisnn.config.trial import make_config
-from eisnn.config.yaml_file import ConfigError
 from study.execution.fractions import Footprint, larger, trials_per_gpu, why, why_too_small
 from study.execution.probes import Known, measure, shares
 from study.execution.shapes import MAX_PROBES, demand, key, shape, to_probe, worst
 
 Tree = dict[str, Any]
+
+
 A100 = Footprint(peak_mb=4000, context_mb=500, total_mb=24_000)
 
 
@@ -180,9 +181,6 @@ def test_a_larger_share_leads_to_a_whole_gpu() -> None:
     assert larger(0.25) == 0.5
 
 
-# ---- what a study remembers
-
-
 def test_a_probe_is_run_once_and_its_outcome_kept(
     plan_of: Any, study_tree: Tree, tmp_path: Path
 ) -> None:
@@ -277,21 +275,3 @@ def test_lessons_only_grow_and_survive(tmp_path: Path) -> None:
     known.learn("bn", "memory_gb", 8.0)
     assert Known(tmp_path).raised == {"bn": {"gpu": 0.5, "memory_gb": 8.0}}
     assert json.loads((tmp_path / "shares.json").read_text())["probes"] == {}
-
-
-def test_an_arm_that_is_not_there_is_refused(plan_of: Any, study_tree: Tree) -> None:
-    study_tree["resources"] = {"gpu": 0.25, "arms": {"strait_through": {"gpu": 0.5}}}
-    with pytest.raises(
-        ConfigError,
-        match=(
-            r"study\.yaml: resources\.arms\.strait_through: must name an arm; did you mean"
-            r" 'no_straight_through'\?"
-        ),
-    ):
-        plan_of(study_tree)
-    study_tree["resources"]["arms"] = {"bn": {"gpu": 1.5}}
-    with pytest.raises(
-        ConfigError,
-        match=r"resources\.arms\.bn\.gpu: must be at most 1 or a whole number of GPUs, given 1\.5",
-    ):
-        plan_of(study_tree)

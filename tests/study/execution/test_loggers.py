@@ -25,16 +25,19 @@ from study.errors import Stopped
 from study.execution import logger_runs, loggers
 from study.execution.logger_runs import Run
 from study.execution.loggers import Feed
-from study.spec.reading import make_spec
 from tests.tiny import THREE_EPOCHS, write
 
 ROOT = Path(__file__).resolve().parents[3]
+
+
 STUDY = {
     "name": "logged",
     "base": "base.yaml",
     "baselines": {"bn": {"model.norm": "bn"}},
     "replicate": {"seeds": 1},
 }
+
+
 Steps = dict[str, list[tuple[int, float]]]  # metric -> (step, value) in the order of writing
 
 
@@ -89,20 +92,6 @@ def logged(feed: Feed, told: Run, epochs: int, *, end: bool) -> None:
     if end:
         feed.events.put(("end", told, (False,)))
     feed.close(60)
-
-
-def test_a_study_names_known_loggers_once() -> None:
-    assert make_spec({**STUDY, "loggers": ["tensorboard", "wandb"]}, "s.yaml").loggers == (
-        "tensorboard",
-        "wandb",
-    )
-    assert make_spec(dict(STUDY), "s.yaml").loggers == ()
-    with pytest.raises(ConfigError, match="did you mean 'tensorboard'"):
-        make_spec({**STUDY, "loggers": ["tensorbord"]}, "s.yaml")
-    with pytest.raises(
-        ConfigError, match=r"s\.yaml: loggers: must name each logger once, given mlflow twice"
-    ):
-        make_spec({**STUDY, "loggers": ["mlflow", "mlflow"]}, "s.yaml")
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,9 +242,6 @@ def test_a_real_study_logs_what_it_can_and_never_fails_by_it(tmp_path: Path) -> 
         3,
         1000,
     )
-
-
-# ---- all three, killed on the way
 
 
 def mlflow_steps(place: Path) -> dict[str, Steps]:

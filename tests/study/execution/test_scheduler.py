@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,9 +12,13 @@ NODE_DIED = """Failure # 1 (occurred at 2026-11-28_01-00-00)
 The actor died because its node has died. Node Id: 4ee
     the actor's node was terminated unexpectedly: health check failed due to missing too many.
 """
+
+
 CUT_OFF = """ray.exceptions.ActorUnavailableError: The actor 1a is unavailable: The actor is temporarily
 RpcError: RPC Error message: keepalive watchdog timeout; RPC Error details:  rpc_code: 14
 """  # noqa: E501
+
+
 KILLED = """The actor died unexpectedly before finishing this task.
     Worker unexpectedly exits with a connection error code 2. End of file.
 """
@@ -42,17 +45,3 @@ def test_a_lost_machine_is_told_from_a_dead_worker(
 
 def test_no_file_is_no_fault() -> None:
     assert death(None).reason == "the worker died: nothing more is known"
-
-
-def test_a_lost_machine_does_not_use_up_the_retries(world: Any, study_tree: dict[str, Any]) -> None:
-    agenda = world(study_tree).open()
-    job = agenda.next()
-    most = study_tree.get("retry", {}).get("dead_worker", 2)
-    for _ in range(most + 3):
-        ended = agenda.end(job, None, "its machine was lost", machine_lost=True)
-        assert not ended.state.is_final
-        assert agenda.next().id == job.id
-    for _ in range(most):
-        assert not agenda.end(job, None, "the worker died").state.is_final
-        assert agenda.next().id == job.id
-    assert agenda.end(job, None, "the worker died").state == "failed"

@@ -31,3 +31,19 @@ def test_failures_cost_power() -> None:
     with_failures = power(10, 2.0, Pilot(1.0, 0.0, 0.2, 80.0), Rule(0.05))
     assert without > 0.99
     assert with_failures < 0.5
+
+
+@pytest.mark.parametrize(
+    ("seeds", "alpha"), [(3, 0.05), (5, 0.05), (10, 0.05), (10, 0.05 / 15), (20, 0.01)]
+)
+def test_detectable_differences_are_those_of_the_noncentral_t(seeds: int, alpha: float) -> None:
+    """The power of a paired t-test is that of a noncentral t with n - 1 degrees of freedom, shifted
+    by d sqrt(n)."""
+    from scipy.stats import nct, t
+
+    d = detectable(seeds, Pilot(1.0), Rule(alpha))
+    critical = t.ppf(1 - alpha / 2, seeds - 1)
+    found = nct.sf(critical, seeds - 1, d * seeds**0.5) + nct.cdf(
+        -critical, seeds - 1, d * seeds**0.5
+    )
+    assert found == pytest.approx(0.8, abs=0.002)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.spec.distributions import distribution, from_optuna, to_optuna
+from study.spec.distributions import distribution, from_optuna
 from study.spec.parameter import Parameter, same
+from tests.study.spec.refusals import refused
 
 
 def stepped(low: float, high: float, step: float) -> Parameter:
@@ -62,8 +63,50 @@ def test_values_are_one_and_the_same(one: Any, other: Any, equal: bool) -> None:
     assert same(one, other) is same(other, one) is equal
 
 
-def test_a_choice_of_a_list_comes_back_as_the_file_has_it() -> None:
-    parameter = Parameter(type="categorical", choices=[4, [2, 4], None, "on"])
-    for choice in parameter.values():
-        assert from_optuna(parameter, to_optuna(choice)) == choice
-    assert from_optuna(parameter, 16) == 16  # a choice of an earlier file
+GAIN = "parameters.circuit.init.gain"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        (f"{GAIN}.low", 5.0, f"s.yaml: {GAIN}: low must be below high, given low: 5, high: 2"),
+        (f"{GAIN}.low", -1.0, f"s.yaml: {GAIN}: log: true needs low above 0, given low: -1"),
+        (f"{GAIN}.low", float("nan"), f"s.yaml: {GAIN}.low: must be a finite number, given nan"),
+        (f"{GAIN}.high", float("inf"), f"s.yaml: {GAIN}.high: must be a finite number, given inf"),
+        (
+            f"{GAIN}.type",
+            "int",
+            f"s.yaml: {GAIN}: low must be a whole number for type: int, given 0.5",
+        ),
+        (f"{GAIN}.type", "categorical", f"s.yaml: {GAIN}: a categorical parameter needs choices"),
+        (
+            "parameters.circuit.init.gian.low",
+            1.0,
+            "s.yaml: parameters.circuit.init.gian.type: is required and not given",
+        ),
+    ],
+)
+def test_each_mistake_has_one_line(
+    study_tree: dict[str, Any], key: str, value: Any, message: str
+) -> None:
+    assert message in refused(study_tree, key, value)
+
+
+def test_values_a_parameter_can_take() -> None:
+    whole = Parameter(type="int", low=2, high=8)
+    choice = Parameter(type="categorical", choices=[1, "a", None])
+    assert [whole.can_be(value) for value in (2, 8, 9, 2.5, "2", True)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+    assert [choice.can_be(value) for value in (1, "a", None, True, 1.0)] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]

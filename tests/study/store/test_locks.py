@@ -16,7 +16,7 @@ import pytest
 
 from study import store
 from study.store import locks
-from study.store.heartbeat import Heartbeat, age, is_alive
+from study.store.heartbeat import Heartbeat, is_alive
 
 FAR = {"user": "ada", "host": "another-machine", "pid": 7, "since": "2026-11-28T01:00:00+00:00"}
 
@@ -82,15 +82,6 @@ def test_a_run_that_ended_there_is_not_watched(tmp_path: Path) -> None:
     store.lock_study(tmp_path).release()
     assert time.monotonic() - start < 5.0
     assert "ended" in json.loads((tmp_path / "owner.json").read_text())
-
-
-def test_the_age_is_the_file_systems(tmp_path: Path) -> None:
-    file = tmp_path / "owner.json"
-    file.touch()
-    assert age(file) < 5.0
-    os.utime(file, (time.time() - 100, time.time() - 100))
-    assert 95 < age(file) < 110
-    assert [path.name for path in tmp_path.iterdir()] == ["owner.json"]
 
 
 def test_a_second_run_is_refused_with_the_owners_name(tmp_path: Path) -> None:

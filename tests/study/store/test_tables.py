@@ -1,13 +1,10 @@
-"""The tidy tables, and the frames that read them."""
+"""The tidy tables."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from study import store
-from study.store.rows import read_rows
 from study.store.tables import Tables, row_of
 
 ROW = {"epoch": 1, "train/loss": 0.1 + 0.2, "train/accuracy": 0.5, "val/loss": 1.5,
@@ -36,13 +33,6 @@ def test_tables_are_tidy(tmp_path: Path) -> None:
     assert epochs.loc[0, "train/loss"] == ROW["train/loss"]
 
 
-def test_frames_of_a_study_that_has_just_begun(tmp_path: Path) -> None:
-    assert list(store.trials_frame(tmp_path).columns) == list(store.TRIAL_COLUMNS)
-    assert len(store.epochs_frame(tmp_path)) == 0
-    with pytest.raises(store.StoreError, match=r"holds no readable plan\.json"):
-        store.load_plan(tmp_path)
-
-
 def test_metrics_of_the_users_have_columns(tmp_path: Path) -> None:
     tables = Tables(tmp_path, ["full"], [], ["f1"])
     role = store.Role("full", store.Kind.REPLICATE, 0, repeat=1)
@@ -52,18 +42,3 @@ def test_metrics_of_the_users_have_columns(tmp_path: Path) -> None:
     frame, epochs = store.trials_frame(tmp_path), store.epochs_frame(tmp_path)
     assert frame.loc[0, ["repeat", "val/f1", "test/f1"]].tolist() == [1, 0.5, 0.25]
     assert epochs["val/f1"].tolist() == [0.75]
-
-
-def test_a_table_of_an_earlier_version_has_one_repeat(tmp_path: Path) -> None:
-    columns = [name for name in store.TRIAL_COLUMNS if name != "repeat"]
-    row = {"id": "a", "arm": "full", "kind": "search", "number": 0, "state": "completed"}
-    store.write_text(tmp_path / "trials.csv", store.table_text(columns, [row]))
-    assert store.trials_frame(tmp_path)["repeat"].tolist() == [0]
-    assert list(read_rows(tmp_path)) == [store.Key("full", "search", 0, 0)]
-
-
-def test_a_table_of_an_earlier_version_has_no_joules(tmp_path: Path) -> None:
-    columns = [name for name in store.TRIAL_COLUMNS if name != "joules"]
-    path = tmp_path / "trials.csv"
-    path.write_text(",".join(columns) + "\n" + "," * (len(columns) - 1) + "\n", encoding="utf-8")
-    assert store.trials_frame(tmp_path)["joules"].isna().all()

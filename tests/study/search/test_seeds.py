@@ -13,7 +13,6 @@ from reports.analysis.collect import read_study
 from reports.page.status import progress
 from study import store
 from study.plan import plan_record
-from study.spec.reading import make_spec
 
 Tree = dict[str, Any]
 
@@ -130,17 +129,3 @@ def test_a_lost_database_is_rebuilt_from_the_folders(
     (played.folder / "optuna.db").unlink()
     assert rows_of(played.play()) == before
     assert len(played.trained) == trained
-
-
-@pytest.mark.parametrize(
-    ("search_", "message"),
-    [
-        ({"seeds": 4, "pruner": {"type": "wilcoxon"}}, "search.seeds is at least 5, given 4"),
-        ({"seeds": 2, "pruner": {"type": "asha"}}, "must be none or wilcoxon with search.seeds"),
-    ],
-)
-def test_what_cannot_stop_anything_is_refused(
-    study_tree: Tree, search_: Tree, message: str
-) -> None:
-    with pytest.raises(Exception, match=message):
-        make_spec({**study_tree, "search": {"trials": 3, **search_}}, "study.yaml")
