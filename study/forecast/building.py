@@ -11,10 +11,11 @@ import functools
 import os
 import signal
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -80,11 +81,20 @@ def begin(plan: Plan, *, download: bool = True) -> Callable[[], dict[str, int]]:
 def _tell(sender: Connection, candidates: list[Candidate], download: bool) -> None:
     """What the process does; an interruption of the study ends it from outside."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_command, daemon=True).start()
     try:
         report = _try(candidates, download)
     except Exception as error:
         report = Report({}, [f"the networks cannot be tried: {type(error).__name__}: {error}"])
     sender.send(report)
+
+
+def _end_with_the_command() -> None:
+    """Ends this process when the command is gone, which a SIGKILL keeps from saying so."""
+    command = parent_process()
+    assert command is not None
+    command.join()
+    os._exit(1)
 
 
 def _sizes(report: Report, where: str) -> dict[str, int]:
