@@ -57,7 +57,10 @@ class Nodes:
         self.all: list[subprocess.Popen[bytes]] = []
         exports = [line.split()[1:] for line in DOCUMENT.splitlines() if line.startswith("export ")]
         self.environment = dict(item.split("=") for items in exports for item in items) | {
-            "RAY_AUTH_TOKEN": secrets.token_hex(32)
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "PYTHONPATH": f"{crash.HOOKS}:{ROOT}",
+            "CRASH_HOME": str(self.folder),
+            "CRASH_PAUSE": "0.5",  # seconds an epoch: a fast machine would be done too soon
         }
 
     @property
@@ -194,7 +197,9 @@ def test_documented_commands_have_options_that_exist() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_nodes_die_and_join_and_the_head_is_replaced(nodes: Nodes, tmp_path: Path) -> None:
+def test_nodes_die_and_join_and_the_head_is_replaced(
+    nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """``pytest -s`` prints the transcript."""
     say = Transcript()
     space = crash.write_study(tmp_path, STUDY)
@@ -240,6 +245,7 @@ def test_nodes_die_and_join_and_the_head_is_replaced(nodes: Nodes, tmp_path: Pat
     assert again == 0, output.read_text()[-3000:]
     undisturbed = crash.write_study(tmp_path / "undisturbed", STUDY)
     (undisturbed.parent / "base.yaml").write_text(CONFIG)
+    monkeypatch.delenv("CRASH_PAUSE")
     assert crash.run(undisturbed, "--max-concurrent", "1", timeout=1200.0) == 0
     assert [crash.retrained(before, results) for before in seen] == [[], []]
     assert crash.equal(undisturbed.parent / "results" / "crash", results) == []
