@@ -162,6 +162,7 @@ class Cluster:
             "RAY_worker_niceness": "0",
             "PYTHONPATH": f"{crash.HOOKS}:{ROOT}",
             "PYTHONUNBUFFERED": "1",
+            "PATH": f"{RAY.parent}:{os.environ['PATH']}",  # symmetric-run calls `ray`
             "CRASH_HOME": str(self.folder),
             "CRASH_AT": "",
             "CRASH_PAUSE": str(pause),
