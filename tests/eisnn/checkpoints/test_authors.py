@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from eisnn.checkpoints.authors import load_authors_state_dict
-from eisnn.checkpoints.authors_names import looks_like_the_authors
 from eisnn.errors import CheckpointError
 from eisnn.networks import build_model
 from tests.eisnn import golden
@@ -146,12 +145,3 @@ def test_not_strict_loads_what_fits_and_reports_the_rest():
     report = load_authors_state_dict(model, theirs, strict=False)
     assert not report.fits
     assert model.body.layers[0].drive.W_EE.any()
-
-
-def test_their_names_are_told_from_ours():
-    assert looks_like_the_authors(weights())
-    assert looks_like_the_authors(weights("bn"))
-    assert not looks_like_the_authors(vgg().state_dict())
-    assert not looks_like_the_authors(
-        build_model({"model": {"arch": "ResNet", "layers": 18, "width": 0.1}}).state_dict()
-    )

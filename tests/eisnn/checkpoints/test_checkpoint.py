@@ -12,7 +12,6 @@ import torch
 
 from eisnn.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from eisnn.errors import CheckpointError
-from eisnn.files import write_whole
 
 STATE = {"epoch": 2, "model": {"w": torch.arange(4000.0)}}
 
@@ -74,17 +73,6 @@ def test_a_foreign_torch_file_and_a_missing_one_are_named(saved, tmp_path):
         load_checkpoint(saved)
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         load_checkpoint(tmp_path / "none.pt")
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_rubbish(saved, monkeypatch):
-    before = saved.read_bytes()
-    monkeypatch.setattr(
-        "os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device"))
-    )
-    with pytest.raises(OSError, match="No space"):
-        write_whole(saved, b"new")
-    assert saved.read_bytes() == before
-    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
 
 
 def test_it_is_an_ordinary_torch_file_with_checksums(saved):

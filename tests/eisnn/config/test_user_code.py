@@ -9,26 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from eisnn.config import user_code
 from eisnn.config.trial import make_config
-from eisnn.config.user_code import UserCodeError, blame, find, look_in
+from eisnn.config.user_code import UserCodeError, blame, find
 from eisnn.training.fit import fit
-
-
-@pytest.fixture
-def beside(tmp_path, monkeypatch):
-    """A folder beside a config; what is imported from it is forgotten afterwards."""
-    before = set(sys.modules)
-    monkeypatch.setattr(user_code._beside, "folders", [])
-    monkeypatch.setattr(user_code._beside, "named", set())
-    monkeypatch.setattr(user_code._beside, "found", set())
-    look_in([tmp_path])
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(
-            sys.modules[name].__file__
-        ):
-            del sys.modules[name]
 
 
 def write(folder: Path, **sources: str) -> None:

@@ -10,7 +10,6 @@ from sklearn.datasets import load_digits
 
 from eisnn.config.trial import DataConfig
 from eisnn.data import loading
-from eisnn.data.batches import batches
 from eisnn.data.readers.idx import FILES
 from eisnn.errors import DataError
 from tests.eisnn.data.idx_files import load, write_idx, write_mnist
@@ -18,30 +17,6 @@ from tests.eisnn.data.idx_files import load, write_idx, write_mnist
 
 def digits(**options):
     return loading.load(DataConfig(name="digits", **options), T=4)
-
-
-def numbers(split):
-    """Each image as bytes, so that sets of images can be compared."""
-    return [image.numpy().tobytes() for image in split.images]
-
-
-def test_digits_are_those_of_scikit_learn_in_the_unit_interval():
-    dataset = digits()
-    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (1258, 180, 359)
-    assert (dataset.classes, dataset.input_shape) == (10, (1, 8, 8))
-    expected = {
-        (image.astype(np.uint8).tobytes(), int(label))
-        for image, label in zip(*load_digits(return_X_y=True), strict=True)
-    }
-    found = [
-        pair
-        for split in (dataset.train, dataset.validation, dataset.test)
-        for pair in zip(numbers(split), split.labels.tolist(), strict=True)
-    ]
-    assert set(found) == expected
-    assert len(found) == 1797
-    x, _ = next(batches(dataset.train, 1258))
-    assert (x.dtype, x.min().item(), x.max().item()) == (torch.float32, 0.0, 1.0)
 
 
 def test_splits_are_disjoint():
@@ -120,12 +95,3 @@ def test_a_split_without_a_class_is_refused(tmp_path):
     write_idx(tmp_path / FILES[3], np.arange(50, dtype=np.uint8) % 9)
     with pytest.raises(DataError, match="mnist: no test image is of class 9"):
         load("mnist", tmp_path)
-
-
-def test_every_dataset_has_its_reader_and_its_transform():
-    from eisnn.config.datasets import DATASETS
-    from eisnn.data import transforms
-
-    for published in DATASETS.values():
-        assert callable(loading._reader(published))
-        assert published.transform is None or callable(getattr(transforms, published.transform))

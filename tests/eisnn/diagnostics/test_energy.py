@@ -8,25 +8,7 @@ from torch import nn
 
 from eisnn import build_model, initialize
 from eisnn.diagnostics.energy import Operations, count_operations, fan_out
-from eisnn.diagnostics.observe import parameters, sample
-
-
-def mlp(**sections):
-    """6 pixels -> 5 -> 5 -> 3 cells (MLP-4 at 1/100 of its width) -> 2 classes, T = 2.
-
-    One inhibitory cell in each layer.
-    """
-    model = {
-        "arch": "MLP",
-        "layers": 4,
-        "width": 0.01,
-        "T": 2,
-        "input_shape": (1, 2, 3),
-        "classes": 2,
-        **sections.pop("model", {}),
-    }
-    circuit = {"ei_ratio": [5, 5, 3, 2], **sections.pop("circuit", {})}
-    return build_model({"model": model, "circuit": circuit, **sections})
+from tests.eisnn.diagnostics.small_nets import mlp
 
 
 def everything(model, value=1.0):
@@ -209,21 +191,3 @@ def test_leaves_no_trace():
     assert model.training
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())
-
-
-def test_parameters_have_a_layer_and_a_kind():
-    model = mlp(neuron={"learnable_tau": True})
-    names = [(layer, kind) for layer, kind, _ in parameters(model)]
-    assert names[:7] == [
-        ("hidden.0", kind) for kind in ("W_EE", "W_IE", "W_EI", "g_I", "g_E", "b_E", "log_tau")
-    ]
-    assert names[-1] == ("output", "W_EI")
-    assert len(names) == len(set(names)) == len(list(model.parameters()))
-
-
-def test_sample_visits_every_position_alike():
-    x = torch.arange(7 * 28 * 28).remainder(28).float()
-    taken = sample(x, 500)
-    assert len(taken) <= 500
-    assert taken.unique().numel() == 28
-    assert torch.equal(sample(x[:10], 10), x[:10])

@@ -8,10 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from eisnn.checkpoints.authors import load_authors_state_dict
-from eisnn.config.trial import SIZES, ConfigError, ModelConfig, TrainConfig, TrialConfig
+from eisnn.config.trial import TrainConfig
 from eisnn.networks import Block, Network, build_model, initialize
-from eisnn.networks.families import MLP_TABLE, RESNET_TABLE, VGG_TABLE
-from eisnn.networks.network import Residual
 from eisnn.training.optimizers import build_optimizer
 from tests.eisnn import golden
 
@@ -166,119 +164,6 @@ def test_the_rule_of_the_golden_vectors_gives_every_size_a_live_network(
     assert sum(0.001 < rate < 0.999 for rate in rates.values()) > 0.5 * len(rates), rates
 
 
-@pytest.mark.parametrize("norm", ["ei", "bn"])
-def test_heavy_heads_load_by_the_same_pattern(norm):
-    model = build_model(
-        {"model": {"arch": "VGG", "layers": 8, "norm": norm, "head": "heavy", "width": 0.0625}}
-    )
-    keys = golden.authors_keys(model)
-    assert [name for name in keys if name.startswith("layers.38.")]
-    report = load_authors_state_dict(model, golden.weights(keys, seed=3))
-    assert len(report.loaded) + len(report.dropped) == len(keys)
-
-
-# --- ratios
-
-
-def n_I(model: Network) -> list[int]:
-    return [layer.W_IE.shape[0] for layer in model.circuits()]
-
-
-@pytest.mark.parametrize("r", [1, 2, 4, 8, 16])
-def test_every_ratio_of_the_search_space_fits_a_ten_class_read_out(r):
-    model = build_model({"model": {"arch": "VGG", "layers": 8}, "circuit": {"ei_ratio": r}})
-    assert n_I(model) == [n // r for n in (64, 128, 256, 512, 512)] + [max(1, 10 // r)]
-
-
-def test_a_ratio_that_a_hidden_layer_cannot_hold_is_refused_by_name():
-    with pytest.raises(
-        ValueError,
-        match=(
-            r"circuit.ei_ratio: layer 'features.0' has 8 excitatory cells and cannot hold a ratio"
-            r" of 16"
-        ),
-    ):
-        build_model(
-            {"model": {"arch": "VGG", "layers": 4, "width": 0.125}, "circuit": {"ei_ratio": 16}}
-        )
-
-
-def test_one_ratio_per_layer_from_the_bottom_up_and_as_many_as_there_are_circuits():
-    net = {"arch": "VGG", "layers": 4}
-    assert n_I(build_model({"model": net, "circuit": {"ei_ratio": [1, 2, 8, 5]}})) == [
-        64,
-        64,
-        32,
-        2,
-    ]
-    with pytest.raises(ValueError, match=r"gives 3 ratios, but the network has more circuits"):
-        build_model({"model": net, "circuit": {"ei_ratio": [1, 2, 8]}})
-    with pytest.raises(ValueError, match=r"gives 5 ratios, but the network has 4 circuits"):
-        build_model({"model": net, "circuit": {"ei_ratio": [1, 2, 8, 5, 4]}})
-    with pytest.raises(
-        ValueError, match=r"layer 'output' has 10 excitatory cells and cannot hold a ratio of 16"
-    ):
-        build_model(
-            {"model": net, "circuit": {"ei_ratio": [1, 2, 8, 16]}}
-        )  # given for this layer, so not silently lowered
-
-
-# --- architecture
-
-
-def test_the_sizes_that_the_config_knows_are_those_of_the_tables():
-    assert {
-        "MLP": tuple(MLP_TABLE),
-        "VGG": tuple(VGG_TABLE),
-        "ResNet": tuple(RESNET_TABLE),
-    } == SIZES
-
-
-@pytest.mark.parametrize(
-    ("arch", "layers"), [(arch, size) for arch, sizes in SIZES.items() for size in sizes]
-)
-def test_a_network_has_as_many_weighted_layers_as_its_name_says(arch, layers):
-    model = build_model({"model": {"arch": arch, "layers": layers, "width": 0.1}})
-    shortcuts = sum(
-        module.shortcut is not None for module in model.modules() if isinstance(module, Residual)
-    )
-    # VGG-16 and -19 count three fully connected layers, of which a light head has one; tables of
-    # the paper's authors
-    light = 2 if arch == "VGG" and layers in (16, 19, 8, 11) else 0
-    assert len(list(model.circuits())) - shortcuts == layers - light
-    heavy = {"head": "heavy"} if arch == "VGG" else {}
-    assert (
-        len(
-            list(
-                build_model(
-                    {"model": {"arch": arch, "layers": layers, "width": 0.1, **heavy}}
-                ).circuits()
-            )
-        )
-        - shortcuts
-        >= layers - light
-    )
-
-
-@pytest.mark.parametrize(
-    ("arch", "layers", "side", "features"),
-    [
-        ("VGG", 16, 32, 512),
-        ("VGG", 8, 48, 512),
-        ("VGG", 11, 48, 512),
-        ("VGG", 5, 28, 512 * 9),
-        ("VGG", 4, 8, 256 * 4),
-        ("ResNet", 18, 32, 512),
-        ("ResNet", 50, 32, 2048),
-    ],
-)
-def test_what_the_read_out_sees(arch, layers, side, features):
-    model = build_model(
-        {"model": {"arch": arch, "layers": layers, "input_shape": [2, side, side], "norm": "none"}}
-    )
-    assert model.output.in_features == features
-
-
 def test_the_logits_are_the_mean_over_time_of_the_read_outs_current():
     model = build_model(
         {"model": {"arch": "MLP", "layers": 2, "width": 0.1, "T": 3, "input_shape": [1, 4, 4]}}
@@ -339,22 +224,6 @@ def test_a_network_without_weights_says_what_to_do():
     model.load_state_dict(other.state_dict())
     with pytest.raises(RuntimeError, match="initialised already"):
         initialize(model, torch.rand(8, 1, 4, 4))
-
-
-def test_a_config_may_be_a_section_a_dict_of_it_or_the_whole():
-    section = {"arch": "MLP", "layers": 2, "width": 0.1}
-    shapes = [
-        [tuple(p.shape) for p in build_model(config).parameters()]
-        for config in (
-            section,
-            {"model": section},
-            ModelConfig(**section),
-            TrialConfig(model=ModelConfig(**section)),
-        )
-    ]
-    assert all(shape == shapes[0] for shape in shapes)
-    with pytest.raises(ConfigError, match="layres"):
-        build_model({"arch": "MLP", "layres": 2})
 
 
 COMBINATIONS = [

@@ -11,7 +11,7 @@ import pytest
 import torch
 from scipy.integrate import quad
 
-from eisnn.config.trial import ConfigError, NeuronConfig, make_config, resolved, trial_id
+from eisnn.config.trial import NeuronConfig, make_config
 from eisnn.layers.neurons import lif
 from eisnn.networks import build_model, initialize, starts
 from eisnn.networks.network import Residual
@@ -209,27 +209,6 @@ def test_the_authors_start_has_their_variance(model, name, ratio):
     assert variances[0] / variances[1] == pytest.approx(ratio, rel=0.15)
 
 
-# --- options
-
-
-def test_options_that_nothing_reads_are_refused():
-    for model, message in [
-        ({"norm": "ei", "init": "ding"}, "init has a meaning only without E-I circuits"),
-        ({"norm": "none", "init_rate": 0.2}, "init_rate has a meaning only with init: spikeinit"),
-        ({"zero_init_residual": True}, "zero_init_residual has a meaning only with arch: ResNet"),
-    ]:
-        with pytest.raises(ConfigError, match=message):
-            make_config({"model": model})
-
-
-def test_ids_are_those_of_before_the_options():
-    config = make_config({"model": {"norm": "none"}})
-    keys = {"init", "init_rate", "zero_init_residual", "dropout"}
-    assert not keys & set(resolved(config)["model"])
-    assert not {"dampening", "reset_value", "input_decay"} & set(resolved(config)["neuron"])
-    assert trial_id(make_config({})) == "b0793b14a550"
-
-
 def test_dropout_silences_the_same_cells_at_every_step():
     net = network("kaiming", images=None, input_shape=[1, 28, 28], T=5, dropout=0.5)
     dropout = net.body.layers[2]
@@ -238,21 +217,3 @@ def test_dropout_silences_the_same_cells_at_every_step():
     assert torch.equal(out, out[:1].expand_as(out))
     assert set(out.unique().tolist()) == {0.0, 2.0}
     assert torch.equal(dropout.eval()(x), x)
-
-
-def test_a_network_of_the_users_keeps_its_weights(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "their_start.py").write_text(
-        "from torch import nn\nfrom eisnn.networks.families import Layers\n"
-        "class Net(nn.Module):\n"
-        "    def __init__(self, config, shape, classes):\n"
-        "        super().__init__()\n"
-        "        self.block = Layers(config).block(4, classes, 'one')\n"
-        "    def forward(self, x):\n"
-        "        return self.block(x.flatten(1), True).unflatten(0, (2, -1)).mean(0)\n"
-    )
-    model = {"factory": "their_start:Net", "init": "spikeinit", "T": 2, "input_shape": [1, 2, 2]}
-    net = build_model(make_config({"model": {**model, "classes": 3}}))
-    before = net.net.block.drive.map.weight.clone()
-    initialize(net, torch.rand(4, 1, 2, 2))
-    assert torch.equal(net.net.block.drive.map.weight, before)

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from eisnn.config.trial import make_config
 from eisnn.config.yaml_file import ConfigError
-from eisnn.data.loading import load
-from eisnn.networks import initialize
-from eisnn.training.fit import first_batch, fit
-from eisnn.training.graph import DeviceSteps
-from eisnn.training.run import Run
+from eisnn.training.fit import fit
 
 
 def config(norm: str = "ei", train_size: int = 300, **train: object):
@@ -39,43 +34,3 @@ def test_a_batch_size_of_one_is_named(norm):
         ConfigError, match=r"train\.batch_size: must be at least 2 with model\.norm"
     ):
         fit(config(norm, batch_size=1, epochs=1))
-
-
-def network_after_an_epoch(given, *, on_device: bool) -> tuple[Run, tuple[float, float]]:
-    data = load(given.data, T=given.model.T)
-    run = Run(given, data, torch.device("cpu"), keep_best=False)
-    initialize(run.model, first_batch(run, data.train), seed=1)
-    epochs = run.epochs
-    if on_device:
-        step, size = epochs.step, given.train.batch_size
-        epochs.eager_because = None
-        epochs.captured = DeviceSteps(step, data.train, size, epochs.rng)
-    return run, run.train(data.train)
-
-
-@pytest.mark.parametrize(("batch_size", "full"), [(40, 6), (45, 6), (269, 0), (134, 2)])
-def test_full_batches_and_the_rest(batch_size, full):
-    """Of 270 images; 269 + 1 are one batch, 134 + 134 + 2 three."""
-    given = config(batch_size=batch_size)
-    run, sums = network_after_an_epoch(given, on_device=True)
-    assert sums == pytest.approx(network_after_an_epoch(given, on_device=False)[1], rel=1e-6)
-    assert run.epochs.captured.place.item() == full
-
-
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_steps_that_read_the_device_train_as_the_plain_loop_does(optimizer):
-    """270 images in batches of 40: six full batches, then 30 images."""
-    given = config(optimizer=optimizer, warmup_epochs=1.0)
-    plain, plain_sums = network_after_an_epoch(given, on_device=False)
-    device, device_sums = network_after_an_epoch(given, on_device=True)
-    assert device.epochs.captured.place.item() == 6
-    assert device_sums == pytest.approx(plain_sums, rel=1e-6)
-    for ours, theirs in zip(device.model.parameters(), plain.model.parameters(), strict=True):
-        torch.testing.assert_close(ours, theirs)
-    rates = [run.optimizer.param_groups[0]["lr"] for run in (plain, device)]
-    assert rates[0] == rates[1]
-
-
-def test_determinism_is_asked_of_torch_and_given_back():
-    assert fit(config(deterministic=True, epochs=1))["val/accuracy"] >= 0
-    assert not torch.are_deterministic_algorithms_enabled()

@@ -20,6 +20,7 @@ from eisnn.training.optimizers import (
     non_negative_parameters,
 )
 from tests.eisnn import golden
+from tests.eisnn.training.runs import tiny
 
 
 def trajectory(start, grads, *, clamped, first_step, **options):
@@ -225,3 +226,16 @@ def test_what_is_no_optimiser_is_refused():
     train = TrainConfig(optimizer="collections:OrderedDict")
     with pytest.raises(ValueError, match=r"train\.optimizer: collections:OrderedDict: "):
         build_optimizer(build_model(NET), train)
+
+
+def test_learning_rate_warms_up_linearly_then_follows_a_cosine():
+    train = tiny(epochs=10, learning_rate=1.0, warmup_epochs=2.0, warmup_start=0.0).train
+    rates = [learning_rate(train, step, steps_per_epoch=10) for step in range(101)]
+    assert rates[0] == 0
+    assert rates[10] == pytest.approx(0.5)
+    assert rates[20] == 1.0
+    assert rates[60] == pytest.approx(0.5)
+    assert rates[100] == pytest.approx(0.0)
+    assert rates[40] == pytest.approx((1 + math.cos(math.pi / 4)) / 2)
+    constant = tiny(epochs=10, learning_rate=1.0, schedule="constant").train
+    assert {learning_rate(constant, step, 10) for step in range(100)} == {1.0}

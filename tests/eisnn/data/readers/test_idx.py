@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from eisnn.config.trial import DataConfig
-from eisnn.data import loading
 from eisnn.data.readers import idx as datasets
 from eisnn.errors import DataError
 from tests.eisnn.data.idx_files import load, write_idx, write_mnist
@@ -33,32 +31,6 @@ def test_idx_files_in_torchvisions_layout_are_read_as_torchvision_does(
     assert torch.equal(dataset.test.images[:, 0], reference.data)
     assert torch.equal(dataset.test.labels, reference.targets)
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (180, 20, 50)
-
-
-@pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_idx_files_in_a_flat_folder_given_by_the_environment(tmp_path, monkeypatch, suffix):
-    write_mnist(tmp_path / "flat", suffix)
-    monkeypatch.setenv("EISNN_DATA", str(tmp_path / "flat"))
-    assert len(loading.load(DataConfig(name="mnist"), T=4).test) == 50
-
-
-def test_a_missing_dataset_says_where_it_was_looked_for_and_how_to_get_it(tmp_path, monkeypatch):
-    write_mnist(tmp_path / "fashion-mnist")
-    (tmp_path / "fashion-mnist" / IDX[2]).unlink()
-    monkeypatch.setattr(datasets, "DEBIAN_FASHION_MNIST", tmp_path / "no-package")
-    with pytest.raises(DataError) as error:
-        load("fashion_mnist", tmp_path)
-    message = str(error.value)
-    for part in (
-        f"{tmp_path}/FashionMNIST/raw: no such folder",
-        f"{tmp_path}/fashion-mnist: lacks t10k-images-idx3-ubyte",
-        f"{tmp_path}/no-package: no such folder",
-        "apt-get install dataset-fashion-mnist",
-        "EISNN_DATA",
-        "no network in tests",
-    ):
-        assert part in message
-    assert not (tmp_path / "FashionMNIST").exists()
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
@@ -97,25 +69,6 @@ def test_fashion_mnist_files_are_not_taken_for_mnist(tmp_path):
         load("mnist", tmp_path)
 
 
-def test_a_download_is_whole_or_not_there(tmp_path, monkeypatch):
-    def fetch(root, download):
-        assert download
-        write_mnist(Path(root) / "MNIST" / "raw")
-
-    monkeypatch.setattr("torchvision.datasets.MNIST", fetch)
-    assert len(load("mnist", tmp_path).test) == 50
-    assert sorted(p.name for p in (tmp_path / "MNIST" / "raw").iterdir()) == sorted(IDX)
-
-    def broken(root, download):
-        write_idx(Path(root) / "MNIST" / "raw" / IDX[0], np.zeros((5, 28, 28), dtype=np.uint8))
-        raise RuntimeError("File not found or corrupted.")
-
-    monkeypatch.setattr("torchvision.datasets.MNIST", broken)
-    with pytest.raises(DataError, match=r"mnist was not found(?s:.*)File not found or corrupted"):
-        load("mnist", tmp_path / "other")
-    assert not (tmp_path / "other" / "MNIST").exists()
-
-
 @pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
 def test_fashion_mnist_of_the_debian_package(tmp_path):
     dataset = load("fashion_mnist", tmp_path / "empty")
@@ -128,10 +81,3 @@ def test_fashion_mnist_of_the_debian_package(tmp_path):
     )  # the published mean
     assert dataset.input_shape == dataset.train.images.shape[1:]
     assert not (tmp_path / "empty").exists()
-
-
-def test_idx_files_named_with_a_dot_are_found(tmp_path):
-    write_mnist(tmp_path)
-    for name in IDX:
-        (tmp_path / name).rename(tmp_path / name.replace("-idx", ".idx"))
-    assert len(load("mnist", tmp_path).test) == 50

@@ -1,4 +1,4 @@
-"""Run as a program by test_triton.py: what the Triton backend says of wrong arguments, a line for
+"""Run as a program by test_sizes.py: what the Triton backend says of wrong arguments, a line for
 each; and empty batches.
 """
 

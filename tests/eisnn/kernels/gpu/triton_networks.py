@@ -1,4 +1,4 @@
-"""Run as a program by test_triton.py: whole networks on the interpreted Triton kernels.
+"""Run as a program by test_circuit.py: whole networks on the interpreted Triton kernels.
 
 Without arguments: narrow networks against their readable path, one line of JSON each. With names of
 golden cases: those cases against the authors' numbers.

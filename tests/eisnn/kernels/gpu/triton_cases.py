@@ -1,4 +1,4 @@
-"""Run as a program by test_triton.py: compares the interpreted Triton kernels with the readable
+"""Run as a program by test_circuit.py: compares the interpreted Triton kernels with the readable
 path, a line for each case.
 
 A line is a JSON object: the case, the share of flipped spikes, and the relative distance of every

@@ -1,0 +1,15 @@
+"""Options of the network that nothing would read are refused."""
+
+import pytest
+
+from eisnn.config.trial import ConfigError, make_config
+
+
+def test_options_that_nothing_reads_are_refused():
+    for model, message in [
+        ({"norm": "ei", "init": "ding"}, "init has a meaning only without E-I circuits"),
+        ({"norm": "none", "init_rate": 0.2}, "init_rate has a meaning only with init: spikeinit"),
+        ({"zero_init_residual": True}, "zero_init_residual has a meaning only with arch: ResNet"),
+    ]:
+        with pytest.raises(ConfigError, match=message):
+            make_config({"model": model})

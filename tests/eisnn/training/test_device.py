@@ -1,0 +1,40 @@
+"""Where a run computes, and with which arithmetic."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from eisnn.config.trial import ConfigError, make_config
+from eisnn.training.device import computing, pick_device
+from eisnn.training.fit import fit
+
+
+def config(norm: str = "ei", train_size: int = 300, **train: object):
+    return make_config(
+        {
+            "model": {"arch": "MLP", "layers": 4, "width": 0.1, "T": 2, "norm": norm},
+            "data": {"name": "digits", "train_size": train_size},
+            "train": {"epochs": 2, "batch_size": 40, "learning_rate": 0.02, **train},
+        }
+    )
+
+
+def test_determinism_is_asked_of_torch_and_given_back():
+    assert fit(config(deterministic=True, epochs=1))["val/accuracy"] >= 0
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_tf32_is_asked_for_convolutions_and_products_alike_and_given_back():
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = (matmul.allow_tf32, cudnn.allow_tf32)
+    for precision in ("tf32", "float32"):
+        with computing(config(precision=precision).train, torch.device("cpu")):
+            assert matmul.allow_tf32 == cudnn.allow_tf32 == (precision == "tf32")
+        assert (matmul.allow_tf32, cudnn.allow_tf32) == before
+
+
+@pytest.mark.parametrize("name", ["meta", "tpu"])
+def test_other_devices_are_refused_by_name(name):
+    with pytest.raises(ConfigError, match=f"must be cpu, cuda, cuda:1, or auto, given '{name}'"):
+        pick_device(name)
