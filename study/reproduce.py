@@ -15,8 +15,10 @@ from eisnn.metrics import METRICS
 from study import store
 from study.execution.portion import Portion
 from study.request import Request
+from study.spec.models import Resources
 from study.store.records import Order, Outcome, State
 from study.worker import environment
+from study.worker.gpu import look
 from study.worker.trial import run
 
 
@@ -38,10 +40,7 @@ def reproduce(request: Request, identity: str) -> int:
         raise ConfigError(
             f"--reproduce {identity}: this trial has not ended; go on with the study first"
         )
-    resources = plan.spec.resources
-    portion = Portion(
-        resources.cpu, 0.0 if resources.gpu == "auto" else float(resources.gpu), resources.memory_gb
-    )
+    portion = _portion(plan.spec.resources, before)
     with tempfile.TemporaryDirectory(prefix="eisnn-reproduce-") as temporary:
         order = Order(
             identity,
@@ -54,7 +53,11 @@ def reproduce(request: Request, identity: str) -> int:
         )
         rows: list[Mapping[str, Any]] = []
         after = run(order, rows.append)
-    differences = [*_surroundings(study, before), *_epochs(history, rows), *_metrics(before, after)]
+    differences = [
+        *_surroundings(study, before, after),
+        *_epochs(history, rows),
+        *_metrics(before, after),
+    ]
     print(
         f"{identity}: {before.state} after {before.epochs} epochs; "
         f"again: {after.state} after {after.epochs}"
@@ -64,17 +67,28 @@ def reproduce(request: Request, identity: str) -> int:
     return 3 if different else 0
 
 
-def _surroundings(study: Path, trained: Outcome) -> list[str]:
+def _portion(resources: Resources, before: Outcome) -> Portion:
+    """As many threads as the trial had; a whole GPU where the study shares the GPUs out."""
+    gpu = resources.gpu_of(before.roles[0].arm if before.roles else "")
+    if gpu == "auto":
+        gpu = 0.0 if "problem" in look() else 1.0
+    return Portion(before.threads or resources.cpu, float(gpu), resources.memory_gb)
+
+
+def _surroundings(study: Path, before: Outcome, after: Outcome) -> list[str]:
     """What is different about this machine and code, which may explain a difference."""
-    then = environment.recorded(study, trained.environment)
+    notes = []
+    if before.path is not None and before.path != after.path:
+        notes.append(f"note: the layers took another path: {before.path!r}, now {after.path!r}")
+    then = environment.recorded(study, before.environment)
     if then is None:
-        return []
+        return notes
     now = environment.describe()
     names = ["commit", "uncommitted_changes", "packages", "python", "cpu", "host"]
     names += ["kernels", "instructions"]
     # What an earlier version did not record is not said to differ.
     different = [name for name in names if then.get(name, now[name]) != now[name]]
-    return [f"note: {name} differs from when it was trained" for name in different]
+    return notes + [f"note: {name} differs from when it was trained" for name in different]
 
 
 def _epochs(before: list[dict[str, float]], after: list[Mapping[str, Any]]) -> list[str]:

@@ -112,6 +112,7 @@ class Outcome:
     damaged: tuple[str, ...] = ()  # files that were set aside
     again: bool = False  # a fault of the surroundings: the next run tries the trial again
     path: str | None = None  # which path the network's layers took
+    threads: int | None = None  # of the processor, on which the last bits depend
     tail: str | None = None  # of the traceback
 
     def to_json(self) -> dict[str, Any]:

@@ -78,7 +78,12 @@ def _beginning(order: Order, started: str | None) -> Outcome:
         alone=order.alone,
         started=started,
         environment=order.environment,
+        threads=_threads(order),
     )
+
+
+def _threads(order: Order) -> int:
+    return max(1, int(order.cpu))
 
 
 def _attempt(order: Order, folder: Path, report: Report) -> Outcome:
@@ -188,7 +193,7 @@ def _take_share(order: Order) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves it unset, and every GPU would be seen
     import torch
 
-    torch.set_num_threads(max(1, int(order.cpu)))
+    torch.set_num_threads(_threads(order))
     if order.gpu:
         torch.cuda.empty_cache()  # of the trial before
         _, total = torch.cuda.mem_get_info()

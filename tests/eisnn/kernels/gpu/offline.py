@@ -38,6 +38,7 @@ DEFAULT = {
 }  # fmt: skip
 
 POOLED = {"BM": sizes.POOLED_BM}
+# The option that a variant is about comes first; sizes that go with it follow.
 VARIANTS: list[dict[str, Any]] = [
     {"SHARED": True},
     {"RECTIFY": True},
@@ -51,6 +52,11 @@ VARIANTS: list[dict[str, Any]] = [
     {"CIRCUIT": False},
     {"BN": 16, "KO": 16},
 ]
+
+
+def variants_of(kernel: str) -> list[dict[str, Any]]:
+    """The variants that change this kernel: it has the option that the variant is about."""
+    return [changed for changed in VARIANTS if next(iter(changed)) in KERNELS[kernel].arg_names]
 
 
 @dataclass(frozen=True)

@@ -27,14 +27,13 @@ def test_wrong_arguments_are_named_and_empty_batches_answered():
 def test_every_kernel_compiles_for_every_gpu_without_spills(kernel):
     """Every option that changes the machine code is tried on one architecture, the default on
     all."""
-    from tests.eisnn.kernels.gpu.offline import ARCHITECTURES, KERNELS, POOLED, VARIANTS, usage
+    from tests.eisnn.kernels.gpu.offline import ARCHITECTURES, POOLED, usage, variants_of
 
     pooled = POOLED if kernel == "forward" else {}
     found = [usage(kernel, architecture, **pooled) for architecture in ARCHITECTURES]
-    for changed in VARIANTS:
-        if set(changed) & set(KERNELS[kernel].arg_names):
-            given = changed if changed.get("POOL") is False else {**pooled, **changed}
-            found.append(usage(kernel, 90, **given))
+    for changed in variants_of(kernel):
+        given = changed if changed.get("POOL") is False else {**pooled, **changed}
+        found.append(usage(kernel, 90, **given))
     assert not [str(one) for one in found if one.stack]
 
 
