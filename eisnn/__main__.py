@@ -47,12 +47,12 @@ ONLY = {  # which commands read an option
 @click.option(
     "--config",
     metavar="CONFIG",
-    help="With --evaluate: the network and the data, for files that do not say.",
+    help="With --evaluate: the config of the network and its data, for files that hold none.",
 )
 @click.option(
     "--export",
     metavar="FILE",
-    help="With --evaluate: also write the weights as safetensors, their config inside.",
+    help="With --evaluate: also write the weights as safetensors, with their config inside.",
 )
 @click.option(
     "--workload",
@@ -87,8 +87,7 @@ def command(**given: Any) -> None:
     for option, readers in ONLY.items():
         if given[option] is not None and chosen[0] not in readers:
             raise ConfigError(
-                f"--{option} has a meaning only with --{' or --'.join(readers)},"
-                f" given with --{chosen[0]}"
+                f"--{option} applies only with --{' or --'.join(readers)}, given with --{chosen[0]}"
             )
     import torch
 
@@ -104,7 +103,7 @@ def command(**given: Any) -> None:
 
 
 def run(given: dict[str, Any]) -> None:
-    """Does what the one chosen option asks for. What loads torch is imported here."""
+    """Does what the chosen option asks for. Imports here what loads torch."""
     from eisnn.single.measure import measure
     from eisnn.single.order import new_order, order_to_resume
     from eisnn.single.train import train

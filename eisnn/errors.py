@@ -1,4 +1,4 @@
-"""How a training run can end other than well. Each is an outcome of a study, recorded with its
+"""The ways in which a training run can fail. Each is an outcome of a study, recorded with its
 reason."""
 
 
@@ -18,8 +18,8 @@ class DataError(RuntimeError):
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint is missing, damaged, foreign, or of another config. The message names the file
-    and what to do."""
+    """A checkpoint is missing, damaged, not ours, or belongs to another config. The message names
+    the file and what to do."""
 
 
 class ConfigError(ValueError):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """Gives a temporary path to write to, and renames it to ``path`` when the block ends well.
+    """Yields a temporary path to write to, and renames it to ``path`` when the block succeeds.
 
     A reader, or a crash at any moment, sees the old file or the new one, never a part.
     ``durable`` waits until the disk has the content before the old file goes.
@@ -23,7 +23,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename is None:  # as of a full disk: writing knows no names
+        if error.filename is None:  # the error of a full disk does not say which file it was
             error.filename = str(path)
         raise
     finally:

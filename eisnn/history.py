@@ -21,7 +21,7 @@ class History:
         self.rows: dict[int, dict[str, float]] = {}
 
     def add(self, metrics: dict[str, float]) -> None:
-        """Adds an epoch; of one that is reported again after a resume, the last report counts."""
+        """Adds an epoch. One that is reported again after a resume replaces its first report."""
         self.rows[int(metrics["epoch"])] = metrics
         own = dict.fromkeys(name for row in self.rows.values() for name in row)
         columns = ["epoch", *EPOCH_METRICS]

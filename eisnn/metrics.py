@@ -22,7 +22,7 @@ class Metric:
     Attributes:
         name: the key in reports of `eisnn.fit`, and the column in tables.
         label: what an axis or a heading says, without the unit.
-        unit: of the number that is shown, which is ``factor`` times the stored one; "" if it has
+        unit: the unit of the number shown, which is ``factor`` times the stored one; "" if it has
             none.
         better: which direction is an improvement; None if neither is.
         scope: measured after every epoch, once a trial, or both.

@@ -1,7 +1,7 @@
 """Standard output and error that never decide how a run ends.
 
-A reader that has gone away (a closed pipe or terminal), a full disk, a closed stream or an encoding
-without our letters costs text, and nothing else.
+If the reader has gone away (a closed pipe or terminal), the disk is full, the stream is closed, or
+its encoding lacks our letters, text is lost and nothing else happens.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def forgiving() -> Iterator[None]:
 
 
 def _to_null(stream: Any) -> None:
-    """Sends what is written to the stream's descriptor, by anybody, to nowhere."""
+    """Redirects the stream's descriptor to the null device, whoever writes to it."""
     with contextlib.suppress(AttributeError, OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         try:
@@ -101,12 +101,12 @@ def _to_null(stream: Any) -> None:
 
 
 def _null_stream() -> Any:
-    """Returns a stream to nowhere, which stays open until the process ends."""
+    """Returns a stream to the null device, which stays open until the process ends."""
     return open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")
 
 
 def _open_null(number: int) -> None:
-    """Opens a closed descriptor, or the next file that is opened would take its number."""
+    """Opens a closed descriptor on the null device, lest the next opened file takes its number."""
     try:
         os.fstat(number)
     except OSError:

@@ -1,5 +1,5 @@
-"""Random numbers that derive from what they are for, so that resuming needs no luck and no saved
-generator state."""
+"""Random numbers derived from their purpose, so that a resumed run needs no saved generator
+state."""
 
 from __future__ import annotations
 

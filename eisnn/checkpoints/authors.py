@@ -1,6 +1,6 @@
-"""Weights of the paper's authors, by their parameter names, into our networks.
+"""Loads weights of the paper's authors into our networks, matching them by parameter name.
 
-Which name belongs where stands in `eisnn.checkpoints.authors_names`.
+`eisnn.checkpoints.authors_names` says which name belongs where.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 class LoadReport:
     """What became of a foreign state dict.
 
-    ``missing`` and ``wrong_shape`` speak of ours, the rest of their names.
+    ``missing`` holds names of ours, the other lists names of theirs.
     """
 
     loaded: dict[str, str] = field(default_factory=dict)  # their name -> ours
@@ -32,7 +32,7 @@ class LoadReport:
     dropped: list[str] = field(default_factory=list)
     # biases below a batch normalisation, moved into its running mean
     folded: list[str] = field(default_factory=list)
-    # entries below 0 where Dale's law wants none, set to 0 (they clamp in forward)
+    # their name -> number of negative entries set to 0 by Dale's law, as the authors' forward does
     projected: dict[str, int] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
@@ -67,13 +67,13 @@ def load_authors_state_dict(
 
     Args:
         model: E-I or BN network, see `eisnn.build_model`. Its dtype and device stay.
-        state_dict: their names (table above) to tensors. Vectors may be shaped [n], [1, n] or [n,
-            1, 1].
-        strict: refuse unless every tensor of ours is given and every tensor of theirs has its
-            place. Otherwise what fits is loaded.
+        state_dict: maps their names (see `eisnn.checkpoints.authors_names`) to tensors. Vectors may
+            be shaped [n], [1, n] or [n, 1, 1].
+        strict: whether every tensor of ours must be given, and every tensor of theirs must have a
+            place. If False, loads whatever fits.
 
     Returns:
-        a report. The gains and bias of an excitatory output layer, which the authors keep but never
+        A report. The gains and bias of an excitatory output layer, which the authors keep but never
         use, are dropped and listed there.
 
     Raises:
@@ -84,9 +84,8 @@ def load_authors_state_dict(
         raise CheckpointError(
             f"the authors' weights do not fit this network ({_hint(model, report)}):\n{report}"
         )
-    for move in sorted(
-        moves, key=lambda move: move.theirs in report.folded
-    ):  # running means before what is folded into them
+    # Running means must be loaded before biases are folded into them.
+    for move in sorted(moves, key=lambda move: move.theirs in report.folded):
         _apply(move, report)
     model.initialized = True
     return report
@@ -103,7 +102,7 @@ class Move(NamedTuple):
 
 
 def _match(model: Network, state_dict: Mapping[str, Tensor]) -> tuple[LoadReport, list[Move]]:
-    """What goes where, and what does not fit; changes nothing."""
+    """Returns what goes where, and what does not fit. Changes nothing."""
     report, moves = LoadReport(), []
     our_name = {id(module): name for name, module in model.named_modules()}
     rest = dict(state_dict)
@@ -146,25 +145,25 @@ def _match(model: Network, state_dict: Mapping[str, Tensor]) -> tuple[LoadReport
 
 
 def _tensors(layer: nn.Module) -> dict[str, Tensor]:
-    """The parameters and buffers of one layer of ours, by the names used in the table.
+    """Returns the parameters and buffers of one layer of ours, by the names used in the table.
 
     A linear read-out counts as a map.
     """
     own = {**dict(layer.named_parameters()), **dict(layer.named_buffers())}
-    return (
-        {f"map.{name}": value for name, value in own.items()}
-        if isinstance(layer, nn.Linear)
-        else own
-    )
+    if isinstance(layer, nn.Linear):
+        return {f"map.{name}": value for name, value in own.items()}
+    return own
 
 
 def _own(layer: nn.Module, ours: str) -> str:
-    """The name of a tensor within its layer."""
-    return ours.removeprefix("map.") if isinstance(layer, nn.Linear) else ours
+    """Returns the name of a tensor within its layer."""
+    if isinstance(layer, nn.Linear):
+        return ours.removeprefix("map.")
+    return ours
 
 
 def _shaped_as(value: Tensor, wanted: Tensor) -> Tensor | None:
-    """``value`` in the shape of ``wanted``; None if they differ by more than sizes of 1."""
+    """Returns ``value`` in the shape of ``wanted``; None if more than sizes of 1 differ."""
     if [n for n in value.shape if n > 1] != [n for n in wanted.shape if n > 1]:
         return None
     return value.reshape(wanted.shape)
@@ -177,7 +176,7 @@ def _hint(model: Network, report: LoadReport) -> str:
     ei_model = any(model.circuits())
     if ei_file != ei_model:
         kind = "E-I" if ei_file else "ordinary"
-        return f"the weights are of an {kind} network, model.norm is {model.config.model.norm!r}"
+        return f"the weights are of an {kind} network, but model.norm: {model.config.model.norm}"
     if any("conv_ie" in entry or "weight_ie" in entry for entry in report.wrong_shape) and not any(
         "conv_ee" in entry or "weight_ee" in entry for entry in report.wrong_shape
     ):
@@ -192,7 +191,7 @@ def _hint(model: Network, report: LoadReport) -> str:
 def _apply(move: Move, report: LoadReport) -> None:
     """Copies one tensor into its layer.
 
-    What Dale's law wants non-negative is projected first, as the authors do in every forward pass.
+    Sets entries to 0 that are negative against Dale's law, as the authors do in every forward pass.
     """
     theirs, value, layer, ours = move
     if isinstance(layer, CircuitLayer):

@@ -1,7 +1,7 @@
-"""Which of the paper's authors' parameter names belongs to which layer of ours.
+"""Pairs the parameter names of the paper's authors with our layers.
 
-Their layers come in pairs, a map and a norm, each with its own prefix; ours are one module. By
-family and kind:
+Each of their layers is a pair of modules, a map and a norm, with a prefix each; ours are one
+module. The prefixes depend on the family, the names on the kind:
 
     family        map prefix                            norm prefix
     MLP, VGG      layers.N (N in numeric order)         layers.M, the next above N with norm
@@ -56,29 +56,29 @@ _NORM_AT = re.compile(r"layers\.(\d+)\.(?:" + "|".join(map(re.escape, NORM)) + r
 
 
 def looks_like_the_authors(names: Mapping[str, object]) -> bool:
-    """Whether the names of a state dict are theirs rather than ours."""
+    """Whether a state dict has the authors' names rather than ours."""
     return any(
         _MAP_AT.match(name) or name.startswith(("conv1.", "layer1.", "fc.")) for name in names
     )
 
 
 def sequential_prefixes(names: Mapping[str, object]) -> list[tuple[str, str]]:
-    """(map prefix, norm prefix) of each layer of their MLP or VGG, from the bottom up.
+    """Returns (map prefix, norm prefix) of each layer of their MLP or VGG, from the bottom up.
 
-    The norm prefix is "" where there is none.
+    The norm prefix is "" where there is no norm.
     """
     maps = sorted({int(found[1]) for name in names if (found := _MAP_AT.match(name))})
     norms = {int(found[1]) for name in names if (found := _NORM_AT.match(name))} - set(maps)
     pairs = []
-    for index, at in enumerate(maps):
-        end = maps[index + 1] if index + 1 < len(maps) else max(norms, default=0) + 1
+    last = max(norms, default=0) + 1
+    for at, end in zip(maps, [*maps[1:], last], strict=False):
         above = [n for n in sorted(norms) if at < n < end]
         pairs.append((f"layers.{at}", f"layers.{above[0]}" if above else ""))
     return pairs
 
 
 def resnet_prefixes(model: Network) -> Iterator[tuple[nn.Module, str, str]]:
-    """(our layer, map prefix, norm prefix) of each layer of their ResNet."""
+    """Yields (our layer, map prefix, norm prefix) for each layer of their ResNet."""
     norm = "norm" if any(model.circuits()) else "bn"
     stem, *rest = model.body.layers if isinstance(model.body, Chain) else []
     assert isinstance(stem, Block)
@@ -87,9 +87,10 @@ def resnet_prefixes(model: Network) -> Iterator[tuple[nn.Module, str, str]]:
     for unit in rest:
         if not isinstance(unit, Residual):
             continue
-        # a shape change opens a stage; so does the very first unit, whatever its shapes
-        changes = unit.shortcut is not None
-        stage, index = (stage + 1, 0) if changes or stage == 0 else (stage, index + 1)
+        # A change of shape opens a stage; so does the very first unit, whatever its shapes.
+        index += 1
+        if unit.shortcut is not None or stage == 0:
+            stage, index = stage + 1, 0
         at = f"layer{stage}.{index}"
         for position, block in enumerate(unit.branch, start=1):
             assert isinstance(block, Block)
@@ -100,23 +101,21 @@ def resnet_prefixes(model: Network) -> Iterator[tuple[nn.Module, str, str]]:
 
 
 def pair_layers(model: Network, names: Mapping[str, object]) -> list[tuple[nn.Module, str, str]]:
-    """(our layer, their map prefix, their norm prefix), as far as both have layers.
+    """Returns (our layer, their map prefix, their norm prefix) for each layer.
 
     Raises:
-        CheckpointError: their number of layers is not ours.
+        CheckpointError: they have another number of layers.
     """
     if model.config.model.arch == "ResNet":
         return list(resnet_prefixes(model))
     ours = [layer for _, layer in model.driven()]
     theirs = sequential_prefixes(names)
     if len(ours) != len(theirs):
-        found = (
-            f"{len(theirs)} layers named 'layers.N'"
-            if theirs
-            else "no layer named 'layers.N' (a ResNet's, or not the authors')"
-        )
+        found = f"{len(theirs)} layers named 'layers.N'"
+        if not theirs:
+            found = "no layer named 'layers.N' (a ResNet's, or not the authors')"
         raise CheckpointError(
-            f"the weights have {found}, the network (model.arch: {model.config.model.arch}, "
+            f"the weights have {found}, but the network (model.arch: {model.config.model.arch}, "
             f"model.layers: {model.config.model.layers}, model.head: {model.config.model.head}) "
             f"has {len(ours)}: check those three keys"
         )
@@ -124,11 +123,11 @@ def pair_layers(model: Network, names: Mapping[str, object]) -> list[tuple[nn.Mo
 
 
 def names_of(layer: nn.Module, at_map: str, at_norm: str) -> list[tuple[str, str]]:
-    """(their name, ours) of all that one layer may have."""
-    of_map, of_norm = (MAP_EI, NORM_EI) if isinstance(layer, CircuitLayer) else (MAP_BN, NORM_BN)
+    """Returns (their name, our name) for every tensor that a layer may have."""
+    of_map, of_norm = MAP_BN, NORM_BN
+    if isinstance(layer, CircuitLayer):
+        of_map, of_norm = MAP_EI, NORM_EI
     names = [(f"{at_map}.{theirs}", ours) for theirs, ours in of_map.items()]
-    return (
-        names + [(f"{at_norm}.{theirs}", ours) for theirs, ours in of_norm.items()]
-        if at_norm
-        else names
-    )
+    if at_norm:
+        names += [(f"{at_norm}.{theirs}", ours) for theirs, ours in of_norm.items()]
+    return names

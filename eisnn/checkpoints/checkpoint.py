@@ -28,7 +28,7 @@ def save_checkpoint(path: str | Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:
-    """The dict that `save_checkpoint` wrote, tensors on the CPU.
+    """Returns the dict that `save_checkpoint` wrote, with its tensors on the CPU.
 
     Raises:
         CheckpointError: the file is missing, truncated, fails its checksums, holds code, or is not
@@ -49,7 +49,7 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     except CheckpointError:
         raise
     except Exception as error:  # torch and zipfile raise many kinds; each means the same here
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(
             f"{path}: cannot be read as a checkpoint ({reason}); remove it to train from the start"
         ) from error

@@ -37,7 +37,7 @@ PREFIX = re.compile(r"^(module\.|_orig_mod\.)+")  # of DataParallel and torch.co
 
 
 class _Inert:
-    """Stands in for what a file of random states wants to make: takes anything, does nothing."""
+    """Stands in for an object that a file wants to build: takes any arguments, does nothing."""
 
     def __init__(self, *args: Any) -> None:
         pass
@@ -46,8 +46,8 @@ class _Inert:
         pass
 
 
-# The authors' checkpoints hold the state of numpy's generator. What would build it is named in the
-# file; it is read without numpy, as nothing.
+# The authors' checkpoints hold the state of numpy's generator, which we do not need. The functions
+# that would rebuild it are replaced by `_Inert`.
 INERT: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (_Inert, name)
     for name in (
@@ -63,18 +63,18 @@ INERT: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
 
 
 class Weights(NamedTuple):
-    """tensors: a state dict, on the CPU; config: of the run it is from, where the file says so."""
+    """A state dict, on the CPU, and the config of the run it is from, if the file says so."""
 
     tensors: dict[str, Tensor]
     config: TrialConfig | None
 
 
 def load_weights(path: str | Path) -> Weights:
-    """The state dict in a file, and its config if the file is ours or the authors'.
+    """Returns the state dict in a file, and its config if the file is ours or the authors'.
 
     Raises:
-        CheckpointError: the file is missing, damaged, holds anything but tensors and plain values,
-            no state dict, or tensors that no network can take.
+        CheckpointError: the file is missing or damaged, holds no state dict, holds more than
+            tensors and plain values, or tensors that no network can use.
     """
     path = Path(path)
     if not path.is_file():
@@ -92,7 +92,7 @@ def load_weights(path: str | Path) -> Weights:
 
 
 def _why_unusable(value: Tensor) -> str | None:
-    """Why a tensor cannot be a weight; None if it can."""
+    """Returns why a tensor cannot be a weight; None if it can."""
     if value.is_meta:
         return "has a shape but no numbers (it was saved on the meta device)"
     if value.layout != torch.strided:
@@ -118,7 +118,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Any]:
 
 
 def _config_in(metadata: Mapping[str, str]) -> Any:
-    """Our config in the metadata of a safetensors file; other programs write what they like."""
+    """Returns our config from the metadata of a safetensors file; None if there is none."""
     try:
         config = json.loads(metadata.get("config", "null"))
     except ValueError:
@@ -154,8 +154,10 @@ def _read_pickle(path: Path) -> tuple[dict[str, Tensor], Any]:
 
 
 def _config_of(content: Any, path: Path) -> Any:
-    """The config that a checkpoint of ours or of the authors' holds; foreign ones are not read."""
-    config = content.get("config") if isinstance(content, Mapping) else None
+    """Returns the config in a checkpoint of ours or the authors'; None for any other."""
+    if not isinstance(content, Mapping):
+        return None
+    config = content.get("config")
     if not isinstance(config, Mapping):
         return None
     if str(content.get("format", "")).startswith("eisnn"):
@@ -164,7 +166,7 @@ def _config_of(content: Any, path: Path) -> Any:
         return None
     try:
         return authors.converted(config, f"{path} (config)")
-    except ConfigError:  # one of ours has to be given beside it, which load_network says
+    except ConfigError:  # the user must give one of ours, as load_network then says
         return None
 
 
@@ -177,7 +179,7 @@ def _is_state_dict(content: Any) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    """What went wrong, without torch's advice to switch its safeguard off."""
+    """Returns what went wrong, without torch's advice to switch its safeguard off."""
     text = str(error)
     found = [
         line.strip() for line in text.splitlines() if "Unsupported" in line or "GLOBAL" in line
@@ -187,14 +189,12 @@ def _first_line(error: Exception) -> str:
 
 
 def put_weights(model: Network, tensors: Mapping[str, Tensor]) -> LoadReport:
-    """Sets the weights of ``model`` from a state dict of ours or of the authors'; strict.
+    """Sets all weights of ``model`` from a state dict, ours or the authors' as its names tell.
 
-    Their names tell whose they are. Negative entries where Dale's law wants none are set to 0, and
-    reported.
+    Entries that are negative against Dale's law are set to 0, and reported.
 
     Raises:
-        CheckpointError: they do not fit; the message lists what does not. The model is left as it
-            was.
+        CheckpointError: something does not fit; the message lists it. The model is left as it was.
     """
     if looks_like_the_authors(tensors):
         return load_authors_state_dict(model, tensors)
@@ -223,7 +223,7 @@ def put_weights(model: Network, tensors: Mapping[str, Tensor]) -> LoadReport:
 
 
 def _non_negative(model: Network) -> list[str]:
-    """The parameters that projection keeps at or above zero, by name."""
+    """Returns the names of the parameters that projection keeps at or above zero."""
     return [
         f"{path}.{name}"
         for path, module in model.named_modules()
@@ -234,13 +234,13 @@ def _non_negative(model: Network) -> list[str]:
 
 
 def load_network(path: str | Path, config: Any = None) -> Network:
-    """The network with the weights in a file.
+    """Returns the network with the weights in a file.
 
-    ``config`` (as `eisnn.build_model` takes it) is needed where the file brings none.
+    ``config`` (as `eisnn.build_model` takes it) is needed if the file holds none.
 
     Raises:
-        CheckpointError: the file cannot be read, brings no config (or one that names code) and none
-            is given, or does not fit it.
+        CheckpointError: the file cannot be read; it holds no config, or one that names code, and
+            none is given; or its weights do not fit the config.
     """
     weights = load_weights(path)
     if config is None and weights.config is not None and weights.config.code:
@@ -252,7 +252,7 @@ def load_network(path: str | Path, config: Any = None) -> Network:
     config = weights.config if config is None else config
     if config is None:
         raise CheckpointError(
-            f"{path}: says nothing about its network; give the config of the network as well"
+            f"{path}: does not describe its network; give the config of the network as well"
         )
     config = as_trial_config(config)
     if looks_like_the_authors(weights.tensors) and config.data.name == "cifar10_dvs":

@@ -1,4 +1,4 @@
-"""Configs as the paper's authors write them, as configs of ours: their words, their defaults.
+"""Converts configs of the paper's authors into ours, with their words and their defaults.
 
 Theirs are flat: dataset, type (EI-SNN or BN-SNN), arch, num_layers, T, ei_ratio, neuron, epochs,
 warmup_epochs, batch_size, learning_rate, optimizer, momentum, weight_decay, scheduler, loss, seed.
@@ -26,7 +26,7 @@ SCHEDULES = {"CosALR": "cosine", "CosineAnnealingLR": "cosine", None: "constant"
 SURROGATES = {"sigmoid": "sigmoid", "atan": "atan", "triangle": "triangle"}
 MARKS = {"dataset", "arch", "num_layers", "type"}  # a config of theirs has them all
 
-# Where data and results lie, and how many processes load them, is said otherwise here.
+# Options of our own say where data and results lie, and how a run is logged.
 IGNORED = {"data_path", "num_workers", "output_dir", "log", "device", "resume", "name", "val_ratio"}
 
 
@@ -36,13 +36,13 @@ def is_the_authors(tree: Mapping[str, Any]) -> bool:
 
 
 def converted(tree: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The same run as a config of ours.
+    """Returns the same run as a config of ours.
 
-    What they do otherwise on purpose or by oversight (docs/differences.md) stays ours, but for the
-    first step of momentum and how BN networks start.
+    Where the two programs differ (docs/differences.md), the run is computed as ours are, except
+    that the first step of momentum and the start of BN networks follow the authors.
 
     Raises:
-        ConfigError: a key or a word of theirs that is not known here.
+        ConfigError: a key or a value of theirs is unknown here.
     """
     rest = {key: value for key, value in tree.items() if key not in IGNORED}
 
@@ -93,7 +93,7 @@ def converted(tree: Mapping[str, Any], where: str) -> dict[str, Any]:
         ours["seed"] = seed
     if rest:
         raise ConfigError(
-            f"{where}: is a config of the paper's authors with keys that are not known here: "
+            f"{where}: is a config of the paper's authors with keys that are unknown here: "
             f"{', '.join(sorted(rest))}; write it as one of ours (docs/config.md)"
         )
     return ours
@@ -114,6 +114,6 @@ def _neuron(theirs: dict[str, Any], where: str) -> dict[str, Any]:
         ours["input_decay"] = True
     if theirs:
         raise ConfigError(
-            f"{where}: neuron: keys that are not known here: {', '.join(sorted(theirs))}"
+            f"{where}: neuron: keys that are unknown here: {', '.join(sorted(theirs))}"
         )
     return ours

@@ -1,4 +1,4 @@
-"""What a trial remembers of users' code: a digest of its source.
+"""What a trial remembers about users' code: a digest of its source.
 
 `digests` go into the config, so that edited code makes new trials, and `verify` refuses to train
 with code that was edited after the plan was made.
@@ -16,11 +16,11 @@ from typing import Any
 
 from eisnn.config.user_code import UserCodeError, references, source
 
-OURS = ("eisnn", "study", "reports")  # stand for themselves by the version of the numerics
+OURS = ("eisnn", "study", "reports")  # NUMERICS_VERSION says when these change a trial
 
 
 def digests(tree: Mapping[str, Any]) -> dict[str, str]:
-    """Module -> digest of its source, for every reference of a resolved config.
+    """Returns module -> digest of its source, for every reference in a resolved config.
 
     Raises:
         UserCodeError: there is no such module.
@@ -33,8 +33,8 @@ def digests(tree: Mapping[str, Any]) -> dict[str, str]:
 
 
 def notes(tree: Mapping[str, Any], also: Mapping[str, str] = {}) -> list[str]:
-    """A line for each piece of the user's code that a run with this config will run: it can do
-    whatever they can."""
+    """Returns a line for each piece of users' code that a run with this config executes, since it
+    can do whatever the user can."""
     named = {**references(tree), **also}
     return [
         f"runs your code: {key}: {reference} ({source(reference.partition(':')[0], key)})"
@@ -48,15 +48,15 @@ def verify(tree: Mapping[str, Any]) -> None:
     for module, known in (tree.get("code") or {}).items():
         if now.get(module, known) != known:
             raise UserCodeError(
-                f"{source(module, module)}: has changed since this trial was planned, and is"
-                " another trial now; repeat the command"
+                f"{source(module, module)}: has changed since this trial was planned, which makes"
+                " it another trial; repeat the command"
             )
 
 
 @cache
 def digest(module: str, where: str) -> str:
-    """Sixteen hex digits of the sources of ``module`` and of what it imports from the same folder;
-    once per process."""
+    """Returns sixteen hex digits for the sources of ``module`` and of what it imports from the same
+    folder, computed once per process."""
     text = hashlib.sha256()
     for name, file in sorted(sources(module, source(module, where)).items()):
         text.update(f"{name}\n".encode() + file.read_bytes() + b"\n")
@@ -64,9 +64,8 @@ def digest(module: str, where: str) -> str:
 
 
 def sources(module: str, file: Path) -> dict[str, Path]:
-    """The module's file, and those beside it that it imports, directly or not. Of an installed
-    module its own file alone: what is installed has a version, and ``environment.json`` says
-    which."""
+    """Returns the module's file, and those beside it that it imports, directly or not. For an
+    installed module, its own file alone: ``environment.json`` records the version."""
     root = file.parents[module.count(".") + (file.name == "__init__.py")]
     installed = {"site-packages", "dist-packages"} & set(root.parts)
     found: dict[str, Path] = {}
@@ -90,17 +89,20 @@ def _file(root: Path, module: str) -> Path | None:
 
 
 def _imported(file: Path, module: str) -> list[str]:
-    """Dotted names of all that a file may import: modules, their packages, and attributes that may
-    be modules."""
-    package = module.split(".") if file.name == "__init__.py" else module.split(".")[:-1]
+    """Returns the dotted names of all that a file may import: modules, their packages, and
+    attributes that may be modules."""
+    package = module.split(".")
+    if file.name != "__init__.py":
+        package.pop()
     names: list[str] = []
     with contextlib.suppress(SyntaxError):  # importing it will say so
         for node in ast.walk(ast.parse(file.read_bytes())):
             if isinstance(node, ast.Import):
                 names += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
-                above = package[: len(package) - node.level + 1] if node.level else []
-                base = ".".join([*above, *([node.module] if node.module else [])])
-                names += [base, *(f"{base}.{alias.name}".lstrip(".") for alias in node.names)]
+                base = package[: len(package) - node.level + 1] if node.level else []
+                base += [node.module] if node.module else []
+                names.append(".".join(base))
+                names += [".".join([*base, alias.name]) for alias in node.names]
     parts = [name.split(".") for name in names if name]
     return [".".join(part[:count]) for part in parts for count in range(1, len(part) + 1)]

@@ -1,4 +1,4 @@
-"""Changed test conditions that a metric can ask for by a word: noise_0.3, brightness_0.5, steps_8.
+"""Changed test conditions, which a metric names by a word: noise_0.3, brightness_0.5, steps_8.
 
 This module does not import torch.
 """
@@ -30,7 +30,7 @@ class Condition:
 
 
 def condition_of(word: str) -> Condition | None:
-    """The condition that ``word`` names; None if it is another metric.
+    """Returns the condition that ``word`` names; None if it names another metric.
 
     >>> condition_of("noise_0.3")
     Condition(kind='noise', amount=0.3)

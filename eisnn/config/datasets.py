@@ -1,4 +1,4 @@
-"""The datasets that are known by name: to add one, add an entry here and a reader in
+"""The datasets that are known by name. To add one, add an entry here and a reader in
 eisnn/data/readers.
 
 This module does not import torch or numpy.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Published:
-    """What is known of a dataset before its files are read.
+    """What is known about a dataset before its files are read.
 
     ``reader`` is the function that reads it, as module:function in `eisnn.data.readers`; it is
     called with the data root and T. ``transform`` is its training transform, a function of
@@ -20,7 +20,7 @@ class Published:
 
     shape: tuple[int, int, int]  # channels, height, width
     classes: int
-    train_images: int  # as published; where nothing was held out, without our own test images
+    train_images: int  # as published, less our test images if the makers held none out
     test_images: int
     reader: str
     transform: str | None = None

@@ -1,5 +1,4 @@
-"""What is said of a config that is wrong: a line per problem, ``file: dotted.key: what must
-hold``."""
+"""Messages about a wrong config: a line per problem, ``file: dotted.key: what must hold``."""
 
 from __future__ import annotations
 
@@ -19,16 +18,18 @@ MAX_PROBLEMS = 20  # lines of one error
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean 'x'?)`` for the nearest known word, or all the known words if none is
-    near."""
+    """Returns ``; did you mean 'x'?`` with the nearest known word, or a list of all known words if
+    none is near."""
     known = sorted(known)
     near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known: {', '.join(known)}"
 
 
 def known_fields(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
-    """The field names of the model that a pydantic error's ``location`` (without its last part)
-    points into."""
+    """Returns the field names of the model that a pydantic error's ``location`` (without its last
+    part) points into."""
     current: Any = model
     for part in location:
         fields = getattr(current, "model_fields", {})
@@ -38,7 +39,7 @@ def known_fields(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
 
 
 def model_in(annotation: Any) -> Any:
-    """The pydantic model inside an annotation such as ``Section | None`` or ``dict[str,
+    """Returns the pydantic model inside an annotation such as ``Section | None`` or ``dict[str,
     Section]``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
@@ -50,8 +51,8 @@ def model_in(annotation: Any) -> Any:
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str) -> ConfigError:
-    """A pydantic error as ours: one line per problem, ``file: dotted.key: what must hold, given
-    ...``."""
+    """Turns a pydantic error into ours: one line per problem, ``file: dotted.key: what must hold,
+    given ...``."""
     lines: dict[tuple[str, str], str] = {}
     problems = error.errors(include_url=False)
     for count, problem in enumerate(problems):
@@ -60,7 +61,7 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> Confi
             break
         location, text = _place_and_text(problem, model)
         key = ".".join(_key(part) for part in location)
-        # A value of several possible kinds fails once for each: said once.
+        # A value that may be of several kinds fails once for each of them; once is enough to read.
         what = text.partition(", given ")[0]
         lines.setdefault((key, what), f"{where}: {key}: {text}" if key else f"{where}: {text}")
     return ConfigError("\n".join(lines.values()))
@@ -81,7 +82,7 @@ _PLAIN |= dict.fromkeys(
 
 
 def _place_and_text(problem: Any, model: type[BaseModel]) -> tuple[tuple[Any, ...], str]:
-    """Where a problem is, as the user sees it, and what it is."""
+    """Returns where a problem is, as the user sees it, and what is wrong there."""
     location, kind, value = problem["loc"], problem["type"], problem["input"]
     depth, field = _leaf(model, location)
     wrong_length = kind in ("too_long", "too_short") or (
@@ -110,8 +111,8 @@ def _place_and_text(problem: Any, model: type[BaseModel]) -> tuple[tuple[Any, ..
 
 
 def _known_key(name: str, location: tuple[Any, ...], model: type[BaseModel]) -> str:
-    """What to write instead of an unknown key: a similar one of its section, the same of another,
-    or a list of its section's."""
+    """Returns what to write instead of an unknown key: a similar key of its section, the same key
+    of another section, or a list of its section's keys."""
     known = known_fields(model, location[:-1])
     if not difflib.get_close_matches(name, known, n=1):
         for path in _paths(model):
@@ -121,8 +122,8 @@ def _known_key(name: str, location: tuple[Any, ...], model: type[BaseModel]) -> 
 
 
 def _leaf(model: type[BaseModel], location: tuple[Any, ...]) -> tuple[int, FieldInfo | None]:
-    """The field that holds a plain value on the way along ``location``, and how many parts lead to
-    it (what follows is inside it)."""
+    """Returns how many parts of ``location`` lead to a field with a plain value, and that field.
+    Parts that follow are inside it."""
     current: Any = model
     for depth, part in enumerate(location):
         field = getattr(current, "model_fields", {}).get(part)
@@ -134,7 +135,7 @@ def _leaf(model: type[BaseModel], location: tuple[Any, ...]) -> tuple[int, Field
 
 
 def _paths(model: type[BaseModel], prefix: str = "") -> Iterable[str]:
-    """The dotted paths of all fields."""
+    """Yields the dotted paths of all fields."""
     for name, field in model.model_fields.items():
         yield prefix + name
         inner = model_in(field.annotation)
@@ -143,14 +144,14 @@ def _paths(model: type[BaseModel], prefix: str = "") -> Iterable[str]:
 
 
 def _is_union(annotation: Any) -> bool:
-    """Of several kinds of value; ``X | None`` is not."""
+    """Whether values of several kinds are allowed; None does not count as one."""
     union = get_origin(annotation) in (Union, types.UnionType)
     return union and len([kind for kind in get_args(annotation) if kind is not types.NoneType]) > 1
 
 
 def describe(annotation: Any, constraints: Iterable[Any] = ()) -> str:
-    """A type in plain words: ``int | tuple[int, ...]`` with ``ge=1`` is "a whole number >= 1, or a
-    list of them"."""
+    """Describes a type in plain words: ``int | tuple[int, ...]`` with ``ge=1`` is "a whole number
+    >= 1, or a list of them"."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         inner = [
@@ -167,7 +168,8 @@ def describe(annotation: Any, constraints: Iterable[Any] = ()) -> str:
     if origin is Literal:
         return " or ".join(map(repr, arguments))
     if origin in (tuple, list):
-        number = "" if origin is list or arguments[-1] is Ellipsis else f" of {len(arguments)}"
+        any_length = origin is list or arguments[-1] is Ellipsis
+        number = "" if any_length else f" of {len(arguments)}"
         return f"a list{number}, each {describe(arguments[0])}"
     name = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(
         annotation, "another kind of value"
@@ -192,7 +194,7 @@ _REPR.maxlevel, _REPR.maxstring, _REPR.maxlong, _REPR.maxother = 4, 80, 80, 80
 
 
 def _short(value: Any) -> str:
-    """A value as YAML writes it, near enough, in at most a line."""
+    """Returns a value roughly as YAML writes it, in at most a line."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return _REPR.repr(list(value) if isinstance(value, tuple) else value)

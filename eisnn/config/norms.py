@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Norm:
-    """What is known of a kind of layer before it is built.
+    """What is known about a kind of layer before it is built.
 
-    ``is_circuit``: an E-I circuit, and the config has a `circuit` section. ``varies_in_time``: the
-    current of a static image differs between time steps. ``has_bias``: it adds a learned number to
-    each cell, so that the map below it does not. ``macs`` and ``acs``: operations for a cell and
-    position at inference; 0 where statistics are known before and fold into the weights.
+    Attributes:
+        is_circuit: it is an E-I circuit, and the config has a `circuit` section.
+        varies_in_time: the current of a static image differs between time steps.
+        has_bias: it adds a learned number to each cell, so that the map below it does not.
+        macs, acs: operations per cell and position at inference; 0 where the statistics are known
+            beforehand and fold into the weights.
     """
 
     is_circuit: bool = False

@@ -1,10 +1,10 @@
-"""Strict YAML: what a user meant, or an error that names file, key and line.
+"""Strict YAML: gives what the user meant, or an error that names file, key and line.
 
 PyYAML implements YAML 1.1, where ``1e-4`` is a string, ``off`` and ``no`` are False, and the last
-of two equal keys wins without a word. Here ``1e-4`` is a number, only ``true`` and ``false`` are
-booleans (``on``/``off``/``yes``/``no`` stay words, which boolean fields of a config understand),
-equal keys are errors, and anchors, aliases (which can blow a file of 1 kB up to gigabytes), merge
-keys and tags are refused.
+of two equal keys silently wins. Here ``1e-4`` is a number, only ``true`` and ``false`` are booleans
+(``on``/``off``/``yes``/``no`` stay words, which boolean fields of a config understand), equal keys
+are errors, and anchors, aliases (which can blow a file of 1 kB up to gigabytes), merge keys and
+tags are refused.
 """
 
 from __future__ import annotations
@@ -70,10 +70,11 @@ _Loader.add_implicit_resolver(_FLOAT, re.compile(f"^({_NUMBER.pattern})$"), list
 
 
 def parse_yaml(text: str, where: str) -> dict[str, Any]:
-    """The mapping that ``text`` holds; ``where`` names its source in errors.
+    """Returns the mapping that ``text`` holds; ``where`` names its source in errors.
 
     Raises:
-        ConfigError: not YAML, not a mapping, a key given twice, an alias, nested too deeply.
+        ConfigError: the text is not YAML or not a mapping, gives a key twice, has an alias, or is
+            nested too deeply.
     """
     try:
         value = yaml.load(text, Loader=_Loader)

@@ -1,10 +1,10 @@
 """The complete description of one training run: frozen, validated, hashable.
 
 A `TrialConfig` is a tree of sections (``model``, ``circuit``, ``neuron``, ``data``, ``train``; see
-`eisnn.config.sections`) and a ``seed``. Its dotted paths, such as ``circuit.init.gain``, are what
-study files search and override.
+`eisnn.config.sections`) and a ``seed``. Study files search and override its options by dotted
+paths, such as ``circuit.init.gain``.
 
-This module does not import torch: the study's driver reads configs without paying for it.
+This module does not import torch, so that a study's driver can read configs without loading it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ NUMERICS_VERSION = 2  # raised by any change that alters a trained number; part 
 
 
 class TrialConfig(Section):
-    """One training run. ``circuit`` is None for networks without E-I circuits, whatever was given
-    for it."""
+    """One training run. ``circuit`` is None for networks without E-I circuits, even if it was
+    given."""
 
     model: ModelConfig = ModelConfig()
     circuit: CircuitConfig | None = CircuitConfig()
@@ -42,15 +42,15 @@ class TrialConfig(Section):
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    """Seed of everything that is random but the split. A study gives the seeds itself."""
+    """Seed of everything random except the split. A study sets it itself."""
     code: dict[str, str] = Field(default_factory=dict)
     """Written by the program: a digest of the source of each module of yours that the run uses."""
 
     @model_validator(mode="before")
     @classmethod
     def _circuit_where_there_is_one(cls, values: Any) -> Any:
-        """An ablation that overrides ``model.norm`` keeps its base's ``circuit`` section: it is
-        left out here."""
+        """Leaves out the ``circuit`` section that an ablation which overrides ``model.norm`` has
+        from its base."""
         if not isinstance(values, Mapping):
             return values
         values = dict(values)
@@ -69,13 +69,14 @@ class TrialConfig(Section):
 
 
 def _dann(circuit: Any) -> Any:
-    """DANN (Cornford et al. 2021) is our circuit with DANN's init and gradient corrections."""
+    """Returns the circuit of DANN (Cornford et al. 2021): ours with DANN's init and corrections."""
     tree = _as_dict(circuit)
+    if not isinstance(tree, dict):
+        return tree
     for section, key in (("init", "scheme"), ("prop", "corrections")):
-        inside = _as_dict(tree.get(section, {})) if isinstance(tree, dict) else None
+        inside = _as_dict(tree.get(section, {}))
         if isinstance(inside, dict):
-            # ei is the default, which complete configs write out: an arm that overrides norm keeps
-            # it.
+            # Complete configs write out the default, ei, and an arm that overrides norm keeps it.
             if inside.get(key, "ei") not in ("ei", "dann"):
                 raise ValueError(
                     f"circuit.{section}.{key}: {inside[key]} contradicts model.norm: dann, which "
@@ -86,7 +87,8 @@ def _dann(circuit: Any) -> Any:
 
 
 def _as_dict(value: Any) -> Any:
-    """A section or mapping as a new dict; anything else as it is, for validation to refuse."""
+    """Returns a section or mapping as a new dict; anything else as it is, for validation to
+    refuse."""
     if isinstance(value, Section):
         return value.model_dump()
     return dict(value) if isinstance(value, Mapping) else value
@@ -96,9 +98,8 @@ def make_config(tree: Mapping[str, Any], where: str = "config") -> TrialConfig:
     """Validates a tree of plain values.
 
     Raises:
-        ConfigError: with one line per problem; ``where`` (usually the file) starts each.
-            `UserCodeError` where a module that it names
-            is not there.
+        ConfigError: one line per problem, each beginning with ``where`` (usually the file).
+        UserCodeError: a module that the config names does not exist.
     """
     try:
         config = TrialConfig.model_validate(tree)
@@ -113,10 +114,10 @@ def make_config(tree: Mapping[str, Any], where: str = "config") -> TrialConfig:
 
 
 def load_config(path: str | Path) -> TrialConfig:
-    """The config in a YAML file, complete by itself.
+    """Returns the config in a YAML file, complete by itself.
 
-    One of ours, such as configs/EI-SNN/Digits-MLP8.yaml, is found in any folder. A relative
-    ``data.root`` means the file's folder, then the current one.
+    A config of ours, such as configs/EI-SNN/Digits-MLP8.yaml, is found from any folder. A relative
+    ``data.root`` is looked for in the file's folder, then in the current one.
 
     Raises:
         ConfigError: the file cannot be read or is not a valid config.
@@ -131,7 +132,8 @@ def load_config(path: str | Path) -> TrialConfig:
 
 
 def resolved_root(root: str | None, folder: Path) -> str | None:
-    """``data.root`` as an absolute path: of a folder in ``folder``, else in the current one."""
+    """Returns ``data.root`` as an absolute path: in ``folder`` if it exists there, else in the
+    current folder."""
     if root is None:
         return None
     given = Path(root).expanduser()
@@ -169,9 +171,9 @@ ADDED_LATER = (
 
 
 def resolved(config: TrialConfig) -> dict[str, Any]:
-    """The config as plain values, every default written out; what ``config.yaml`` of a trial holds.
+    """Returns the config as plain values, every default written out, as in a trial's config.yaml.
 
-    Options of `ADDED_LATER` are there only where they differ from their defaults.
+    Options of `ADDED_LATER` are there only if they differ from their defaults.
     """
     tree = config.model_dump(mode="json")
     for path in ADDED_LATER:
@@ -191,7 +193,7 @@ def resolved(config: TrialConfig) -> dict[str, Any]:
 def has_part(tree: Mapping[str, Any], path: str) -> bool:
     """Whether a run with this resolved config reads the option at a dotted ``path``.
 
-    ``circuit.init.gain`` is read by networks with circuits only, ``train.beta1`` by Adam only.
+    Only networks with circuits read ``circuit.init.gain``; only Adam reads ``train.beta1``.
     """
     if path == "model.options" or path.startswith("model.options."):
         return "factory" in tree["model"] or is_reference(tree["model"]["norm"])
@@ -209,23 +211,23 @@ def has_part(tree: Mapping[str, Any], path: str) -> bool:
 
 
 def value_at(tree: Mapping[str, Any], path: str) -> Any:
-    """The value of an option that `has_part` found, also of one that is left out at its default."""
+    """Returns the value of an option that `has_part` found, even if left out at its default."""
     found: Any = tree
     home: Any = TrialConfig
     for part in path.split("."):
-        field = home.model_fields.get(part) if home is not None else None
+        field = getattr(home, "model_fields", {}).get(part)
         if part not in found:
-            return field.get_default(call_default_factory=True) if field is not None else None
+            return None if field is None else field.get_default(call_default_factory=True)
         found = found[part]
-        home = model_in(field.annotation) if field is not None else None
+        home = None if field is None else model_in(field.annotation)
     return found
 
 
 def trial_id(config: TrialConfig) -> str:
-    """Twelve hex digits that name this run: the hash of the resolved config and the version of the
-    numerics.
+    """Returns twelve hex digits that name this run: the hash of the resolved config and the version
+    of the numerics.
 
-    Where the data lie does not count: the same config is the same trial on any machine.
+    The data's place does not count: the same config is the same trial on any machine.
     """
     tree = resolved(config)
     del tree["data"]["root"]

@@ -1,9 +1,9 @@
 """Users' own code: a network, a layer, a dataset or a diagnostic, named in a config or study file
 as ``package.module:attribute``.
 
-Naming code runs it, and nothing else that lies beside it. A module is found where Python finds
+Only code that is named is run, not what else lies beside it. A module is found where Python finds
 modules, else in the current folder or the folder of the study or config file (`look_in`), which
-travel to the workers. Its source is part of what a trial is: see `eisnn.config.code_digests`.
+travel to the workers. Its source is part of the trial's id: see `eisnn.config.code_digests`.
 
 This module does not import torch.
 """
@@ -37,8 +37,8 @@ KEYS = (
 
 
 class UserCodeError(ConfigError):
-    """The user's own code is missing, raised, or answered with something else than it must. Says
-    key, file and what to do."""
+    """The user's own code is missing, raised an error, or returned something else than it must. The
+    message gives key, file and remedy."""
 
 
 def is_reference(value: Any) -> bool:
@@ -46,7 +46,7 @@ def is_reference(value: Any) -> bool:
 
 
 def references(tree: Mapping[str, Any]) -> dict[str, str]:
-    """Dotted key -> reference, of a resolved config."""
+    """Returns dotted key -> reference, for all references in a resolved config."""
     return {
         f"{section}.{key}": tree[section][key]
         for section, key in KEYS
@@ -57,9 +57,9 @@ def references(tree: Mapping[str, Any]) -> dict[str, str]:
 class _Beside(importlib.abc.MetaPathFinder):
     """Finds modules of the user's beside their study or config file, and no others that lie there.
 
-    A folder on the search path would also serve a file that is called like an optional library to
-    any library that asks for one. Found here is only what a config names, and what those modules
-    import themselves. The finder stands last, so that no file takes the place of a library.
+    If the folder were on the search path, any library that looks for an optional one would import
+    a file of that name from it. This finder finds only what a config names, and what those modules
+    import themselves. It comes last, so that no file takes the place of a library.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ _beside = _Beside()
 
 
 def _importer() -> str:
-    """The top-level name of the module whose code asks for an import."""
+    """Returns the top-level name of the module whose code asks for an import."""
     frame: Any = sys._getframe(2)
     while frame is not None:
         name = str(frame.f_globals.get("__name__", ""))
@@ -93,9 +93,9 @@ def _importer() -> str:
 
 
 def look_in(folders: Iterable[str | Path]) -> None:
-    """Says where modules that a config names may lie, besides where Python finds modules.
+    """Adds folders in which modules named by a config are looked for, after Python's own places.
 
-    Folders given later are looked in first.
+    Folders added later are searched first.
     """
     given = [str(Path(folder).absolute()) for folder in folders if Path(folder).is_dir()]
     _beside.folders = list(dict.fromkeys([*given, *_beside.folders]))
@@ -105,11 +105,12 @@ def look_in(folders: Iterable[str | Path]) -> None:
 
 
 def find(reference: str, key: str) -> Callable[..., Any]:
-    """The function or class that ``reference`` names; its module is imported, and so run. ``key``
-    is where it was named.
+    """Imports, and so runs, the module that ``reference`` names; returns its function or class.
+
+    ``key`` is the option that names it.
 
     Raises:
-        UserCodeError: no such module or attribute, or importing it raised.
+        UserCodeError: there is no such module or attribute, or importing it raised an error.
     """
     module, _, attribute = reference.partition(":")
     file = source(module, f"{key}: {reference}")
@@ -130,7 +131,7 @@ def find(reference: str, key: str) -> Callable[..., Any]:
 
 
 def source(module: str, where: str) -> Path:
-    """The file of a module."""
+    """Returns the file of a module; ``where`` begins the error if there is none."""
     _beside.named.add(module.partition(".")[0])
     try:
         with blame(f"{where}: importing {module.rpartition('.')[0]}"):
@@ -151,7 +152,7 @@ def source(module: str, where: str) -> Path:
 
 @contextlib.contextmanager
 def _as_a_module(file: Path) -> Iterator[None]:
-    """Hides our command line: a script of the user's that parses its own must not read ours."""
+    """Hides our command line from a script of the user's that parses its own when imported."""
     arguments, sys.argv = sys.argv, [str(file)]
     try:
         yield
@@ -163,9 +164,9 @@ def _as_a_module(file: Path) -> Iterator[None]:
 def blame(what: str) -> Iterator[None]:
     """Runs users' code, which may do anything.
 
-    Whatever it raises becomes a `UserCodeError` that says ``what``, and where it was raised; so
-    does sys.exit. Its change of folder is undone, and a process that it forked ends here: it must
-    not go on as ours.
+    Whatever it raises, sys.exit included, becomes a `UserCodeError` that says ``what`` ran and
+    where it was raised. A change of folder is undone, and a process that the code forked ends here
+    rather than continuing as ours.
     """
     process, folder = os.getpid(), _current_folder()
     try:
@@ -199,7 +200,7 @@ def _exit_code(error: SystemExit) -> str:
 
 
 def _described(error: Exception) -> str:
-    """Kind, first line, and the deepest place in the user's own files, if there is one."""
+    """Returns the error's kind, its first line, and its place as `_place` gives it."""
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} ({error.filename}, line {error.lineno})"
     first = (str(error).strip().splitlines() or [""])[0]
@@ -207,7 +208,7 @@ def _described(error: Exception) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """`` (file, line 3)``: the deepest place in the user's own files, else the deepest of all."""
+    """Returns `` (file, line 3)``: the deepest place in the user's own files, else of all."""
     frames = traceback.extract_tb(error.__traceback__)
     library = os.path.dirname(os.__file__)  # Python's own modules, argparse among them
     foreign = ("site-packages", "dist-packages", "<frozen", library, str(Path(__file__).parents[1]))

@@ -1,4 +1,4 @@
-"""Config and study files: reading them, and setting values in them by dotted paths."""
+"""Reads config and study files, and sets values in them by dotted paths."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ __all__ = [
 
 
 def parse_yaml(text: str, where: str) -> dict[str, Any]:
-    """The mapping that ``text`` holds; ``where`` names its source in errors.
+    """Returns the mapping that ``text`` holds; ``where`` names its source in errors.
 
     Raises:
-        ConfigError: see `eisnn.config.strict_yaml`, which alone needs PyYAML.
+        ConfigError: see `eisnn.config.strict_yaml`, the only module that needs PyYAML.
     """
     from eisnn.config import strict_yaml
 
@@ -42,7 +42,7 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """The mapping in the file at ``path``.
+    """Returns the mapping in the file at ``path``.
 
     Raises:
         ConfigError: `read_text` or `parse_yaml` refuses it.
@@ -51,7 +51,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def read_text(path: str | Path, what: str = "a YAML file") -> str:
-    """The text of a config or study file; ``what`` it is to be is said in errors.
+    """Returns the text of a config or study file; ``what`` names its kind in errors.
 
     Raises:
         ConfigError: the file is missing, is not UTF-8 text, or is over 1 MB.
@@ -75,18 +75,20 @@ def read_text(path: str | Path, what: str = "a YAML file") -> str:
 
 
 def shipped(path: Path) -> Path:
-    """``path``; where there is no such file, the study file or config of that name that came with
-    the package."""
+    """Returns ``path``, or, if it does not exist, the study file or config of that name that came
+    with the package."""
     ours = Path(__file__).parents[2] / path
     known = path.parts[:1] in (("configs",), ("search_spaces",))
-    return ours if known and not path.exists() and ours.is_file() else path
+    if known and not path.exists() and ours.is_file():
+        return ours
+    return path
 
 
 def scalar(text: str, where: str) -> Any:
-    """The value that ``text`` has in our YAML: ``scalar("1e-4", "--set x") == 0.0001``.
+    """Returns the value that ``text`` has in our YAML: ``scalar("1e-4", "--set x") == 0.0001``.
 
     Raises:
-        ConfigError: it is no value, or YAML would take a part of it for a comment.
+        ConfigError: the text is no value, or YAML would take a part of it for a comment.
     """
     if re.search(r"(^|\s)#", text) and text.strip()[:1] not in ("'", '"'):
         raise ConfigError(
@@ -96,8 +98,8 @@ def scalar(text: str, where: str) -> Any:
 
 
 def plain_value(value: Any) -> Any:
-    """``value``, if it is what a single option can hold: a number, word, switch or null, or a list
-    of them; else ValueError."""
+    """Returns ``value`` if a single option can hold it: a number, word, switch or null, or a list
+    of them. Raises ValueError otherwise."""
     for item in value if isinstance(value, list) else [value]:
         if not isinstance(item, bool | int | float | str | None):
             raise ValueError(
@@ -110,13 +112,13 @@ def plain_value(value: Any) -> Any:
 
 
 def set_path(tree: dict[str, Any], dotted: str, value: Any) -> None:
-    """Sets ``tree["a"]["b"] = value`` for ``dotted = "a.b"``, making mappings on the way (a null on
-    the way becomes one)."""
+    """Sets ``tree["a"]["b"] = value`` for ``dotted = "a.b"``. Makes mappings on the way, also in
+    place of a null."""
     set_keys(tree, dotted.split("."), value)
 
 
 def set_keys(tree: dict[str, Any], keys: Sequence[str], value: Any) -> None:
-    """`set_path` for keys that may hold dots themselves."""
+    """Does what `set_path` does, for keys that may hold dots themselves."""
     *parents, last = keys
     for key in parents:
         child = tree.get(key)

@@ -1,1 +1,1 @@
-"""What ``python -m eisnn`` does: one run from a config file, and measuring saved weights."""
+"""What ``python -m eisnn`` does: train one run from a config file, or measure saved weights."""

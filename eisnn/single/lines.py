@@ -10,7 +10,7 @@ from eisnn.config.trial import TrialConfig
 
 
 def say(line: str) -> None:
-    """Prints a line. A closed or full output ends no run: nothing more is printed then."""
+    """Prints a line. If the output is closed or full, the run goes on and prints nothing more."""
     try:
         click.echo(line)
     except (OSError, ValueError):
@@ -19,7 +19,7 @@ def say(line: str) -> None:
 
 
 def epoch_line(metrics: dict[str, float], epochs: int) -> str:
-    """What is printed of an epoch. Accuracies and rates are missing where there are none."""
+    """Returns the line of one epoch. Leaves out accuracies and rates that were not measured."""
     parts = [f"epoch {metrics['epoch']:>{len(str(epochs))}}/{epochs}"]
     parts.append(f"loss {metrics['train/loss']:.4f}")
     if "val/accuracy" in metrics:
@@ -34,7 +34,7 @@ def epoch_line(metrics: dict[str, float], epochs: int) -> str:
 
 
 def final_line(final: dict[str, float], seconds: float) -> str:
-    """What is printed at the end of a run."""
+    """Returns the last line of a run."""
     if "test/accuracy" in final:
         measured = (
             f"test accuracy {final['test/accuracy']:.2%} (last epoch),"
@@ -47,8 +47,8 @@ def final_line(final: dict[str, float], seconds: float) -> str:
 
 
 def describe(config: TrialConfig) -> str:
-    """A run in one line."""
+    """Describes a run in one line."""
     model = config.model
-    net = f"{model.arch}-{model.layers}, {model.norm}" if model.factory is None else model.factory
+    net = model.factory or f"{model.arch}-{model.layers}, {model.norm}"
     rest = f"{config.data.name}, {config.train.epochs} epochs, seed {config.seed}"
     return f"{net}, T = {model.T}, {rest}"

@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+
+import torch
 
 from eisnn.checkpoints.weights import export_safetensors, load_network
 from eisnn.config.trial import load_config
 from eisnn.config.yaml_file import ConfigError
-from eisnn.data.batches import batches, to_device
+from eisnn.data.batches import Split, batches, to_device
 from eisnn.data.loading import load
 from eisnn.diagnostics.workload import measure_workload, write_workload
+from eisnn.networks import Network
 from eisnn.single.lines import say
 from eisnn.training.device import computing, pick_device
 from eisnn.training.evaluation import evaluate
 from eisnn.training.losses import build_loss
 from eisnn.training.run import with_data
 
-COUNTED = 64  # test images on which --workload counts
+COUNTED = 64  # test images on which --workload counts operations
 
 
 def measure(
     path: Path, config: str | None, export: str | None, workload: str | None, *, device: str
 ) -> None:
-    """Prints the validation and test accuracy of saved weights, and exports them where asked."""
+    """Prints the validation and test accuracy of saved weights, and exports them if asked to."""
     place = pick_device(device)
     for option, file in (("export", export), ("workload", workload)):
         if file is not None and not Path(file).absolute().parent.is_dir():
             raise ConfigError(f"--{option} {file}: there is no folder {Path(file).parent}")
     model = load_network(path, None if config is None else load_config(config)).to(place)
     if model.config.data.split == "authors":
-        say("test set: the last 100 recordings of each class, as the authors'")
+        say("test set: the last 100 recordings of each class, like the authors'")
     data = load(model.config.data, T=model.T)
     with_data(model.config, data)
     dtype, loss = next(model.parameters()).dtype, build_loss(model.config)
@@ -51,10 +53,12 @@ def measure(
         say(f"weights and config written to {export}")
 
 
-def write_counts(model: Any, test: Any, file: str, place: Any, dtype: Any) -> None:
+def write_counts(
+    model: Network, test: Split, file: str, place: torch.device, dtype: torch.dtype
+) -> None:
     """Writes what an inference costs, counted on the first test images, and prints the sums."""
     if model.config.model.own_layers:
-        raise ConfigError(f"--workload {file}: operations of your own layers cannot be counted")
+        raise ConfigError(f"--workload {file}: cannot count the operations of your own layers")
     images, _ = next(batches(test, COUNTED))
     rows = measure_workload(model, images.to(place, dtype))
     write_workload(file, rows)

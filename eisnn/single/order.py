@@ -16,7 +16,7 @@ from eisnn.single.lines import say
 
 @dataclass(frozen=True)
 class Order:
-    """A run: its config, the file that it goes on from and writes to, and its folder."""
+    """A run: its config, and the checkpoint that it resumes from and writes."""
 
     config: TrialConfig
     checkpoint: Path
@@ -29,10 +29,10 @@ class Order:
 
 
 def new_order(file: str, output: str | None, seed: int | None, device: str, log: int) -> Order:
-    """The run of a config file; one that was begun in its folder goes on."""
+    """Returns the run of a config file, which continues what was begun in its folder."""
     config = load_config(file)
     if is_the_authors(read_yaml(shipped(Path(file)))):
-        say(f"{file}: a config of the paper's authors; config.yaml has it as ours")
+        say(f"{file}: is a config of the paper's authors; config.yaml holds it in our format")
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
     default = Path("results/single") / f"{Path(file).stem}-{trial_id(config)}"
@@ -40,11 +40,11 @@ def new_order(file: str, output: str | None, seed: int | None, device: str, log:
 
 
 def order_to_resume(path: Path, device: str, log: int) -> Order:
-    """The run that a checkpoint is of, which goes on in the same file.
+    """Returns the run that a checkpoint belongs to, which continues in the same file.
 
     Raises:
-        CheckpointError: there is no such file, or its config names code and no config.yaml beside
-            it says that this run is the user's own.
+        CheckpointError: there is no such file, or its config names code and no config.yaml of the
+            same trial lies beside it.
     """
     checkpoint = path / "checkpoint.pt" if path.is_dir() else path
     try:

@@ -1,4 +1,4 @@
-"""Trains one network in a folder, or goes on there."""
+"""Trains one network in a folder, or continues there."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from eisnn.training.run import refuse_another_config, with_data
 
 
 def train(order: Order) -> None:
-    """Trains in a folder (config.yaml, checkpoint.pt, diagnostics where asked for), or goes on.
+    """Trains in a folder (config.yaml, checkpoint.pt, diagnostics if asked for), or continues it.
 
-    Prints each epoch. Nothing on disk changes before everything that can be refused was accepted.
+    Prints each epoch. Writes nothing before everything that can be refused has been accepted.
     """
     config, folder, checkpoint = order.config, order.folder, order.checkpoint
     place = pick_device(order.device)
@@ -61,14 +61,14 @@ def train(order: Order) -> None:
         )
     say(final_line(final, time.perf_counter() - begin))
     if meter.joules is not None:
-        say(f"{meter.joules:,.0f} J taken by the processor, with all else that ran on the machine")
+        say(f"{meter.joules:,.0f} J used by the processor, for all that ran on the machine")
 
 
 def check_before_training(order: Order) -> None:
     """Refuses what cannot be trained, before anything on disk is touched.
 
     Raises:
-        ConfigError: the network does not fit the data, or the folder is of another run.
+        ConfigError: the network does not fit the data, or the folder belongs to another run.
         CheckpointError: the checkpoint is damaged, or of another config.
     """
     config, beside = order.config, order.folder / "config.yaml"
@@ -76,11 +76,12 @@ def check_before_training(order: Order) -> None:
         saved = load_checkpoint(order.checkpoint)
         refuse_another_config(order.checkpoint, saved["config"], config)
     elif beside.exists() and trial_id(load_config(beside)) != trial_id(config):
-        raise ConfigError(f"{beside}: is of another run; give another --output")
+        raise ConfigError(f"{beside}: belongs to another run; give another --output")
     with_data(config, load_once(config.data, data_root(config.data.root), T=config.model.T))
 
 
 def log_options(log: int, folder: Path) -> dict[str, Any]:
-    """What `fit` is told of diagnostics."""
-    levels = ("off", "scalars", "distributions")
-    return {"diagnose": levels[log], "diagnose_to": folder} if log else {}
+    """Returns the options of `fit` for diagnostics."""
+    if not log:
+        return {}
+    return {"diagnose": ("scalars", "distributions")[log - 1], "diagnose_to": folder}

@@ -61,7 +61,7 @@ class Replicate(Section):
     @model_validator(mode="after")
     def _meaningful(self) -> Replicate:
         if (self.most is None) != (self.until is None):
-            raise ValueError("most and until have a meaning only together; give both, or neither")
+            raise ValueError("most and until apply only together; give both, or neither")
         if self.most is not None and self.most < self.seeds:
             raise ValueError(f"most must be at least seeds ({self.seeds}), given {self.most}")
         return self

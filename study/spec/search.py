@@ -147,7 +147,7 @@ class Search(Section):
     @model_validator(mode="after")
     def _meaningful(self) -> Search:
         if (self.most is None) != (self.until is None):
-            raise ValueError("most and until have a meaning only together; give both, or neither")
+            raise ValueError("most and until apply only together; give both, or neither")
         if self.until is not None and self.repeats < 2:
             raise ValueError("until needs repeats of at least 2 to judge by, given 1")
         if self.most is not None and self.most < self.repeats:

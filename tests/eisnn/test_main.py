@@ -31,7 +31,7 @@ def test_user_errors_are_one_line_and_exit_2(arguments, message, tmp_path):
 )
 def test_options_that_cannot_apply_are_refused(option, value, trained, here):
     code, _, err = here("--resume", trained[0], option, value)
-    assert (code, f"{option} has a meaning only with" in err) == (2, True)
+    assert (code, f"{option} applies only with" in err) == (2, True)
 
 
 def test_a_file_in_the_current_folder_takes_no_librarys_place(tmp_path):

@@ -1,4 +1,4 @@
-"""The sections of a training config: frozen, validated; the text below each option is its
+"""The sections of a training config: frozen and validated. The text below each option is its
 documentation, here and in docs/config.md.
 
 Symbols are those of Liu, Ding, Yu, *Training Deep Normalization-Free Spiking Neural Networks with

@@ -19,25 +19,24 @@ class DataConfig(Section):
     root: str | None = None
     """Where the files are; default: $EISNN_DATA, then ./data. Not part of a trial's id."""
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Fraction of the training images that is held out for every choice that is made."""
+    """Fraction of the training images held out for validation, on which all choices are made."""
     split_seed: Annotated[int, Field(ge=0)] = 0
-    """Seed of the split, which is a function of it alone."""
+    """Seed of the split, which depends on nothing else."""
     split: Literal["seeded", "authors"] = "seeded"
-    """name: cifar10_dvs only: authors tests on the last 100 recordings of each class, as the
-    paper's authors do, seeded on a stratified tenth. Nine tenths of that are images that the
-    authors' checkpoints were trained on."""
+    """name: cifar10_dvs only. seeded: the test set is a stratified tenth of the recordings; the
+    authors' checkpoints were trained on nine tenths of it. authors: the test set is the last 100
+    recordings of each class, as the paper's authors have it."""
     train_size: Count | None = None
-    """Use only so many images of the training set, stratified; validation_fraction of them
-    validate."""
+    """Use only this many training images, stratified; validation_fraction of them are held out."""
     test_size: Count | None = None
-    """Use only so many test images, stratified."""
+    """Use only this many test images, stratified."""
     augment: Switch = True
-    """The dataset's training transform, if it has one."""
+    """Whether to apply the dataset's training transform, if it has one."""
 
     @model_validator(mode="after")
     def _meaningful(self) -> DataConfig:
         if self.split == "authors" and self.name != "cifar10_dvs":
             raise ValueError(
-                f"split: authors has a meaning only with name: cifar10_dvs, given name: {self.name}"
+                f"split: authors applies only with name: cifar10_dvs, given name: {self.name}"
             )
         return self

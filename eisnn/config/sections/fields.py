@@ -13,9 +13,11 @@ from eisnn.config.yaml_file import plain_value
 
 
 def _word_to_bool(value: Any) -> Any:
-    """on/off and yes/no, which the YAML loader leaves as the words they are."""
+    """Turns on, yes, off and no into booleans; the YAML loader leaves them as words."""
     words = {"on": True, "yes": True, "off": False, "no": False}
-    return words.get(value.lower(), value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return words.get(value.lower(), value)
+    return value
 
 
 def to_tuple(value: Any) -> Any:
@@ -33,9 +35,9 @@ Reference = Annotated[str, AfterValidator(_reference), WithJsonSchema(_REFERENCE
 
 
 def word_or_reference(*words: str, pattern: str | None = None) -> Any:
-    """A field that is one of ``words``, or names users' own code.
+    """Returns the type of a field that is one of ``words``, or names users' own code.
 
-    With ``pattern``, ``words`` are examples of words that match it, and others may be given.
+    With ``pattern``, any word that matches it may be given, and ``words`` are examples.
     """
 
     def check(value: str) -> str:

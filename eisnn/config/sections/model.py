@@ -35,8 +35,8 @@ class ModelConfig(Section):
     arch: Literal["MLP", "VGG", "ResNet"] = "VGG"
     """The family of networks; ResNet is SEW-ResNet."""
     layers: Count = 8
-    """Weighted layers of the family's table, e.g. 8 of VGG-8. MLP: 2, 4, 6, 8, 12, 16; VGG: 4, 5,
-    8, 11, 16, 19; ResNet: 18, 34, 50, 101, 152."""
+    """Number of weighted layers, e.g. 8 for VGG-8. MLP: 2, 4, 6, 8, 12, 16; VGG: 4, 5, 8, 11, 16,
+    19; ResNet: 18, 34, 50, 101, 152."""
     norm: word_or_reference(*NORMS) = "ei"  # type: ignore[valid-type]
     """The kind of layer: an E-I circuit (ei, or dann: with DANN's start and gradient corrections),
     a linear map with one of the normalisations, nothing (none), or your own, as
@@ -46,23 +46,23 @@ class ModelConfig(Section):
     width: Positive = 1.0
     """Multiplies every hidden layer's number of cells."""
     head: Literal["light", "heavy"] = "light"
-    """VGG: one fully connected layer, or 4096-4096-classes."""
+    """arch: VGG only. light: one fully connected layer; heavy: 4096-4096-classes."""
     input_shape: Annotated[tuple[Count, Count, Count], BeforeValidator(to_tuple)] | None = None
-    """C, H, W; taken from the dataset unless given."""
+    """Channels, height and width of an image; taken from the dataset unless given."""
     classes: Annotated[int, Field(ge=2)] | None = None
-    """Taken from the dataset unless given."""
+    """Number of classes; taken from the dataset unless given."""
     groups: Count | None = None
-    """norm: gn only; default 1 (LayerNorm over C, H, W)."""
+    """Number of groups of norm: gn; default 1 (LayerNorm over C, H, W)."""
     init: Literal[INITS] = "kaiming"  # type: ignore[valid-type]
-    """How linear maps start in networks without E-I circuits: kaiming, authors (as the paper's
-    baselines), or a rival that needs no normalisation (with norm: none): spikeinit,
-    fluctuation, ding, micheli. The equations stand in eisnn/networks/starts.py."""
+    """How linear maps start in networks without E-I circuits: kaiming, authors (as in the paper's
+    baselines), or, with norm: none, one of the methods that need no normalisation: spikeinit,
+    fluctuation, ding, micheli. See eisnn/networks/starts.py for the equations."""
     init_rate: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Spikes per cell and time step that init: spikeinit or fluctuation starts from; default
     0.1."""
     zero_init_residual: Switch = False
-    """ResNet: the last normalisation, or circuit, of each residual branch starts with a gain of
-    0."""
+    """arch: ResNet only. Whether the last normalisation or circuit of each residual branch starts
+    with a gain of 0."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Fraction of the cells of fully connected hidden layers that are silenced in training, the
     same cells at every time step."""
@@ -75,14 +75,14 @@ class ModelConfig(Section):
 
     @property
     def own_layers(self) -> bool:
-        """Whether layers of the user's stand in the network: their operations cannot be counted."""
+        """Whether the network has layers of the user's, whose operations cannot be counted."""
         return self.factory is not None or is_reference(self.norm)
 
     @model_validator(mode="before")
     @classmethod
     def _own_parts(cls, values: Any) -> Any:
-        """A network of the user's has circuits only if it says so; options that nothing reads are
-        left out, as `circuit` is."""
+        """Gives a network of the user's norm: none unless its norm is given, and leaves out options
+        that nothing reads."""
         if not isinstance(values, Mapping):
             return values
         values = dict(values)
@@ -100,25 +100,23 @@ class ModelConfig(Section):
                 f" given {self.layers}"
             )
         if self.head == "heavy" and self.arch != "VGG":
-            raise ValueError(
-                f"head: heavy has a meaning only with arch: VGG, given arch: {self.arch}"
-            )
+            raise ValueError(f"head: heavy applies only with arch: VGG, given arch: {self.arch}")
         if self.groups is not None and self.norm != "gn":
-            raise ValueError(f"groups has a meaning only with norm: gn, given norm: {self.norm}")
+            raise ValueError(f"groups applies only with norm: gn, given norm: {self.norm}")
         if self.init != "kaiming" and self.norm in CIRCUIT_NORMS:
             raise ValueError(
-                "init has a meaning only without E-I circuits, which circuit.init starts, "
+                "init applies only without E-I circuits, which circuit.init starts, "
                 f"given norm: {self.norm}"
             )
         if self.init_rate is not None and self.init not in INITS_AT_A_RATE:
             raise ValueError(
-                f"init_rate has a meaning only with init: {' or '.join(INITS_AT_A_RATE)}, "
+                f"init_rate applies only with init: {' or '.join(INITS_AT_A_RATE)}, "
                 f"given init: {self.init}"
             )
         if self.zero_init_residual and self.arch != "ResNet":
             raise ValueError(
-                f"zero_init_residual has a meaning only with arch: ResNet, given arch: {self.arch}"
+                f"zero_init_residual applies only with arch: ResNet, given arch: {self.arch}"
             )
         if self.dropout and self.arch == "ResNet":
-            raise ValueError("dropout has a meaning only with arch: MLP or VGG, given arch: ResNet")
+            raise ValueError("dropout applies only with arch: MLP or VGG, given arch: ResNet")
         return self

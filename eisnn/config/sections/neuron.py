@@ -19,7 +19,7 @@ class NeuronConfig(Section):
     threshold: Positive = 1.0
     """Membrane potential at which a cell spikes; currents have its unit."""
     surrogate: Literal["sigmoid", "atan", "triangle", "exponential", "leaky_relu"] = "sigmoid"
-    """What stands for the derivative of a spike."""
+    """Function that stands in for the derivative of a spike."""
     alpha: Positive | None = None
     """Steepness of the surrogate; default 4 (sigmoid), 2 (atan), 1 (the others). With surrogate:
     exponential and model.init: spikeinit the default is solved for, so that gradients keep their
@@ -27,18 +27,18 @@ class NeuronConfig(Section):
     dampening: Positive | None = None
     """Multiplies the surrogate; default 1."""
     reset: Literal["soft", "hard"] = "soft"
-    """v - threshold s, or v (1 - s)."""
+    """What a spike s does to v. soft: v - threshold s; hard: v (1 - s) + reset_value s."""
     reset_value: float | None = None
-    """reset: hard only: what v becomes after a spike; default 0."""
+    """Value of v after a spike, with reset: hard only; default 0."""
     input_decay: Switch = False
     """Whether the current is divided by tau: v <- (1 - 1/tau) v + I / tau."""
     detach_reset: Switch = True
-    """Whether no gradient flows through the reset."""
+    """Whether to stop gradients through the reset."""
 
     @model_validator(mode="after")
     def _meaningful(self) -> NeuronConfig:
         if self.reset_value is not None and self.reset != "hard":
-            raise ValueError("reset_value has a meaning only with reset: hard, given reset: soft")
+            raise ValueError("reset_value applies only with reset: hard, given reset: soft")
         if self.reset_value is not None and self.reset_value >= self.threshold:
             raise ValueError(
                 f"reset_value must be below threshold ({self.threshold:g}), "

@@ -49,7 +49,7 @@ def is_read(key: str, train: Mapping[str, Any]) -> bool:
 
 
 class TrainConfig(Section):
-    """Optimiser, loss, schedule, length, and how exactly it computes."""
+    """Optimiser, loss, schedule, length and arithmetic."""
 
     epochs: Count = 300
     """Passes over the training images."""
@@ -67,43 +67,44 @@ class TrainConfig(Section):
     first_step: Literal["torch", "authors"] = "torch"
     """How optimizer: sgd starts its momentum; authors: the first step applies (1 + momentum) g."""
     beta1: Beta | None = None
-    """Decay of the gradients' mean, of optimizer: adam or adamw; default 0.9."""
+    """Decay of the mean gradient in optimizer: adam or adamw; default 0.9."""
     beta2: Beta | None = None
-    """Decay of the gradients' square, of optimizer: adam or adamw; default 0.999."""
+    """Decay of the mean squared gradient in optimizer: adam or adamw; default 0.999."""
     eps: Positive | None = None
-    """Added to the divisor of optimizer: adam or adamw; default 1e-8."""
+    """Number added to the divisor in optimizer: adam or adamw; default 1e-8."""
     optimizer_options: dict[str, Value] = Field(default_factory=dict)
     """Keyword arguments of your own optimiser, searched as train.optimizer_options.<name>."""
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
-    """Applied to every parameter; decoupled from the gradient with optimizer: adamw only."""
+    """Weight decay of every parameter; decoupled from the gradient with optimizer: adamw only."""
     loss: word_or_reference("cross_entropy", "tet", "mse") = "cross_entropy"  # type: ignore[valid-type]
     """Cross-entropy of the mean logits; tet: cross-entropy at every time step (Deng et al. 2022);
     mse: mean squared distance to the one-hot label, or to a label that is a number; or your own as
     my_module:my_loss."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """How much of the target is spread over all classes, with loss: cross_entropy or tet. The
-    validation and test losses are measured without it."""
+    """Fraction of the target that is spread over all classes, with loss: cross_entropy or tet.
+    Validation and test losses are measured without it."""
     tet_lambda: Fraction | None = None
     """Weight (0 to 1) of the regularisation of tet, which pulls every logit to neuron.threshold;
     default 0.05."""
     loss_options: dict[str, Value] = Field(default_factory=dict)
     """Keyword arguments of your own loss, searched as train.loss_options.<name>."""
     warmup_epochs: Annotated[float, Field(ge=0)] | None = None
-    """Epochs in which the rate rises linearly to learning_rate."""
+    """Epochs over which the rate rises linearly to learning_rate."""
     warmup_fraction: Fraction | None = None
-    """The same, as a fraction of all epochs; give this or warmup_epochs."""
+    """Length of the warm-up as a fraction of all epochs; give this or warmup_epochs."""
     warmup_start: Annotated[float, Field(ge=0)] = 1e-7
     """Learning rate of the first warm-up step."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """After the warm-up, the rate falls to 0 along a cosine, or stays constant."""
     precision: Literal["float32", "tf32", "bf16", "float64"] = "float32"
-    """Arithmetic of convolutions and matrix products alike. float32: IEEE single precision; tf32:
-    the GPU's shortened inputs (a CPU computes float32); bf16: linear maps and convolutions alone,
-    currents stay float32 (as accurate at small learning rates only: benchmarks/README.md)."""
+    """Arithmetic of convolutions and matrix products. float32: IEEE single precision; tf32: the
+    GPU's shortened inputs (a CPU computes in float32); bf16: for linear maps and convolutions only,
+    currents stay float32 (as accurate only at small learning rates: benchmarks/README.md)."""
     deterministic: Switch = False
-    """Whether to use deterministic algorithms alone; an operation that has none ends the run."""
+    """Whether to use only deterministic algorithms; an operation that has none ends the run."""
     compile: Switch = False
-    """Without effect: kernels and CUDA graphs have taken its place. Older configs may hold it."""
+    """Has no effect any more, since kernels and CUDA graphs do better; older configs may hold
+    it."""
     stop_at_chance: Switch = False
     """End the run as diverged after an epoch whose validation accuracy is not above chance,
     1/classes (one-sided binomial test, level 0.01); from epoch 2 and one whole epoch past the
@@ -136,5 +137,5 @@ class TrainConfig(Section):
                 f"given {self.warmup_start:g}"
             )
         if self.nesterov and self.momentum == 0:
-            raise ValueError("nesterov has a meaning only with momentum above 0")
+            raise ValueError("nesterov applies only with momentum above 0")
         return self

@@ -102,7 +102,7 @@ def test_the_authors_safetensors_are_read_with_a_config(theirs, tmp_path):
         model.output.W_EE.detach(), theirs["layers.22.weight_ee"], rtol=0, atol=0
     )
     with pytest.raises(
-        CheckpointError, match=r"a.safetensors: says nothing about its network; give the config"
+        CheckpointError, match=r"a.safetensors: does not describe its network; give the config"
     ):
         load_network(tmp_path / "a.safetensors")
 

@@ -51,10 +51,10 @@ def test_their_bn_networks_start_as_theirs(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"mystery": 1}, "keys that are not known here: mystery"),
+        ({"mystery": 1}, "keys that are unknown here: mystery"),
         ({"dataset": "ImageNet"}, "dataset: must be one of MNIST, .*given 'ImageNet'"),
         ({"optimizer": "Adam"}, "optimizer: must be one of SGD, given 'Adam'"),
-        ({"neuron": {"tau": 2, "odd": 1}}, "neuron: keys that are not known here: odd"),
+        ({"neuron": {"tau": 2, "odd": 1}}, "neuron: keys that are unknown here: odd"),
     ],
 )
 def test_what_is_not_known_is_refused_by_name(change, message):

@@ -94,7 +94,10 @@ def test_without_any_place_to_write_images_are_decoded_in_memory(tmp_path, monke
     write_mnist(tmp_path / "root")
     (tmp_path / "root" / ".eisnn").write_text("")
     (tmp_path / "user-cache").write_text("")
-    with pytest.warns(UserWarning, match="no place for decoded images: mnist"):
+    with pytest.warns(
+        UserWarning,
+        match="no folder for decoded images can be written: every process decodes mnist",
+    ):
         assert len(load("mnist", tmp_path / "root").test) == 50
 
 

@@ -26,7 +26,8 @@ def test_checkpoints_are_written_by_time_and_at_every_end(tmp_path, monkeypatch)
 def test_a_checkpoint_of_another_config_is_refused(tmp_path):
     fit(tiny(epochs=1), checkpoint_to=tmp_path / "checkpoint.pt")
     with pytest.raises(
-        CheckpointError, match=r"is of another config .*: train\.epochs \(1, not 2\); the schedule"
+        CheckpointError,
+        match=r"belongs to another config .*: train\.epochs \(1, not 2\); the schedule",
     ):
         fit(tiny(epochs=2), resume_from=tmp_path / "checkpoint.pt")
 

@@ -28,9 +28,7 @@ def test_values_that_do_not_go_together_are_found(
         "circuit.init.distribution": {"type": "categorical", "choices": ["gamma", "exponential"]},
         "circuit.init.gamma_shape": {"type": "float", "low": 0.5, "high": 4.0},
     }
-    with pytest.raises(
-        ConfigError, match="gamma_shape has a meaning only with distribution: gamma"
-    ):
+    with pytest.raises(ConfigError, match="gamma_shape applies only with distribution: gamma"):
         plan_of(study_tree)
 
 

@@ -62,7 +62,7 @@ def test_each_mistake_has_one_line(
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ({"replicate": {"seeds": 5, "most": 20}}, "most and until have a meaning only together"),
+        ({"replicate": {"seeds": 5, "most": 20}}, "most and until apply only together"),
         (
             {"replicate": {"seeds": 5, "most": 3, "until": "decided"}},
             r"most must be at least seeds \(5\), given 3",

@@ -10,22 +10,20 @@ from tests.eisnn.config.trees import assert_plain_refusal, tree
     [
         (
             tree(circuit__init__gamma_shape=2),
-            "gamma_shape has a meaning only with distribution: gamma, given distribution:"
-            " exponential",
+            "gamma_shape applies only with distribution: gamma, given distribution: exponential",
         ),
         (
             tree(circuit__prop__epsilon=1e-6),
-            "epsilon has a meaning only with stabiliser: epsilon or clamp, given stabiliser:"
+            "epsilon applies only with stabiliser: epsilon or clamp, given stabiliser:"
             " min_positive",
         ),
         (
             tree(circuit__tau_I=2),
-            "c.yaml: circuit: tau_I has a meaning only with inhibitory_cells: spiking, given"
-            " linear",
+            "c.yaml: circuit: tau_I applies only with inhibitory_cells: spiking, given linear",
         ),
         (
             tree(circuit__divisive=False, circuit__prop__detach=True),
-            "prop.detach has a meaning only with divisive inhibition",
+            "prop.detach applies only with divisive inhibition",
         ),
     ],
 )

@@ -6,6 +6,6 @@ from eisnn.config.trial import ConfigError, make_config
 
 
 def test_the_authors_split_is_of_their_event_data_alone():
-    message = "split: authors has a meaning only with name: cifar10_dvs"
+    message = "split: authors applies only with name: cifar10_dvs"
     with pytest.raises(ConfigError, match=message):
         make_config({"data": {"name": "digits", "split": "authors"}})

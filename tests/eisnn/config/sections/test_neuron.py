@@ -11,7 +11,7 @@ from tests.eisnn.config.trees import assert_plain_refusal, tree
     [
         (
             tree(neuron__reset_value=0.2),
-            "reset_value has a meaning only with reset: hard, given reset: soft",
+            "reset_value applies only with reset: hard, given reset: soft",
         ),
         (
             tree(neuron__reset="hard", neuron__threshold=0.5, neuron__reset_value=0.5),

@@ -28,7 +28,7 @@ def test_options_of_another_optimiser_or_loss_are_left_out():
         ),
         (
             tree(train__nesterov=True, train__momentum=0),
-            "c.yaml: train: nesterov has a meaning only with momentum above 0",
+            "c.yaml: train: nesterov applies only with momentum above 0",
         ),
     ],
 )
