@@ -1,9 +1,9 @@
 """Labelled images, served in whole batches from where they live.
 
-Images stay as they are stored (``uint8``, or ``float32`` of a dataset of the user's) until a batch
-is made of them: a batch is one gather and one multiplication, there are no worker processes, and
-nothing waits for the device. Pixels are in [0, 1] (event data: counts, which may exceed 1) and no
-mean is ever subtracted: E-I circuits need inputs >= 0.
+Images stay as they are stored (``uint8``, or ``float32`` in a dataset of the user's) until a batch
+is made of them. A batch is one gather and one multiplication: there are no worker processes, and
+nothing waits for the device. Pixels are in [0, 1] (event data: counts, which may exceed 1), and no
+mean is ever subtracted, since E-I circuits need inputs >= 0.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class Split:
     @property
     def images(self) -> Tensor:
         """[N, C, H, W] or [N, T, C, H, W]; a copy, unless the split is all that is stored."""
-        return self.stored if self.rows is None else self.stored.index_select(0, self.rows)
+        if self.rows is None:
+            return self.stored
+        return self.stored.index_select(0, self.rows)
 
     @property
     def device(self) -> torch.device:
@@ -46,11 +48,11 @@ class Split:
 
 
 def to_device(split: Split, device: torch.device | str, *, budget: float | None = None) -> Split:
-    """The split with its images on ``device``; on the CPU they stay where they are, shared.
+    """Returns the split with its images on ``device``; on the CPU they stay where they are, shared.
 
     Args:
-        budget: bytes that the images may take there. A split that is larger stays where it is, and
-            each of its batches is sent (to a GPU through pinned memory).
+        budget: bytes that the images may take there. A larger split stays where it is, and each of
+            its batches is sent (to a GPU through pinned memory).
     """
     device = torch.device(device)
     labels = split.labels.to(device)
@@ -62,11 +64,11 @@ def to_device(split: Split, device: torch.device | str, *, budget: float | None 
 
 
 def batch_count(images: int, batch_size: int) -> int:
-    """How many training batches an epoch has.
+    """Returns how many training batches an epoch has.
 
-    The last batch may be smaller. Where it would be a single image, on which no batch can be
-    normalised, that image joins the batch before: for every network, so that all see the same
-    batches, and every image counts once per epoch.
+    The last batch may be smaller. If it would be a single image, which cannot be normalised, that
+    image joins the batch before. This holds for every network, so that all see the same batches,
+    and every image counts once per epoch.
     """
     count = math.ceil(images / batch_size)
     alone = batch_size > 1 and images % batch_size == 1
@@ -78,9 +80,9 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields ``x`` float32 ``[B, C, H, W]`` (or ``[B, T, C, H, W]``) and ``y`` ``[B]``.
 
-    Both are on the split's device. ``order`` (int64, on any device) says which images come when;
-    without it they come as they are. In ``training`` there are `batch_count` batches; else the
-    last may hold a single image.
+    Both are on the split's device. ``order`` (int64, on any device) is the order of the images;
+    without it they come as they are stored. In ``training`` there are `batch_count` batches;
+    otherwise the last may hold a single image.
     """
     source = split.stored.device
     rows = split.rows
@@ -95,14 +97,14 @@ def batches(
     for index in range(count):
         start = index * batch_size
         end = len(labels) if index == count - 1 else start + batch_size
-        images = (
-            split.stored[start:end]
-            if rows is None
-            else split.stored.index_select(0, rows[start:end])
-        )
+        if rows is None:
+            images = split.stored[start:end]
+        else:
+            images = split.stored.index_select(0, rows[start:end])
         if split.streamed_to is not None:
-            pinned = images.pin_memory() if split.streamed_to.type == "cuda" else images
-            images = pinned.to(split.streamed_to, non_blocking=True)
+            if split.streamed_to.type == "cuda":
+                images = images.pin_memory()
+            images = images.to(split.streamed_to, non_blocking=True)
         x = images.to(torch.float32)
         # float images may be a view of what is stored, which is not ours to change
         x = x * split.scale if x is images else x.mul_(split.scale)
@@ -110,7 +112,8 @@ def batches(
 
 
 def shuffled(n: int, *, seed: int, epoch: int, device: torch.device | str) -> Tensor:
-    """A permutation of 0 .. n-1, int64 ``[n]``: a function of (seed, epoch) on every device."""
+    """Returns a permutation of 0 .. n-1, int64 ``[n]``, the same on every device for a seed and an
+    epoch."""
     return torch.randperm(n, generator=generator(seed, "order", epoch)).to(
         device, non_blocking=True
     )

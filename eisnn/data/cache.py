@@ -1,6 +1,4 @@
-"""Decoded images on disk, once per machine.
-
-Every trial maps the same files and shares their memory.
+"""Decoded images on disk, once per machine: all trials map the same files and share their memory.
 
 A cache is a folder of ``.npy`` files, named by the dataset and a hash of the original files' names,
 sizes and modification times. It lies in ``.eisnn`` in the data root if that can be written, else
@@ -23,23 +21,24 @@ from filelock import FileLock
 
 Arrays = dict[str, np.ndarray]
 
-_VERSION = 2  # raised by any change of what a decoder makes of the same files
+_VERSION = 2  # raised by any change in what a decoder makes of the same files
 
 
 def decoded(
     name: str, files: Iterable[Path], home: Path | None, decode: Callable[[], Arrays]
 ) -> Arrays:
-    """``decode()``'s arrays, memory-mapped; decoded anew only if these files never were.
+    """Returns ``decode()``'s arrays, memory-mapped; decodes only files that never were before.
 
-    ``files`` are what is decoded: a folder stands for every file in it. ``home`` is the data root
+    ``files`` are what is decoded; a folder stands for every file in it. ``home`` is the data root
     that they belong to, if any. The arrays are mapped copy-on-write: reading shares the pages with
-    every other process, writing does not reach the file.
+    every other process, and writing does not reach the file.
     """
     key = f"{name}-{_fingerprint(files)}"
     parent = _writable(home)
     if parent is None:
         warnings.warn(
-            f"no place for decoded images: {name} is decoded by every process (set XDG_CACHE_HOME)",
+            f"no folder for decoded images can be written: every process decodes {name} (set"
+            " XDG_CACHE_HOME)",
             stacklevel=2,
         )
         # copies, which can be written to, as mapped arrays can
@@ -60,18 +59,18 @@ def decoded(
 
 
 def _fingerprint(files: Iterable[Path]) -> str:
-    """A hash of the files' names, sizes and times of change; a file that is replaced changes it."""
+    """Returns a hash of the files' names, sizes and times of change."""
     facts = [f"version {_VERSION}"]
     for path in files:
-        inside = sorted(os.scandir(path), key=lambda entry: entry.name) if path.is_dir() else [path]
-        for file in inside:
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
             status = file.stat()
             facts.append(f"{path.name}/{file.name} {status.st_size} {status.st_mtime_ns}")
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 
 def _writable(home: Path | None) -> Path | None:
-    """Beside the data, else in the user's cache, else nowhere."""
+    """Returns the first folder that can be written, beside the data or in the user's cache; None if
+    neither can."""
     places = [home / ".eisnn"] if home else []
     with contextlib.suppress(RuntimeError):  # no HOME and no entry in passwd
         places.append(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eisnn")
@@ -86,7 +85,7 @@ def _writable(home: Path | None) -> Path | None:
 
 
 def _load(folder: Path) -> Arrays | None:
-    """None when it is not there, or damaged."""
+    """Returns the arrays; None if the folder is missing or damaged."""
     try:
         arrays = {
             file.stem: np.load(file, mmap_mode="c", allow_pickle=False)
@@ -98,7 +97,7 @@ def _load(folder: Path) -> Arrays | None:
 
 
 def _save(arrays: Arrays, folder: Path) -> None:
-    """All files, or none: written aside, then renamed."""
+    """Writes all files or none, by writing them aside and renaming their folder."""
     aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
     try:
         aside.chmod(0o755)

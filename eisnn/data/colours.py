@@ -11,7 +11,8 @@ from eisnn.data.draws import Generator, uniform
 def random_colours(
     x: Tensor, strengths: tuple[float, float, float, float], generator: Generator
 ) -> tuple[Tensor, Tensor]:
-    """The order ``[B, 4]`` of brightness, contrast, saturation, hue (0 to 3), and their factors."""
+    """Draws the order ``[B, 4]`` of brightness, contrast, saturation and hue (0 to 3), and their
+    factors ``[B, 4]``."""
     order = torch.rand((len(x), 4), generator=generator, device=x.device).argsort(1)
     factors = [
         uniform(len(x), c - s, c + s, x, generator)
@@ -21,12 +22,11 @@ def random_colours(
 
 
 def colour_jitter(x: Tensor, order: Tensor, factors: Tensor) -> Tensor:
-    """Brightness, contrast and saturation are blends; hue turns the colour circle.
+    """Changes brightness, contrast, saturation and hue of each sample, in an order of its own.
 
-    They are blends with black, the mean grey and the grey image.
-
-    ``x`` ``[B, 3, H, W]`` in [0, 1]; operation ``order[b, k]`` is the k-th that sample b undergoes,
-    with ``factors[b, order[b, k]]``.
+    The first three are blends with black, the mean grey and the grey image; hue turns the colour
+    circle. ``x`` is ``[B, 3, H, W]`` in [0, 1]; operation ``order[b, k]`` is the k-th that sample b
+    undergoes, with ``factors[b, order[b, k]]``.
     """
     for turn in range(4):
         operation = order[:, turn, None, None, None]
@@ -39,7 +39,7 @@ def colour_jitter(x: Tensor, order: Tensor, factors: Tensor) -> Tensor:
 
 
 def _hue_turned(x: Tensor, turns: Tensor) -> Tensor:
-    """RGB to hue, hue + ``turns``, and back.
+    """Converts RGB to hue, adds ``turns`` to it, and converts back.
 
     Channel n of (5, 3, 1) is ``v - c max(0, min(k, 4 - k, 1))``, ``k = (n + 6 hue) mod 6``.
     """

@@ -1,4 +1,4 @@
-"""Where a dataset's files are, what is said if they are nowhere, and how they are downloaded."""
+"""Finds a dataset's files, says where they were looked for, and downloads them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from eisnn.errors import DataError
 
 
 def data_root(given: str | None) -> Path:
-    """``data.root``, else ``$EISNN_DATA``, else ``./data``; absolute."""
+    """Returns ``data.root``, else ``$EISNN_DATA``, else ``./data``, as an absolute path."""
     return Path(given or os.environ.get("EISNN_DATA") or "data").expanduser().absolute()
 
 
 def found_as(folder: Path, file: str) -> Path:
-    """The file in ``folder``, as it is or compressed; also train-images.idx3-ubyte, with a dot."""
+    """Returns the file in ``folder``, as it is or compressed, also if it is named with a dot, as
+    train-images.idx3-ubyte."""
     dotted = file.replace("-idx", ".idx")
     for name in (file, f"{file}.gz", dotted, f"{dotted}.gz"):
         if (folder / name).is_file():
@@ -27,7 +28,8 @@ def found_as(folder: Path, file: str) -> Path:
 
 
 def first_complete(places: Sequence[Path], files: Sequence[str]) -> tuple[Path | None, list[str]]:
-    """The first place with every file (perhaps compressed), and a line on each place before it."""
+    """Returns the first place that has every file (perhaps compressed), or None, and a line on each
+    place before it."""
     looked: list[str] = []
     for place in places:
         missing = [file for file in files if not found_as(place, file).is_file()]
@@ -43,29 +45,24 @@ def first_complete(places: Sequence[Path], files: Sequence[str]) -> tuple[Path |
 
 
 def missing(name: str, looked: Sequence[str], advice: str) -> DataError:
-    """The error of a dataset that is nowhere: where it was looked for, and how to get it."""
+    """Returns the error for a dataset that was not found: where it was looked for, and how to get
+    it."""
     lines = [
         f"{name} was not found. Looked in",
         *(f"    {line}" for line in looked),
         f"To get it: {advice}.",
+        "data.root or $EISNN_DATA say where the data root is; without them it is ./data.",
     ]
-    return DataError(
-        "\n".join(
-            [
-                *lines,
-                "data.root or $EISNN_DATA say where the data root is; without them it is ./data.",
-            ]
-        )
-    )
+    return DataError("\n".join(lines))
 
 
 def refuse_incomplete(
     name: str, folder: Path, counts: Mapping[str, int], expected: int, what: str = "images"
 ) -> None:
-    """Refuses a dataset of which classes lack files, as an interrupted download leaves it.
+    """Refuses a dataset whose classes lack files, as an interrupted download leaves it.
 
     Raises:
-        DataError: with the first class, and how many of ``expected`` files it has.
+        DataError: some classes lack files. Names the first, and how many of ``expected`` it has.
     """
     short = {label: count for label, count in counts.items() if count < expected}
     if not short:
@@ -88,10 +85,10 @@ def download(
 ) -> None:
     """Lets torchvision download ``files`` into ``folder`` and check them.
 
-    They are written aside first, so that no half file is ever found. EISNN_DOWNLOAD=off forbids it.
+    They are written aside first, so that half a file is never found. EISNN_DOWNLOAD=off forbids it.
 
     Raises:
-        DataError: ``error`` and what went wrong.
+        DataError: ``error``, with what went wrong.
     """
     if os.environ.get("EISNN_DOWNLOAD") == "off":
         raise error

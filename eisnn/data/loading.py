@@ -1,10 +1,10 @@
 """Datasets as tensors: read once, and split by seed; `eisnn.data.batches` serves them.
 
-Sizes. ``train_size`` images are taken from the official training set (default: all of it), and
-``validation_fraction`` of them are for validation. Where there is no official test set (digits:
-20 %, CIFAR10-DVS: 10 % are held out), both fractions are of all images: digits are split 70/10/20,
-CIFAR10-DVS 80/10/10. Everything is stratified by class and a function of ``split_seed`` alone.
-DVS-Gesture is validated on people who are not trained on.
+``train_size`` images are taken from the official training set (default: all of it), and
+``validation_fraction`` of them are for validation. Where there is no official test set, one is held
+out (20 % of digits, 10 % of CIFAR10-DVS), and both fractions are of all images: digits are split
+70/10/20, CIFAR10-DVS 80/10/10. Every split is stratified by class and depends on ``split_seed``
+alone. DVS-Gesture is validated on people who are not trained on.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from eisnn.errors import DataError
 class Dataset:
     """The three splits.
 
-    ``classes``: where targets are not classes, how many numbers a target is.
+    ``classes`` is the number of classes, or of numbers in a target that is not a class.
     """
 
     name: str
@@ -52,16 +52,17 @@ class Dataset:
 
 
 def load(data: DataConfig, *, T: int) -> Dataset:
-    """The dataset on the CPU; ``T`` is the number of frames of event data, images have none.
+    """Loads a dataset to the CPU; ``T`` is the number of frames of event data.
 
     Raises:
-        DataError: it is missing, truncated or corrupt, or the sizes asked for cannot be met.
+        DataError: it is missing, truncated or corrupt, or has too few images for the sizes asked.
     """
     source, classes = _source(data, T)
     train, validation, test = _parts(data, source)
-    train_set = _as_tensor(source.images)
-    test_set = train_set if source.test_images is None else _as_tensor(source.test_images)
-    test_labels = source.labels if source.test_labels is None else source.test_labels
+    train_set = test_set = _as_tensor(source.images)
+    test_labels = source.labels
+    if source.test_images is not None and source.test_labels is not None:
+        test_set, test_labels = _as_tensor(source.test_images), source.test_labels
 
     def split(stored: Tensor, labels: np.ndarray, rows: np.ndarray) -> Split:
         everything = len(rows) == len(stored)
@@ -80,14 +81,15 @@ def load(data: DataConfig, *, T: int) -> Dataset:
 
 
 def _as_tensor(images: np.ndarray) -> Tensor:
-    """Shares the array's memory, also of a file that is mapped for reading only: we never write."""
+    """Returns a tensor that shares the array's memory, even of a file mapped for reading only: we
+    never write to it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
         return torch.from_numpy(images)
 
 
 def _check_classes(dataset: Dataset) -> None:
-    """Refuses a split that lacks a class: accuracies on it would speak of another task."""
+    """Refuses a split that lacks a class, on which accuracies would be those of another task."""
     parts = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
     for part, split in parts.items():
         if split.labels.is_floating_point():
@@ -103,7 +105,7 @@ def _check_classes(dataset: Dataset) -> None:
 
 
 def _source(data: DataConfig, T: int) -> tuple[Source, int]:
-    """The images as published, and how many classes they are of."""
+    """Returns the images as published, and the number of their classes."""
     if is_reference(data.name):
         source = own_source(data.name, data_root(data.root), T)
         return source, source.outputs
@@ -122,13 +124,15 @@ def _reader(published: Published) -> Callable[[Path, int], Source]:
 
 
 def shape_of(data: DataConfig, *, T: int) -> tuple[tuple[int, ...], tuple[int, int, int], int]:
-    """((T,) of event data, () of images; (C, H, W); classes).
+    """Returns the frames, (T,) for event data and () for images, then (C, H, W), then the number of
+    classes.
 
-    Reads no files, but for a dataset of the user's.
+    Reads no files, except for a dataset of the user's.
     """
     if not is_reference(data.name):
         published = DATASETS[data.name]
-        return (T,) if published.events else (), published.shape, published.classes
+        frames = (T,) if published.events else ()
+        return frames, published.shape, published.classes
     source, classes = _source(data, T)
     channels, height, width = source.images.shape[-3:]
     return source.images.shape[1:-3], (channels, height, width), classes
@@ -136,17 +140,17 @@ def shape_of(data: DataConfig, *, T: int) -> tuple[tuple[int, ...], tuple[int, i
 
 @functools.lru_cache(maxsize=1)
 def load_once(data: DataConfig, root: Path, *, T: int) -> Dataset:
-    """`load`, for the trials that a worker trains one after another: read and split once.
+    """Loads a dataset once for all the trials that a worker trains one after another.
 
-    ``root`` is `data_root`'s answer, which the environment may change.
+    ``root`` is what `data_root` returns, which the environment may change.
     """
     return load(data, T=T)
 
 
 def _parts(data: DataConfig, source: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of the training, validation and test split.
+    """Returns the rows of the training, validation and test split.
 
-    The test rows count in ``source.test_images`` where there are such.
+    The test rows index ``source.test_images`` if there are any.
     """
     seed, images = data.split_seed, f"training images of {data.name}"
     classes = splits.strata(source.labels)
@@ -183,7 +187,7 @@ def _parts(data: DataConfig, source: Source) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _check(name: str, source: Source, published: Published) -> None:
-    """Readers and caches keep their word, or say so here rather than deep in a network."""
+    """Refuses images or labels that are not as published, lest they fail deep in a network."""
     parts = [("training", source.images, source.labels)]
     if source.test_images is not None and source.test_labels is not None:
         parts.append(("test", source.test_images, source.test_labels))

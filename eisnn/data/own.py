@@ -13,12 +13,12 @@ from eisnn.data.source import Source
 
 
 def own_source(reference: str, root: Path, T: int) -> Source:
-    """The dataset that ``data.name`` names: called with the data root and the number of time steps.
+    """Calls what ``data.name`` names with the data root and the number of time steps.
 
     Samples that are vectors [N, F] or sequences of them [N, T, F] become images of one pixel.
 
     Raises:
-        UserCodeError: it is not there, raises, or returns something that is not a `Source`.
+        UserCodeError: it does not exist, raises an error, or does not return a valid `Source`.
     """
     load = find(reference, "data.name")
     with blame(f"data.name: {reference}:"):
@@ -62,7 +62,7 @@ def _what_is_wrong(source: Source) -> str | None:
 
 
 def _part_problem(prefix: str, images: Any, labels: Any) -> str | None:
-    """What is wrong with the images or the labels of one part."""
+    """Returns what is wrong with the images or labels of one part; None if nothing is."""
     if not isinstance(images, np.ndarray) or images.ndim not in (2, 3, 4, 5):
         wrong = True
     else:

@@ -1,6 +1,6 @@
-"""Moving pixels of whole batches: a transform is a map from output to input coordinates.
+"""Moves pixels of whole batches: a transform is a map from output to input coordinates.
 
-Coordinates are of the input, in pixels, one list for each sample.
+Coordinates are in pixels of the input, with one list for each sample.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def interpolate(x: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
 def take_2d(x: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
     """``out[b, c, i, j] = x[b, c, rows[b, i, j], cols[b, i, j]]``, 0 outside of the image.
 
-    int64 ``[B, H, W]``.
+    ``rows`` and ``cols`` are int64 ``[B, H, W]``.
     """
     height, width = x.shape[2:]
     inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
@@ -52,9 +52,10 @@ def _take_cols(x: Tensor, cols: Tensor) -> Tensor:
 
 
 def rotated(rows: Tensor, cols: Tensor, degrees: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the nearest pixel comes from if the image ``[B, H, W]`` is turned.
+    """Returns the coordinates of the nearest pixels in an image turned anticlockwise about its
+    centre.
 
-    It is turned anticlockwise about its centre by ``degrees`` ``[B, 1]``.
+    ``rows`` and ``cols`` are int64 ``[B, H, W]``, ``degrees`` is ``[B, 1]``.
     """
     angle = (degrees * (math.pi / 180))[:, :, None]
     middle_row, middle_col = (rows.shape[1] - 1) / 2, (rows.shape[2] - 1) / 2
@@ -65,14 +66,13 @@ def rotated(rows: Tensor, cols: Tensor, degrees: Tensor) -> tuple[Tensor, Tensor
 
 
 def positions(batch: int, size: int, like: Tensor) -> Tensor:
-    """0 .. size-1 for each sample, int64 ``[B, size]``."""
+    """Returns 0 .. size-1 for each sample, int64 ``[B, size]``."""
     return torch.arange(size, device=like.device).expand(batch, size)
 
 
 def stretched(start: Tensor, length: Tensor, size: int, like: Tensor) -> Tensor:
-    """``[B, size]`` positions of pixel centres.
-
-    ``length`` pixels from ``start`` on are stretched to ``size``.
+    """Returns the coordinates ``[B, size]`` that stretch ``length`` pixels from ``start`` on to
+    ``size`` pixels.
     """
     centres = (torch.arange(size, device=like.device, dtype=like.dtype) + 0.5) * (
         length / size

@@ -13,10 +13,14 @@ from eisnn.data.cache import Arrays
 class Source:
     """A dataset as published.
 
-    ``images`` are uint8 or float32: [N, C, H, W], or [N, T, C, H, W] of event data, and may be
-    memory-mapped. ``labels`` are int64 [N], classes from 0 on; or, where targets are not classes,
-    float32 [N] or [N, k]. The network sees images x ``scale``. Where there are no ``test_images``,
-    ``test_fraction`` of all images are to be held out. ``users`` (int64 [N]) says who was recorded.
+    Attributes:
+        images: uint8 or float32 [N, C, H, W], or [N, T, C, H, W] for event data; may be
+            memory-mapped.
+        labels: int64 [N], classes from 0 on; or float32 [N] or [N, k] if targets are not classes.
+        scale: the network sees images x ``scale``.
+        test_images, test_labels: the official test set, or None.
+        test_fraction: fraction of all images to hold out if there is no official test set.
+        users: int64 [N], who was recorded; or None.
     """
 
     images: np.ndarray
@@ -32,12 +36,14 @@ class Source:
         """How many outputs a network needs: one for each class, or for each number of a target."""
         if self.labels.dtype.kind == "f":
             return int(np.prod(self.labels.shape[1:], dtype=np.int64))
-        labels = [self.labels] if self.test_labels is None else [self.labels, self.test_labels]
-        return int(np.concatenate(labels).max()) + 1
+        labels = self.labels
+        if self.test_labels is not None:
+            labels = np.concatenate([labels, self.test_labels])
+        return int(labels.max()) + 1
 
 
 def source_from(arrays: Arrays, scale: float = 1 / 255, test_fraction: float = 0.0) -> Source:
-    """The source in a cache's arrays: images stay mapped, labels are read."""
+    """Returns the source in a cache's arrays: images stay mapped, labels are read."""
     return Source(
         arrays["images"],
         np.array(arrays["labels"], dtype=np.int64),
@@ -50,4 +56,6 @@ def source_from(arrays: Arrays, scale: float = 1 / 255, test_fraction: float = 0
 
 
 def _labels(arrays: Arrays, name: str) -> np.ndarray | None:
-    return np.array(arrays[name], dtype=np.int64) if name in arrays else None
+    if name not in arrays:
+        return None
+    return np.array(arrays[name], dtype=np.int64)

@@ -1,6 +1,6 @@
-"""Which images are for what: stratified, seeded, of exact sizes, disjoint.
+"""Splits of images: stratified, seeded, disjoint and of exact sizes.
 
-Pure functions of labels; indices ascend.
+All are pure functions of labels; indices ascend.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from eisnn.errors import DataError
 
 
 def strata(labels: np.ndarray) -> np.ndarray:
-    """What images are stratified by, int64 [N]: classes; nothing where targets are floats."""
-    return np.zeros(len(labels), np.int64) if labels.dtype.kind == "f" else labels
+    """Returns the classes that images are stratified by, int64 [N]; all 0 if targets are floats."""
+    if labels.dtype.kind == "f":
+        return np.zeros(len(labels), np.int64)
+    return labels
 
 
 def choose(labels: np.ndarray, size: int, *, seed: int, key: str, of: str) -> np.ndarray:
-    """``size`` indices into ``labels``, each class in proportion.
+    """Returns ``size`` indices into ``labels``, each class in proportion.
 
     ``key`` and ``of`` name the request and the set in errors.
     """
@@ -38,10 +40,10 @@ def choose(labels: np.ndarray, size: int, *, seed: int, key: str, of: str) -> np
 def divide(
     labels: np.ndarray, held_out: int, *, seed: int, key: str, of: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the rest and of ``held_out`` images, each class in proportion in both.
+    """Returns indices of the rest and of ``held_out`` images, each class in proportion in both.
 
-    They are those of scikit-learn's ``train_test_split(..., stratify=labels)``, whose import takes
-    over a second in every worker; a test holds the two together.
+    They equal those of scikit-learn's ``train_test_split(..., stratify=labels)``, whose import
+    would take over a second in every worker; a test compares the two.
     """
     _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
     classes = len(counts)
@@ -65,12 +67,12 @@ def divide(
 
 
 def _rows_of_classes(inverse: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:
-    """The indices of each class, ascending."""
+    """Returns the indices of each class, ascending."""
     return np.split(np.argsort(inverse, kind="stable"), np.cumsum(counts)[:-1])
 
 
 def _in_proportion(counts: np.ndarray, total: int, random: np.random.RandomState) -> np.ndarray:
-    """How many of ``total`` come from each class: the largest remainders, ties drawn at random."""
+    """Returns how many of ``total`` come from each class, by largest remainders; ties are drawn."""
     share = counts / counts.sum() * total
     whole = np.floor(share)
     missing = int(total - whole.sum())
@@ -86,7 +88,8 @@ def _in_proportion(counts: np.ndarray, total: int, random: np.random.RandomState
 
 
 def first_and_last(labels: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the rest and of the last ``fraction`` of each class, in the order of the files."""
+    """Returns indices of the rest and of the last ``fraction`` of each class, in the order of the
+    files."""
     last = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
@@ -97,7 +100,7 @@ def first_and_last(labels: np.ndarray, fraction: float) -> tuple[np.ndarray, np.
 def divide_users(
     users: np.ndarray, fraction: float, *, seed: int, key: str, of: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the rest and of the samples of about ``fraction`` of the people who were recorded.
+    """Returns indices of the rest and of the samples of about ``fraction`` of the people recorded.
 
     Nobody is in both.
     """
@@ -113,7 +116,7 @@ def divide_users(
 
 
 def _one_each(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """The index of one image from each of ``count`` classes."""
+    """Returns the index of one image from each of ``count`` classes."""
     random = np.random.default_rng(seed)
     classes = random.choice(np.unique(labels), count, replace=False)
     return np.array([random.choice(np.flatnonzero(labels == c)) for c in classes], dtype=np.int64)

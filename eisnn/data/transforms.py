@@ -1,16 +1,14 @@
-"""Training transforms, on whole batches where they lie.
+"""Training transforms of whole batches, on the device where the batches are.
 
-Every sample has random parameters of its own, drawn at once from one generator.
+Every sample has random parameters of its own, all drawn at once from one generator. Nothing loops
+over samples or is read back from the device; values stay >= 0, and no mean is subtracted. A
+transform is a map from output to input coordinates (`eisnn.data.pixels`) or a mask; the functions
+named ``random_*`` draw its parameters. All frames of an event sample undergo the same transform.
 
-No loop over samples, nothing is read back from the device, values stay >= 0 and no mean is
-subtracted. A transform is a map from output to input coordinates (`eisnn.data.pixels`) or a mask;
-its parameters are drawn by the functions named ``random_*``. All frames of an event
-sample undergo the same transform.
-
-Source: the recipe of Liu, Ding, Yu (ICLR 2026), with these differences. Erased boxes are black, not
-of one channel's random value. DVS-Gesture is never flipped: left and right are different classes.
-Random resized crops are taken from the stored 32x32 (TinyImageNet) or 48x48 (event) images rather
-than from the originals, and bilinear.
+Source: the recipe of Liu, Ding, Yu (ICLR 2026), with these differences. Erased boxes are black
+instead of having one channel's random value. DVS-Gesture is never flipped, since left and right are
+different classes. Random resized crops are bilinear and taken from the stored 32x32 (TinyImageNet)
+or 48x48 (event) images, not from the originals.
 """
 
 from __future__ import annotations
@@ -28,17 +26,16 @@ from eisnn.data.pixels import box, interpolate, positions, rotated, stretched, t
 
 
 def augment(name: str, x: Tensor, generator: Generator) -> Tensor:
-    """The training transform of dataset ``name``.
+    """Applies the training transform of dataset ``name``.
 
-    ``x`` ``[B, C, H, W]``, or ``[B, T, C, H, W]`` of event data, of the same shape out.
-
+    ``x`` is ``[B, C, H, W]``, or ``[B, T, C, H, W]`` for event data, and keeps its shape.
     ``generator`` is on the device of ``x``. Digits, MNIST and Fashion-MNIST have no transform.
     """
     published = DATASETS.get(name)
     if published is None or published.transform is None:
         return x
     transform: Callable[[Tensor, Generator], Tensor] = globals()[published.transform]
-    channels = x.flatten(1, -3)  # the frames of a sample are so many channels
+    channels = x.flatten(1, -3)  # the frames of a sample count as channels
     return transform(channels, generator).view_as(x)
 
 
@@ -60,10 +57,8 @@ def tiny_imagenet(x: Tensor, generator: Generator) -> Tensor:
 
 
 def cifar10_dvs(x: Tensor, generator: Generator) -> Tensor:
-    """Random resized crop (70 to 100 % of the area), horizontal flip, and one of three.
-
-    Roll by up to 5, rotate by up to 30 degrees, erase 16.
-    """
+    """Random resized crop (70 to 100 % of the area), horizontal flip, then a roll, a rotation or
+    erasing."""
     rows, cols = random_resized_crop(x, (0.7, 1.0), generator)
     x = interpolate(x, rows, random_flip(cols, None, generator))
     return random_roll_rotate_or_erase(x, generator)
@@ -75,9 +70,9 @@ def dvs_gesture(x: Tensor, generator: Generator) -> Tensor:
 
 
 def random_flip(cols: Tensor, width: int | None, generator: Generator) -> Tensor:
-    """Columns from right to left in half of the samples.
+    """Reverses the columns of half of the samples.
 
-    ``width`` mirrors in the image, None in the columns' own order.
+    ``width`` mirrors them within the image; None reverses their order.
     """
     flipped = cols.flip(1) if width is None else width - 1 - cols
     return flipped.where(uniform(len(cols), 0, 1, cols, generator) < 0.5, cols)
@@ -86,7 +81,7 @@ def random_flip(cols: Tensor, width: int | None, generator: Generator) -> Tensor
 def random_resized_crop(
     x: Tensor, scale: tuple[float, float], generator: Generator
 ) -> tuple[Tensor, Tensor]:
-    """Rows ``[B, H]`` and columns ``[B, W]`` at which a random box fills the image."""
+    """Returns rows ``[B, H]`` and columns ``[B, W]`` with which a random box fills the image."""
     top, left, height, width = random_boxes(x, scale, generator)
     return stretched(top, height, x.shape[2], x), stretched(left, width, x.shape[3], x)
 
@@ -94,12 +89,11 @@ def random_resized_crop(
 def random_boxes(
     x: Tensor, scale: tuple[float, float], generator: Generator
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Top, left, height and width ``[B, 1]`` of random boxes.
+    """Returns top, left, height and width ``[B, 1]`` of random boxes.
 
-    They have a share ``scale`` of the area and a ratio of sides of 3/4 to 4/3.
-
-    As torchvision does, the first of ten boxes that fits is taken, and the whole (square) image if
-    none does.
+    Their share of the area is drawn from ``scale``, their ratio of sides from 3/4 to 4/3. As in
+    torchvision, the first of ten boxes that fits is taken, or the whole (square) image if none
+    does.
     """
     batch, _, height, width = x.shape
     area = height * width * uniform((batch, 10), *scale, x, generator)
@@ -116,10 +110,11 @@ def random_boxes(
 
 
 def random_erasing(x: Tensor, generator: Generator) -> Tensor:
-    """A mask ``[B, 1, H, W]`` that is 0, in half of the samples, in a box of 2 to 40 % of the area.
+    """Returns a mask ``[B, 1, H, W]`` that is 0 in a box of 2 to 40 % of the area, in half of the
+    samples.
 
-    The ratio of sides is 0.4 to 2.5, so that every such box fits a square image and none has to be
-    drawn again.
+    The ratio of sides is 0.4 to 2.5, so that every box fits a square image and none has to be drawn
+    again.
     """
     batch, _, height, width = x.shape
     area = uniform(batch, 0.02, 0.4, x, generator)
@@ -134,9 +129,10 @@ def random_erasing(x: Tensor, generator: Generator) -> Tensor:
 
 
 def random_roll_rotate_or_erase(x: Tensor, generator: Generator) -> Tensor:
-    """One of three transforms, drawn for each sample.
+    """Applies one of three transforms, drawn for each sample.
 
-    Roll by -5 to 5 pixels, rotate by -30 to 30 degrees, erase 16x16 pixels (less at an edge).
+    They are a roll by -5 to 5 pixels, a rotation by -30 to 30 degrees, and erasing 16x16 pixels
+    (fewer at an edge).
     """
     batch, _, height, width = x.shape
     choice = integers(batch, 0, 2, x, generator)[:, :, None]

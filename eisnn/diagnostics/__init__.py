@@ -1,1 +1,1 @@
-"""What goes on inside a network: scalars per layer, distributions, operation counts."""
+"""What happens inside a network: scalars per layer, distributions, operation counts."""

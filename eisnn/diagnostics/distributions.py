@@ -1,19 +1,18 @@
-"""How the distributions of weights and activity evolve (``--log 2``).
+"""How the distributions of weights and activity evolve: histograms per epoch (``--log 2``).
 
-Histograms are recorded per epoch, in one compact file per trial.
+One compact file per trial, ``distributions.npz``, holds for every layer and tensor
 
-``distributions.npz`` holds, for every layer and tensor,
 
     edges/<layer>/<tensor>    [bins + 1]       fixed at the first epoch recorded, see `choose_edges`
-    counts/<layer>/<tensor>   [epochs, bins]   int64; the end bins also count what
-                                               lies beyond the edges
+    counts/<layer>/<tensor>   [epochs, bins]   int64; the end bins also count values
+                                               beyond the edges
     epochs                    [epochs]         int64, ascending
 
-Tensors: every trainable parameter as the network uses it (W_EE, W_IE, W_EI, g_I, g_E, b_E: after
-Dale's law; weight, bias, norm.weight, ... of a baseline), and of the layer's activity on one fixed
-batch ``input`` (what reaches it: pixels, spikes, sums or fractions of spikes) and ``output`` (the
-integrated current that drives its cells; the read-out's current). Of a large tensor an even sample
-of 131,072 entries is counted. Values that are not finite are not counted.
+The tensors are every trainable parameter as the network uses it (W_EE, W_IE, W_EI, g_I, g_E, b_E
+after Dale's law; weight, bias, norm.weight, ... of a baseline), and the layer's activity on one
+fixed batch: ``input`` (pixels, spikes, sums or fractions of spikes) and ``output`` (the integrated
+current that drives its cells; the read-out's current). From a large tensor, an even sample of
+131,072 entries is counted. Values that are not finite are not counted.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eisnn.diagnostics.observe import Layer, current, parameters, sample, watch
+from eisnn.diagnostics.observe import Layer, as_used, current, parameters, sample, watch
 from eisnn.files import write_whole
 from eisnn.networks.network import Network
 
@@ -38,8 +37,8 @@ ROOM = 0.5  # how far the edges reach beyond what the first epoch shows, as a fr
 class Distributions:
     """Records histograms of ``model`` on a fixed batch ``x`` into the file at ``path``.
 
-    Appends to an existing file: epochs from the one recorded on are replaced, so that a resumed run
-    repeats nothing.
+    Appends to an existing file. Replaces the epochs from the recorded one on, so that a resumed run
+    leaves no epoch twice.
     """
 
     def __init__(self, model: Network, x: Tensor, path: str | Path) -> None:
@@ -70,24 +69,19 @@ class Distributions:
 
 @torch.no_grad()
 def tensors(model: Network, x: Tensor) -> dict[str, Tensor]:
-    """``<layer>/<tensor>`` -> (a sample of) its values, flat. Keys are the same at every call."""
+    """Returns ``<layer>/<tensor>`` -> its values or a sample of them, flat; the same keys at every
+    call."""
     found: dict[str, Tensor] = {}
     circuits = {circuit.name: circuit for circuit in model.circuits()}
     for layer, kind, parameter in parameters(model):
         if parameter.requires_grad:
-            circuit = circuits.get(layer)
-            used = (
-                circuit.weight(kind)
-                if circuit is not None and hasattr(circuit, kind)
-                else parameter
-            )
+            used = as_used(circuits.get(layer), kind, parameter)
             found[f"{layer}/{kind}"] = sample(used.detach())
 
     def see(layer: Layer, x: Tensor, shared: bool, out: Tensor) -> None:
+        output = out if layer.cells is None else current(layer, x, shared)
         found[f"{layer.name}/input"] = sample(x).clone()
-        found[f"{layer.name}/output"] = sample(
-            out if layer.cells is None else current(layer, x, shared)
-        ).clone()
+        found[f"{layer.name}/output"] = sample(output).clone()
 
     with watch(model, see):
         model(x)
@@ -95,15 +89,15 @@ def tensors(model: Network, x: Tensor) -> dict[str, Tensor]:
 
 
 def choose_edges(values: np.ndarray, *, signed: bool, bins: int = BINS) -> np.ndarray:
-    """Edges [bins + 1] around finite ``values`` [n], with room for them to spread.
+    """Returns edges [bins + 1] around finite ``values`` [n], with room for them to spread.
 
-    From 0 to 1.5 times the 99.9 % quantile, or, where ``signed``, from the 0.1 % to the 99.9 %
-    quantile and half that range more on either side. Values that are all equal to c: 0 to 4 c, or c
-    - s to c + s with s = max(1, |c|). No values: as if they were all 0.
+    They reach from 0 to 1.5 times the 99.9 % quantile, or, if ``signed``, from the 0.1 % to the
+    99.9 % quantile and half that range more on either side. If all values equal c, they reach from
+    0 to 4 c, or from c - s to c + s with s = max(1, |c|). No values count as values of 0.
     """
-    low, high = (
-        (float(np.quantile(values, q)) for q in (0.001, 0.999)) if len(values) else (0.0, 0.0)
-    )
+    low = high = 0.0
+    if len(values):
+        low, high = (float(np.quantile(values, q)) for q in (0.001, 0.999))
     constant = high - low <= 1e-9 * abs(high)
     if not signed and low >= 0:
         low, high = 0.0, (4 * high if constant else (1 + ROOM) * high) or 1.0
@@ -116,9 +110,9 @@ def choose_edges(values: np.ndarray, *, signed: bool, bins: int = BINS) -> np.nd
 
 
 def count(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Counts [bins] of ``values`` [n].
+    """Returns the counts [bins] of ``values`` [n].
 
-    Bins hold their lower edge, the end bins also all that lies beyond them.
+    A bin includes its lower edge; the end bins also hold everything beyond them.
     """
     return np.bincount(
         np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2),
@@ -127,7 +121,7 @@ def count(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 
 def _signed(key: str) -> bool:
-    """Whether a tensor may take both signs whatever its first epoch shows."""
+    """Whether a tensor may take both signs, even if its first epoch shows only one."""
     return key.rpartition("/")[2] not in ("W_EE", "W_IE", "W_EI", "g_I", "g_E", "input")
 
 

@@ -1,18 +1,18 @@
-"""How many operations, and so about how much energy, one inference takes: counted, not measured.
+"""Counts the operations of one inference, and estimates its energy from them.
 
     AC    one addition of a weight to a current                       0.9 pJ
     MAC   one multiplication and the addition of its product          4.6 pJ
 
 at 32 bits in 45 nm CMOS (Horowitz, ISSCC 2014), as is usual for spiking nets (Rathi & Roy,
 *DIET-SNN*, 2021). Memory traffic, the LIF cells' own updates and padding are not counted, for any
-network. What counts as what:
+network. The rules are:
 
 * **First layer of a static image**: real-valued pixels, so one MAC for every pixel and weight that
   meet, once for all T steps.
-* **Every other layer**, and event frames: one AC for every input that is not zero and weight that
-  meets it. An input is a spike, a sum of spikes (after a residual connection) or a fraction of them
-  (after average pooling, whose 1/4 is folded into the next weights; likewise an event frame's
-  scale): each is one event with a value, and costs one AC whatever that is.
+* **Every other layer**, and event frames: one AC for every input that is not zero and every weight
+  that meets it. An input is a spike, a sum of spikes (after a residual connection) or a fraction of
+  them (after average pooling, whose 1/4 is folded into the next weights; likewise an event frame's
+  scale). Each is one event with a value, and costs one AC whatever the value.
 * **Circuit**, per position: n_E n_I MACs for each of W_EI s_I (subtractive) and W_EI (g_I s_I)
   (divisive), n_I for g_I s_I, n_E for the division, n_E for g_E (.) + b_E. Excitatory read-out:
   W_EI s_I alone. Where the I cells spike, the products with W_EI are ACs, one for every spike and
@@ -40,9 +40,9 @@ PJ_PER_MAC = 4.6
 
 @dataclass(frozen=True)
 class Operations:
-    """Of one inference over all T time steps, a mean over the images of a batch.
+    """Operations of one inference over all T time steps, averaged over the images of a batch.
 
-    ``parameters`` counts all the network's numbers.
+    ``parameters`` is the number of all parameters of the network.
     """
 
     macs: float
@@ -53,7 +53,7 @@ class Operations:
 
 @torch.no_grad()
 def count_operations(model: Network, batch: Tensor) -> Operations:
-    """Counts on ``batch`` as ``model`` takes it: images [B, C, H, W], or events [B, T, C, H, W].
+    """Counts operations on ``batch``, images [B, C, H, W] or events [B, T, C, H, W].
 
     Leaves no trace in the model.
     """
@@ -83,9 +83,9 @@ def count_operations(model: Network, batch: Tensor) -> Operations:
 def layer_operations(
     layer: Layer, x: Tensor, *, shared: bool, real_valued: bool, T: int
 ) -> tuple[int, int]:
-    """(MACs, ACs) of one layer for its input x [N, ...], without normalisation.
+    """Returns (MACs, ACs) of one layer for its input x [N, ...], without normalisation.
 
-    With ``shared`` x is [B, ...], the same at every step.
+    With ``shared``, x is [B, ...], the same at every step.
     """
     if layer.circuit is not None:
         outputs = layer.circuit.W_EE.shape[0] + layer.circuit.W_IE.shape[0]
@@ -93,16 +93,13 @@ def layer_operations(
             x.shape[1:], layer.circuit.kernel, layer.circuit.stride, layer.circuit.padding
         )
     else:
-        linear = (
-            layer.drive if isinstance(layer.drive, nn.Linear) else layer.drive.get_submodule("map")
-        )
+        linear = linear_map(layer)
         if isinstance(linear, nn.Conv2d):
             outputs = linear.out_channels
             reach = fan_out(
                 x.shape[1:], linear.kernel_size[0], linear.stride[0], int(linear.padding[0])
             )
         else:
-            assert isinstance(linear, nn.Linear)
             outputs, reach = linear.out_features, fan_out(x.shape[1:], None, 1, 0)
     events = torch.ones_like(x) if real_valued else x != 0
     meetings = int((events.sum(0).long() * reach.to(x.device)).sum()) * outputs
@@ -113,8 +110,17 @@ def layer_operations(
     return macs, acs
 
 
+def linear_map(layer: Layer) -> nn.Linear | nn.Conv2d:
+    """Returns the linear map or convolution of a layer that is not a circuit."""
+    found = layer.drive
+    if not isinstance(found, nn.Linear):
+        found = found.get_submodule("map")
+    assert isinstance(found, nn.Linear | nn.Conv2d)
+    return found
+
+
 def _inhibition(circuit: CircuitLayer, x: Tensor, shared: bool) -> tuple[int, int]:
-    """(MACs, ACs) of what a circuit does with its currents."""
+    """Returns (MACs, ACs) of what a circuit does with its currents."""
     I_ee, s_I = circuit_input(circuit, x, shared)
     n_E, n_I = circuit.W_EI.shape
     positions = I_ee.numel() // n_E  # N times the map's size
@@ -130,12 +136,11 @@ def _inhibition(circuit: CircuitLayer, x: Tensor, shared: bool) -> tuple[int, in
 
 
 def fan_out(shape: tuple[int, ...], kernel: int | None, stride: int, padding: int) -> Tensor:
-    """How many of one output channel's values an input takes part in.
+    """Returns how many values of one output channel each input contributes to.
 
-    int64, shaped to multiply [inputs, ...].
-
-    A linear layer: 1. A convolution [C, H, W]: [H, W], how many windows hold each pixel; fewer at
-    the edges, and windows' cells that lie in the padding belong to no pixel.
+    The result is int64, shaped to multiply [inputs, ...]. For a linear layer it is 1. For a
+    convolution of [C, H, W] it is [H, W]: the number of windows that hold each pixel, which is less
+    at the edges.
     """
     if kernel is None:
         return torch.ones((), dtype=torch.int64)
@@ -144,7 +149,7 @@ def fan_out(shape: tuple[int, ...], kernel: int | None, stride: int, padding: in
 
 
 def _windows(size: int, kernel: int, stride: int, padding: int) -> Tensor:
-    """How many windows hold each of ``size`` places along one axis."""
+    """Returns how many windows hold each of ``size`` places along one axis."""
     counts = torch.zeros(size, dtype=torch.int64)
     for start in range(-padding, size + padding - kernel + 1, stride):
         counts[max(start, 0) : max(start + kernel, 0)] += 1

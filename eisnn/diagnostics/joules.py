@@ -1,7 +1,7 @@
-"""Energy that the machine measures itself: RAPL counters of Intel and AMD processors under Linux.
+"""Energy that the machine itself measures: RAPL counters of Intel and AMD processors under Linux.
 
-The counters cover whole processor packages, so that everything else that runs on the machine counts
-as well; memory and graphics cards are not in them. Many systems let only root read them.
+The counters cover whole processor packages, including everything else that runs on them, but not
+memory and graphics cards. On many systems only root can read them.
 
 Where several processes share a package, each is charged by its part of the processor time:
 
@@ -35,7 +35,7 @@ class Counter:
 
 
 def counters(folder: Path = POWERCAP) -> list[Counter]:
-    """The counters that can be read; none on other systems, in most containers, or without
+    """Returns the counters that can be read; none on other systems, in most containers, or without
     rights."""
     found = []
     for place in sorted(folder.glob("*-rapl:*")):
@@ -52,10 +52,10 @@ def counters(folder: Path = POWERCAP) -> list[Counter]:
 
 
 class EnergyMeter:
-    """Measures what the processor packages take while it is open; ``joules`` is None where unknown.
+    """Measures the processor packages' energy while it is open; ``joules`` is None if unknown.
 
-    A counter that overflows more than once while the meter is open (after some hours at full load)
-    gives too little: call `update` more often than that.
+    A counter that overflows twice between two updates (after some hours at full load) gives too
+    little, so call `update` more often than that.
     """
 
     def __init__(self, folder: Path = POWERCAP) -> None:
@@ -76,7 +76,7 @@ class EnergyMeter:
         self.update()
 
     def update(self) -> None:
-        """Adds what was taken since the last call."""
+        """Adds the energy used since the last call."""
         now = [counter.read() for counter in self.counters]
         for counter, before, after in zip(self.counters, self._last, now, strict=True):
             taken = after - before
@@ -91,7 +91,7 @@ class EnergyMeter:
 
 
 def busy_seconds(stat: Path = STAT) -> float:
-    """Seconds that the machine's processors, added up, have worked since it started.
+    """Returns the seconds that the machine's processors together have worked since it started.
 
     Guests' time is within that of users (columns 8 and 9), and is left out.
     """
@@ -101,7 +101,7 @@ def busy_seconds(stat: Path = STAT) -> float:
 
 
 class OwnEnergy:
-    """What this process took of the packages' energy since it last asked."""
+    """The share of the packages' energy that this process used."""
 
     def __init__(self, folder: Path = POWERCAP, stat: Path = STAT) -> None:
         self.meter, self.stat = EnergyMeter(folder), stat
@@ -109,7 +109,7 @@ class OwnEnergy:
         self._last = self._now()
 
     def taken(self) -> float | None:
-        """Joules since the last call, or since the start; None where nothing is measured."""
+        """Returns the joules since the last call, or the start; None if nothing is measured."""
         if self.meter.joules is None:
             return None
         try:

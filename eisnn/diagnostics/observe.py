@@ -1,10 +1,8 @@
-"""Looks at a network from outside.
+"""Observes a network from outside: what reaches each layer, and what it returns.
 
-What reaches each layer and what it answers is seen without a trace in the network.
-
-A "layer" is what `Network.driven` yields: a block of cells (its drive is an E-I circuit, or a
-linear map + normalisation), or the read-out. Energy, diagnostics and distributions are built on
-`watch`.
+Leaves no trace in the network. A "layer" is what `Network.driven` yields: a block of cells (its
+drive is an E-I circuit, or a linear map + normalisation), or the read-out. Energy, diagnostics and
+distributions are built on `watch`.
 """
 
 from __future__ import annotations
@@ -37,6 +35,7 @@ class Layer(NamedTuple):
 
     @property
     def circuit(self) -> CircuitLayer | None:
+        """The drive if it is an E-I circuit."""
         return self.drive if isinstance(self.drive, CircuitLayer) else None
 
     @property
@@ -46,7 +45,7 @@ class Layer(NamedTuple):
 
 
 def layers(model: Network) -> list[Layer]:
-    """The layers of ``model`` from the bottom up."""
+    """Returns the layers of ``model`` from the bottom up."""
     paths = {module: path for path, module in model.named_modules()}
     return [
         Layer(getattr(drive, "name", "") or paths[module], module, drive)
@@ -55,12 +54,11 @@ def layers(model: Network) -> list[Layer]:
 
 
 def parameters(model: Network) -> Iterator[tuple[str, str, nn.Parameter]]:
-    """(layer, kind, parameter) of every parameter.
+    """Yields (layer, kind, parameter) for every parameter.
 
-    Kinds are W_EE, ..., b_E of a circuit; weight, bias, norm.weight, ... of a baseline.
-
-    A parameter outside the layers, such as a residual gain, belongs to the path of the module that
-    holds it.
+    Kinds are W_EE, ..., b_E in a circuit and weight, bias, norm.weight, ... in a baseline. A
+    parameter outside the layers, such as a residual gain, has the path of the module that holds it
+    as its layer.
     """
     seen: set[nn.Parameter] = set()
     for layer in layers(model):
@@ -77,18 +75,24 @@ def parameters(model: Network) -> Iterator[tuple[str, str, nn.Parameter]]:
             yield owner, kind, parameter
 
 
+def as_used(circuit: CircuitLayer | None, kind: str, parameter: Tensor) -> Tensor:
+    """Returns a parameter as the network uses it: after Dale's law if it belongs to a circuit."""
+    if circuit is None or not hasattr(circuit, kind):
+        return parameter
+    return circuit.weight(kind)
+
+
 @contextmanager
 def watch(model: Network, see: Callable[[Layer, Tensor, bool, Tensor], None]) -> Iterator[None]:
-    """Within, every call of a layer also calls ``see(layer, x, shared, out)``, without gradients.
+    """While open, calls ``see(layer, x, shared, out)`` after each layer, without gradients.
 
-    The network is in evaluation mode.
+    The network is in evaluation mode, which leaves running statistics alone. At the end every
+    module's mode is restored.
 
     Args:
         see: ``x`` is the layer's input [N, ...]; with ``shared`` it is [B, ...], the same at each
-            of the T steps. ``out`` is what the layer answers: spikes [T*B, ...], or the read-out's
+            of the T steps. ``out`` is what the layer returns: spikes [T*B, ...], or the read-out's
             current.
-
-    Evaluation mode leaves running statistics alone; every module's mode is put back.
     """
 
     def hook(layer: Layer) -> Callable[..., None]:
@@ -116,18 +120,18 @@ def watch(model: Network, see: Callable[[Layer, Tensor, bool, Tensor], None]) ->
 
 
 def circuit_input(layer: CircuitLayer, x: Tensor, shared: bool) -> tuple[Tensor, Tensor]:
-    """I_ee and s_I of a circuit for what `watch` saw of its input.
+    """Recomputes I_ee and s_I of a circuit from its input as `watch` saw it.
 
-    They are recomputed, since fast paths keep neither.
+    The fast paths keep neither.
     """
     I_ee, I_ie = layer.currents(_over_time(layer, layer.T, x, shared))
     return I_ee, layer.inhibitory_activity(I_ie)
 
 
 def current(layer: Layer, x: Tensor, shared: bool) -> Tensor:
-    """The current that drives a block's cells, recomputed.
+    """Recomputes the current that drives a block's cells.
 
-    [T*B, ...], or [B, ...] where it is the same at every step.
+    It is [T*B, ...], or [B, ...] if it is the same at every step.
     """
     assert isinstance(layer.module, Block)
     return layer.drive(_over_time(layer.module.drive, layer.module.neuron.T, x, shared))
@@ -138,12 +142,10 @@ def _over_time(drive: nn.Module, T: int, x: Tensor, shared: bool) -> Tensor:
 
 
 def sample(x: Tensor, limit: int = SAMPLE) -> Tensor:
-    """At most ``limit`` entries of x [...], flat, evenly strided.
+    """Returns at most ``limit`` entries of x [...], flat and evenly strided.
 
-    Tensors of the same shape give the same entries.
-
-    The stride shares no factor with the number of entries, so that it visits all channels and
-    positions alike.
+    Tensors of the same shape give the same entries. The stride shares no factor with the number of
+    entries, so that it visits all channels and positions alike.
     """
     x = x.reshape(-1)
     n = x.numel()

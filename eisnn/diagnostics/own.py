@@ -15,9 +15,9 @@ Measure = Callable[[nn.Module, Tensor, Tensor], Mapping[str, Mapping[str, float]
 def own_quantities(
     reference: str, model: nn.Module, x: Tensor, y: Tensor
 ) -> dict[tuple[str, str], float]:
-    """What a function named by ``diagnostics`` measures: (layer, own/<quantity>) -> number.
+    """Returns what a function named by ``diagnostics`` measures: (layer, own/<quantity>) -> number.
 
-    Training does not notice.
+    Training is not affected.
     """
     measure: Measure = find(reference, "diagnostics")
     modes = {module: module.training for module in model.modules()}

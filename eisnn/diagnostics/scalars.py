@@ -1,25 +1,26 @@
-"""What goes on inside a network while it learns, as tidy rows.
+"""What happens inside a network while it learns, as tidy rows.
 
 Measured per layer and epoch, on one fixed batch:
 
-    rate, silent_fraction, saturated_fraction     mean firing rate; cells (channel, position) that
-                                                  never fire; that fire in > 95 % of steps
+    rate, silent_fraction, saturated_fraction     mean firing rate; fractions of cells (channel,
+                                                  position) that never fire, or in > 95 % of steps
     I_int_mean, I_int_std, P_above_threshold      of the current that drives the cells; how often
                                                   it alone exceeds the threshold
     ei_ratio_current                              sum I_sub / sum I_ee; 1 is balanced
     balance_correlation                           Pearson's r of I_ee and I_sub per channel over
                                                   steps, images, positions; mean of channels
     I_div_min_positive, _q01, _q50, _q99          of divisive inhibition before it is stabilised
-    I_div_zero_fraction                           entries that the stabiliser takes for zero
-    clamped_fraction/<W>                          weights at exactly 0, where Dale's law is kept by
-                                                  projection
+    I_div_zero_fraction                           fraction of entries that count as zero for the
+                                                  stabiliser
+    clamped_fraction/<W>                          fraction of weights at exactly 0, if Dale's law
+                                                  is kept by projection
     bimodality/<tensor>                           (skewness^2 + 1) / kurtosis; over 5/9 (a uniform
                                                   distribution) suggests two modes
     grad_norm/<parameter>                         2-norm of the gradient of the batch's loss
 
 A quantity that does not exist (no inhibition, no variance, not finite) has no row. Baselines have
-those rows that make sense. The network is observed in evaluation mode, gradients are taken without
-touching the optimiser's: training does not notice.
+the rows that make sense for them. The network is observed in evaluation mode, and gradients are
+taken without touching the optimiser's, so that training is not affected.
 """
 
 from __future__ import annotations
@@ -35,7 +36,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from eisnn.diagnostics.observe import Layer, circuit_input, current, parameters, sample, watch
+from eisnn.diagnostics.observe import (
+    Layer,
+    as_used,
+    circuit_input,
+    current,
+    parameters,
+    sample,
+    watch,
+)
 from eisnn.files import write_whole
 from eisnn.layers.circuit import (
     ZERO_TOLERANCE,
@@ -58,9 +67,9 @@ class Row(NamedTuple):
 
 
 def probe_size(train_images: int) -> int:
-    """How many images to probe with: 1 in 100, from 16 to 128.
+    """Returns how many images to probe with: 1 in 100, from 16 to 128.
 
-    A measurement then stays under 5 % of an epoch.
+    A measurement then takes less than 5 % of an epoch.
     """
     return max(16, min(128, train_images // 100))
 
@@ -69,9 +78,9 @@ class Probe:
     """Measures ``model`` on one fixed batch.
 
     Args:
-        x: as ``model`` takes it, [B, C, H, W] or events [B, T, C, H, W], on its device.
-        y: labels [B] for the loss whose gradients are measured; None leaves them out.
-        loss: of (logits, labels).
+        x: images [B, C, H, W] or events [B, T, C, H, W], on the model's device.
+        y: labels [B] for the loss whose gradients are measured; None leaves gradients out.
+        loss: (logits, labels) -> scalar.
     """
 
     def __init__(
@@ -87,9 +96,9 @@ class Probe:
         self.y = y
 
     def measure(self, epoch: int, more: Mapping[tuple[str, str], float] = {}) -> list[Row]:
-        """The rows of one epoch, with ``more``: (layer, quantity) -> number.
+        """Returns the rows of one epoch, with ``more``: (layer, quantity) -> number.
 
-        The device is waited for once.
+        Waits for the device once.
         """
         found: dict[tuple[str, str], Tensor] = {}
 
@@ -105,16 +114,14 @@ class Probe:
         values = torch.stack([value.detach().double() for value in found.values()]).tolist()
         numbers = dict(zip(found, values, strict=True)) | dict(more)
         rows = [Row(epoch, *key, value) for key, value in numbers.items() if math.isfinite(value)]
-        order = {
-            name: index for index, name in enumerate(dict.fromkeys(layer for layer, _ in numbers))
-        }
-        return sorted(rows, key=lambda row: order[row.layer])
+        order = list(dict.fromkeys(layer for layer, _ in numbers))
+        return sorted(rows, key=lambda row: order.index(row.layer))
 
 
 def layer_quantities(layer: Layer, x: Tensor, shared: bool, out: Tensor) -> dict[str, Tensor]:
-    """All that is read from a layer's activity; scalars on the device.
+    """Returns the quantities of a layer's activity, as scalars on the device.
 
-    Arguments as `eisnn.diagnostics.observe.watch` gives them.
+    The arguments are those of ``see`` in `eisnn.diagnostics.observe.watch`.
     """
     found: dict[str, Tensor] = {}
     I_int = out
@@ -138,7 +145,7 @@ def layer_quantities(layer: Layer, x: Tensor, shared: bool, out: Tensor) -> dict
 
 
 def circuit_quantities(circuit: CircuitLayer, I_ee: Tensor, s_I: Tensor) -> dict[str, Tensor]:
-    """Of the currents of one circuit: I_ee [N, n_E, ...], s_I [N, n_I, ...]."""
+    """Returns the quantities of a circuit's currents I_ee [N, n_E, ...] and s_I [N, n_I, ...]."""
     found = {"bimodality/I_ee": bimodality(sample(I_ee, SHAPE_SAMPLE))}
     W_EI = circuit.weight("W_EI")
     if circuit.config.subtractive:
@@ -151,12 +158,13 @@ def circuit_quantities(circuit: CircuitLayer, I_ee: Tensor, s_I: Tensor) -> dict
 
 
 def divisive_quantities(I_div: Tensor) -> dict[str, Tensor]:
-    """Of I_div [N, n_E, ...]. Zero is what `eisnn.layers.circuit.stabilise` takes for zero."""
+    """Returns the quantities of I_div [N, n_E, ...].
+
+    An entry counts as zero if it does in `eisnn.layers.circuit.stabilise`.
+    """
     tolerance = ZERO_TOLERANCE.get(I_div.dtype, ZERO_TOLERANCE_DEFAULT)
-    zero = (
-        I_div.abs()
-        <= I_div.amax(tuple(range(1, I_div.dim())), keepdim=True).clamp_min(0) * tolerance
-    )
+    largest = I_div.amax(tuple(range(1, I_div.dim())), keepdim=True).clamp_min(0)
+    zero = I_div.abs() <= largest * tolerance
     low, median, high = torch.quantile(
         sample(I_div, SHAPE_SAMPLE),
         torch.tensor([0.01, 0.5, 0.99], dtype=I_div.dtype, device=I_div.device),
@@ -171,16 +179,16 @@ def divisive_quantities(I_div: Tensor) -> dict[str, Tensor]:
 
 
 def weight_quantities(model: Network) -> dict[tuple[str, str], Tensor]:
-    """Bimodality of the weights, and how many of them projection holds at 0.
+    """Returns the bimodality of the weights, and the fraction that projection holds at 0.
 
-    Effective weights count, and matrices and kernels only.
+    Bimodality is that of effective weights, of matrices and kernels only.
     """
     found: dict[tuple[str, str], Tensor] = {}
     circuits = {circuit.name: circuit for circuit in model.circuits()}
     with torch.no_grad():
         for layer, kind, raw in parameters(model):
             circuit = circuits.get(layer)
-            weight = circuit.weight(kind) if circuit is not None and hasattr(circuit, kind) else raw
+            weight = as_used(circuit, kind, raw)
             if weight.dim() > 1:
                 found[layer, f"bimodality/{kind}"] = bimodality(sample(weight, SHAPE_SAMPLE))
             if (
@@ -194,9 +202,9 @@ def weight_quantities(model: Network) -> dict[tuple[str, str], Tensor]:
 
 
 def gradient_norms(model: Network, loss: Tensor) -> dict[tuple[str, str], Tensor]:
-    """2-norm of d loss / d parameter for every trainable parameter.
+    """Returns the 2-norm of d loss / d parameter for every trainable parameter.
 
-    ``.grad`` is neither read nor written.
+    Neither reads nor writes ``.grad``.
     """
     named = [
         (layer, kind, parameter)
@@ -215,14 +223,14 @@ def gradient_norms(model: Network, loss: Tensor) -> dict[tuple[str, str], Tensor
 
 
 def mean(mask: Tensor) -> Tensor:
-    """The fraction of True."""
+    """Returns the fraction of True."""
     return mask.sum() / mask.numel()
 
 
 def bimodality(x: Tensor) -> Tensor:
     """(skewness^2 + 1) / kurtosis of x [n], from population moments; NaN for a constant.
 
-    Normal 1/3, uniform 5/9, two points 1.
+    It is 1/3 for a normal distribution, 5/9 for a uniform one and 1 for two points.
     """
     x = x.double()
     centre = x.mean()
@@ -230,15 +238,14 @@ def bimodality(x: Tensor) -> Tensor:
     squares = x * x
     variance, third, fourth = squares.mean(), (squares * x).mean(), (squares * squares).mean()
     coefficient = (third.square() / variance.pow(3) + 1) / (fourth / variance.square())
-    return torch.where(
-        variance > 1e-20 * centre.square(), coefficient, torch.nan
-    )  # below that, rounding of the mean
+    # A smaller variance is rounding of the mean.
+    return torch.where(variance > 1e-20 * centre.square(), coefficient, torch.nan)
 
 
 def correlation(a: Tensor, b: Tensor) -> Tensor:
-    """Pearson's r of a and b [N, C, ...] over all but the channel axis.
+    """Pearson's r of a and b [N, C, ...] over all axes but the channels.
 
-    The mean of the channels where both vary; NaN if none do.
+    Averages over the channels in which both vary; NaN if there are none.
     """
     dims = (0, *range(2, a.dim()))
     a, b = a - a.mean(dims, keepdim=True), b - b.mean(dims, keepdim=True)
@@ -248,9 +255,8 @@ def correlation(a: Tensor, b: Tensor) -> Tensor:
 def append_rows(path: str | Path, rows: Iterable[Row]) -> None:
     """Adds one epoch's rows to the CSV at ``path``.
 
-    Rows of that epoch or later, as a killed run leaves them, are replaced.
-
-    Call it before the epoch's checkpoint is written: then no epoch can be missing from the file.
+    Replaces rows of that epoch or later, as a killed run leaves them. Call it before the epoch's
+    checkpoint is written, so that no epoch can be missing from the file.
     """
     path, rows = Path(path), list(rows)
     if not rows:
@@ -269,7 +275,8 @@ def append_rows(path: str | Path, rows: Iterable[Row]) -> None:
 
 
 def _rows_before(path: Path, epoch: int) -> list[list[str]] | None:
-    """The whole rows of earlier epochs; None if the file ends, whole, with an earlier epoch."""
+    """Returns the complete rows of earlier epochs; None if the file ends with such a row, so that
+    nothing has to be replaced."""
     if not path.exists():
         return []
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What one inference costs, in NeuroBench's words (Yik et al. 2025), layer by layer and in all.
+"""The cost of one inference, in NeuroBench's terms (Yik et al. 2025), per layer and in all.
 
     footprint            bytes of all parameters and buffers
     connection_sparsity  fraction of weights that are exactly 0
@@ -15,12 +15,11 @@ its current once, and is counted once. A circuit has three maps: W_EE and W_IE o
 W_EI on the activity of its inhibitory cells, once for each kind of inhibition. Normalisations,
 divisions and gains are not counted, as NeuroBench does not (eisnn/diagnostics/energy.py does).
 
-Energy with memory traffic, `Workload.memory_energy_nj`, after the argument of Dampfhoffer et al.
-2022 and of arXiv 2409.08290: what is moved costs more than what is computed. Assumed are 32-bit
-numbers in 45 nm CMOS (Horowitz, ISSCC 2014: 0.9 pJ an addition, 4.6 pJ a MAC; 5, 10 and 50 pJ for
-32 bits from an SRAM of 8 kB, 32 kB and 1 MB, linear in between and above), one SRAM for each
-layer's weights, one for its potentials, one for its inputs, and no reuse in registers but of the
-sum that is being accumulated:
+`Workload.memory_energy_nj` is the energy with memory traffic: Dampfhoffer et al. 2022 and arXiv
+2409.08290 argue that moving data costs more than computing. It assumes 32-bit numbers in 45 nm CMOS
+(Horowitz, ISSCC 2014: 0.9 pJ per addition, 4.6 pJ per MAC; 5, 10 and 50 pJ for 32 bits from an SRAM
+of 8 kB, 32 kB and 1 MB, linear in between and above), one SRAM each for a layer's weights,
+potentials and inputs, and no reuse in registers except of the sum that is being accumulated:
 
     an AC               reads a weight, reads and writes a potential
     a MAC               reads a weight and an input
@@ -41,7 +40,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eisnn.diagnostics.energy import PJ_PER_AC, PJ_PER_MAC
+from eisnn.diagnostics.energy import PJ_PER_AC, PJ_PER_MAC, linear_map
 from eisnn.diagnostics.observe import Layer, circuit_input, current, layers, watch
 from eisnn.networks.network import Network
 
@@ -51,7 +50,8 @@ SRAM = ((8e3, 5.0), (32e3, 10.0), (1e6, 50.0))  # bytes, pJ for 32 bits
 
 @dataclass(frozen=True)
 class Workload:
-    """Of one layer, or of a network; counts are means per image, see the module's docstring."""
+    """The cost of one layer, or of a network. Counts are means per image; see the module's
+    docstring."""
 
     layer: str
     footprint: int
@@ -71,15 +71,18 @@ class Workload:
 
     @property
     def activation_sparsity(self) -> float:
-        return 1 - self.spikes / self.activations if self.activations else 0.0
+        if not self.activations:
+            return 0.0
+        return 1 - self.spikes / self.activations
 
 
 @torch.no_grad()
 def measure_workload(model: Network, batch: Tensor) -> list[Workload]:
-    """One record for each layer, from the bottom up, and a last one, "network", of all together.
+    """Returns a record for each layer, from the bottom up, and a last one, "network", for all.
 
     Args:
-        batch: as ``model`` takes it. Layers must be ours, see `ModelConfig.own_layers`.
+        batch: images [B, C, H, W] or events [B, T, C, H, W]. All layers must be ours, see
+            `ModelConfig.own_layers`.
     """
     found: dict[str, Workload] = {}
 
@@ -93,7 +96,7 @@ def measure_workload(model: Network, batch: Tensor) -> list[Workload]:
 
 
 def write_workload(path: str | Path, rows: Iterable[Workload]) -> None:
-    """A CSV with a line for each record, ratios included."""
+    """Writes a CSV with a line for each record, ratios included."""
     names = [field.name for field in fields(Workload)]
     with Path(path).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -113,9 +116,9 @@ class _Operations:
     outputs: int = 0  # values that maps of numbers write
 
     def add(self, x: Tensor, weight: Tensor, stride: int = 1, padding: int = 0) -> None:
-        """A map of x [N, in, ...] by weight [out, in, ...].
+        """Adds the map of x [N, in, ...] by weight [out, in, ...].
 
-        A matrix on a map acts at each position.
+        A matrix acts at each position of x.
         """
         if weight.dim() == 2 and x.dim() > 2:
             x, weight = x.flatten(2), weight[:, :, None]
@@ -136,7 +139,7 @@ class _Operations:
 
 
 def _mapped(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
-    """How many pairs of input and weight each output sums up, where both are 1; float64."""
+    """Returns, for each output, how many of its pairs of input and weight are both 1; float64."""
     x, weight = x.double(), weight.double()
     if weight.dim() == 2:
         return F.linear(x, weight)
@@ -159,10 +162,7 @@ def _of_layer(
         for _ in range(circuit.config.subtractive + divisive):
             operations.add(s_I, weights[2])
     else:
-        linear = layer.drive
-        if not isinstance(linear, nn.Linear):
-            linear = linear.get_submodule("map")
-        assert isinstance(linear, nn.Linear | nn.Conv2d)
+        linear = linear_map(layer)
         weights = [linear.weight]
         if isinstance(linear, nn.Conv2d):
             operations.add(x, linear.weight, linear.stride[0], int(linear.padding[0]))
@@ -189,7 +189,7 @@ def _of_layer(
 
 
 def membrane_updates(layer: Layer, x: Tensor, shared: bool, spikes: Tensor, T: int) -> int:
-    """How often a potential after the reset differs from that of the step before.
+    """Returns how often a potential after the reset differs from that of the step before.
 
     At the first step every cell counts, as in NeuroBench.
     """
@@ -197,7 +197,8 @@ def membrane_updates(layer: Layer, x: Tensor, shared: bool, spikes: Tensor, T: i
     cells = layer.cells.config
     drive = current(layer, x, shared)
     spikes = spikes.view(T, -1, *spikes.shape[1:])
-    drive = drive.expand(T, *drive.shape) if shared and len(drive) != T * spikes.shape[1] else drive
+    if shared and len(drive) != T * spikes.shape[1]:
+        drive = drive.expand(T, *drive.shape)
     drive = drive.reshape(spikes.shape)
     if cells.input_decay:
         drive = drive / layer.cells.tau
@@ -222,7 +223,7 @@ def _memory_energy(
     *,
     cells: int,
 ) -> float:
-    """pJ, for a whole batch, by the assumptions in the module's docstring."""
+    """Returns pJ for a whole batch, by the assumptions in the module's docstring."""
     weight = access_pj(sum(tensor.numel() for tensor in weights) * BYTES)
     potential, entry = access_pj(cells * BYTES), access_pj(x[0].numel() * BYTES)
     return (
@@ -235,7 +236,7 @@ def _memory_energy(
 
 
 def access_pj(size: float) -> float:
-    """Energy of reading or writing 32 bits in an SRAM of ``size`` bytes."""
+    """Returns the energy of reading or writing 32 bits in an SRAM of ``size`` bytes."""
     if size <= SRAM[0][0]:
         return SRAM[0][1]
     for (low, at_low), (high, at_high) in pairwise(SRAM):

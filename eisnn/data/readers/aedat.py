@@ -25,9 +25,9 @@ def read_aedat2(file: Path) -> Events:
     """AEDAT 2.0: lines that start with #, then big-endian pairs of uint32, address and time.
 
     Bit 0 of the address is the inverse of the polarity, bits 1 to 7 are x and bits 8 to 14 y, of a
-    camera that lay on its side: what is stored as x is counted upwards from the bottom, what is
-    stored as y leftwards from the right. Bit 15 marks what is no event of a pixel, but a signal
-    from outside: such entries are left out.
+    camera that lay on its side: the stored x counts upwards from the bottom, the stored y leftwards
+    from the right. Bit 15 marks a signal from outside instead of an event of a pixel; such entries
+    are left out.
     """
     raw = file.read_bytes()
     start = 0
@@ -52,9 +52,9 @@ def read_aedat2(file: Path) -> Events:
 def read_aedat3(file: Path) -> Events:
     """AEDAT 3.1: lines that start with #, then packets of a header and events of a fixed size.
 
-    Of a packet of polarity events (type 1) each is two little-endian uint32, data and time: bit 0
-    of the data says that the event is valid (others are left out), bit 1 is the polarity, bits 2
-    to 16 are y and bits 17 to 31 x. The header counts how often the 31 bits of the time overflowed.
+    Each event of a polarity packet (type 1) is two little-endian uint32, data and time: bit 0 of
+    the data says that the event is valid (others are left out), bit 1 is the polarity, bits 2 to 16
+    are y and bits 17 to 31 x. The header counts how often the 31 bits of the time overflowed.
     """
     raw = file.read_bytes()
     at = 0
@@ -109,7 +109,7 @@ class _Packet:
 
 
 def _packet(raw: bytes, at: int) -> _Packet | None:
-    """None where the file ends within the header."""
+    """Returns the header of the packet at byte ``at``; None if the file ends within it."""
     if at + _HEADER > len(raw):
         return None
     kind = int.from_bytes(raw[at : at + 2], "little")

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100: Python pickles, so nothing but the official files is opened."""
+"""CIFAR-10 and CIFAR-100: Python pickles, so only the official files are opened."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _read(archive: _Archive, root: Path) -> Source:
 
 
 def _refuse_foreign_pickles(folder: Path, checksums: list[tuple[str, str]]) -> None:
-    """Unpickling executes what a file says: only files with the official checksums are read."""
+    """Refuses files without the official checksums: unpickling executes what a file says."""
     from torchvision.datasets.utils import calculate_md5
 
     for file, expected in checksums:

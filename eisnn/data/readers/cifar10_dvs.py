@@ -18,14 +18,14 @@ _PAGE = "https://figshare.com/articles/dataset/CIFAR10-DVS_New/4724671"
 
 
 def cifar10_dvs(root: Path, T: int) -> Source:
-    """T frames of each recording; there is no official test set."""
+    """Reads T frames of each recording; there is no official test set."""
     places = [root / "CIFAR10DVS" / "extract", root / "CIFAR10DVS", root / "cifar10-dvs", root]
     folder, looked = _folder_of_classes(places)
     if folder is None:
         advice = (
             f"download the ten archives of {_PAGE} and unpack them, so that there are "
             f"{places[1]}/airplane/cifar10_airplane_0.aedat and so on "
-            "(spikingjelly's CIFAR10DVS class does so, too)"
+            "(spikingjelly's CIFAR10DVS class does this, too)"
         )
         raise missing("cifar10_dvs", looked, advice)
     class_folders = [folder / name for name in CLASSES]

@@ -12,14 +12,14 @@ from eisnn.errors import DataError
 
 
 def digits(root: Path, T: int) -> Source:
-    """Pixels have values 0 to 16; there is no official test set."""
+    """Reads pixels with values 0 to 16; there is no official test set."""
     rows = np.loadtxt(_shipped(), delimiter=",", dtype=np.uint8)  # [1797, 64 pixels and a label]
     images = np.ascontiguousarray(rows[:, :-1]).reshape(-1, 1, 8, 8)
     return Source(images, rows[:, -1].astype(np.int64), scale=1 / 16, test_fraction=0.2)
 
 
 def _shipped() -> Path:
-    """The file in scikit-learn's folder; importing the package would take over a second."""
+    """Returns the file in scikit-learn's folder; importing the package would take over a second."""
     spec = importlib.util.find_spec("sklearn")
     if spec is None or spec.origin is None:
         raise DataError("digits: come with scikit-learn, which is not installed")

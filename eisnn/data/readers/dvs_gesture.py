@@ -16,7 +16,7 @@ from eisnn.errors import DataError
 
 
 def dvs_gesture(root: Path, T: int) -> Source:
-    """1,176 gestures of 23 people to train on; 288 gestures of six others are the test set."""
+    """Reads 1,176 gestures of 23 people to train on, and 288 of six others as the test set."""
     lists = ("trials_to_train.txt", "trials_to_test.txt")
     places = [
         root / "DVS128Gesture" / "extract" / "DvsGesture",
@@ -50,7 +50,7 @@ def dvs_gesture(root: Path, T: int) -> Source:
 
 
 def _listed(table: Path) -> list[tuple[Path, Path]]:
-    """The recordings in a list of file names, each with its table of labels."""
+    """Returns the recordings in a list of file names, each with its table of labels."""
     pairs = []
     for name in table.read_text().split():
         recording = table.parent / name
@@ -67,7 +67,7 @@ def _listed(table: Path) -> list[tuple[Path, Path]]:
 def _gestures(
     recordings: list[tuple[Path, Path]], T: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images, labels and users: each recording is of one person doing each gesture in turn."""
+    """Returns images, labels and users of recordings, each of one person doing every gesture."""
     images, labels, users = [], [], []
     for recording, table in recordings:
         events = read_aedat3(recording)

@@ -4,7 +4,7 @@ The events are cut into T frames of equally many events (the last takes the rest
 128x128 pixels and reduced to 48x48 by bilinear, antialiased interpolation, as the authors of the
 E-I networks do. A pixel's value is the number of events per original pixel in that frame, in steps
 of 160 / (255 T); above 160 / T, some 25 times the mean of CIFAR10-DVS, it is cut off. It is not
-limited to [0, 1]: circuits need x >= 0 only, and E-I Init makes them indifferent to its scale.
+limited to [0, 1]: circuits need only x >= 0, and E-I Init adapts them to any scale.
 
 Tests compare the readers of recordings (aedat.py) and these frames with spikingjelly's.
 """
@@ -33,7 +33,7 @@ class Events(NamedTuple):
 
 
 def step(T: int) -> float:
-    """Events per pixel and frame that one unit of a stored frame stands for."""
+    """Returns how many events per pixel and frame one unit of a stored frame stands for."""
     return 160 / T / 255
 
 

@@ -68,13 +68,15 @@ def _read(name: str, torchvision_name: str, root: Path, places: list[Path], pack
 
 
 def read_idx(file: Path) -> np.ndarray:
-    """The array in an idx file of unsigned bytes.
+    """Returns the array in an idx file of unsigned bytes, perhaps compressed.
 
-    The format: two zero bytes, the type (8), the number of axes, each axis' length as big-endian
-    uint32, the data.
+    The format is two zero bytes, the type (8), the number of axes, the length of each axis as
+    big-endian uint32, and the data.
     """
+    raw = file.read_bytes()
     try:
-        raw = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        if file.suffix == ".gz":
+            raw = gzip.decompress(raw)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(
             f"{file} is truncated or corrupt ({error}): delete it and get it again"

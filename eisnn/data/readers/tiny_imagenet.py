@@ -1,8 +1,8 @@
 """TinyImageNet-200: JPEG files in folders.
 
-Its "val" is the test set here, as everywhere: the labels of its "test" were never published. "val"
-is read as published (images in one folder, and a table of their classes), or as many scripts sort
-it: a folder of each class, with or without a folder "images" inside.
+Its "val" is the test set here, as everywhere, since the labels of its "test" were never published.
+"val" is read as published (images in one folder, and a table of their classes), or as many scripts
+sort it: into a folder for each class, with or without a folder "images" inside.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Labelled = list[tuple[Path, int]]
 
 
 def tiny_imagenet(root: Path, T: int) -> Source:
-    """200 classes of 64x64 images, reduced to 32x32 (bilinear, as torchvision's Resize)."""
+    """Reads 200 classes of 64x64 images, reduced to 32x32 (bilinear, like torchvision's Resize)."""
     folder, looked = first_complete([root / "tiny-imagenet-200", root], ["wnids.txt"])
     if folder is None:
         archive = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
@@ -54,7 +54,7 @@ def tiny_imagenet(root: Path, T: int) -> Source:
 
 
 def _sorted_folders(val: Path, classes: list[str]) -> list[Path]:
-    """The folders of a "val" that was sorted by class; none where it is as published."""
+    """Returns the folders of a "val" that was sorted by class; none if it is as published."""
     if (val / "images").is_dir():
         return []
     folders = []
@@ -89,7 +89,7 @@ def _counts(images: Labelled, classes: list[str]) -> dict[str, int]:
 
 
 def _annotated(annotations: Path, folder: Path, classes: list[str]) -> Labelled:
-    """Image files and labels by a table of file name, class and box, separated by tabs."""
+    """Returns image files and labels from a table with file name, class and box."""
     if not annotations.is_file():
         raise DataError(f"tiny_imagenet in {folder.parent.parent}: {annotations} is missing")
     label = {wnid: number for number, wnid in enumerate(classes)}
@@ -104,14 +104,14 @@ def _annotated(annotations: Path, folder: Path, classes: list[str]) -> Labelled:
 
 
 def _small_image(file: Path) -> np.ndarray:
-    """uint8 [3, 32, 32]"""
+    """Reads an image as uint8 [3, 32, 32]."""
     from PIL import Image
 
     try:
         with Image.open(file) as image:
             small = image.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)
             return np.asarray(small).transpose(2, 0, 1)
-    except (OSError, SyntaxError) as error:  # PIL says SyntaxError of some broken headers
+    except (OSError, SyntaxError) as error:  # PIL raises SyntaxError for some broken headers
         raise DataError(
             f"{file} is missing, truncated or corrupt ({error}): get it again"
         ) from None
