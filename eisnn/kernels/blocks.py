@@ -1,4 +1,4 @@
-"""A whole block of cells by kernels: its input's map, then circuit and cells as one operation."""
+"""Computes a whole block by kernels: its input's map, then circuit and cells as one operation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def block_spikes(
     pool: bool = False,
     residual: Tensor | None = None,
 ) -> Tensor:
-    """What `eisnn.networks.network.Block` computes, for layers and devices that have a backend."""
+    """Computes an `eisnn.networks.network.Block`, for layers and devices that have a backend."""
     circuit = drive if isinstance(drive, CircuitLayer) else None
     if circuit is not None and is_one_operation(circuit, x):
         spikes = layer_spikes(
@@ -58,14 +58,14 @@ def block_spikes(
 
 
 def is_one_operation(circuit: CircuitLayer, x: Tensor) -> bool:
-    """Whether the map and the circuit are computed at once: fully connected, by our own maps."""
+    """Whether the map and the circuit are one operation: fully connected layers on our own maps."""
     if circuit.kernel is not None or not has_own_maps(x.device.type):
         return False
     return not torch.is_autocast_enabled("cpu")
 
 
 def numbers_of(circuit: CircuitLayer, neuron: LIF, x: Tensor) -> list[float]:
-    """The rules of a circuit layer for this input."""
+    """Returns the rules of a circuit layer for this input."""
     return rules(
         circuit.config,
         neuron.config,
@@ -76,27 +76,27 @@ def numbers_of(circuit: CircuitLayer, neuron: LIF, x: Tensor) -> list[float]:
 
 
 def inhibition_weights(circuit: CircuitLayer) -> list[Tensor]:
-    """What stands behind the map of the input: W_EI, the gains, the bias."""
+    """Returns the weights after the input's map: W_EI, the gains, the bias."""
     return [circuit.weight(name) for name in ("W_EI", "g_I", "g_E", "b_E")]
 
 
 def map_input(drive: CircuitLayer, x: Tensor) -> Tensor:
-    """I_ee and I_ie side by side, [N, n_E + n_I, ...]."""
+    """Returns I_ee and I_ie side by side, [N, n_E + n_I, ...]."""
     weight = drive.joint_weight()
     current = None
     if drive.kernel is not None and has_own_maps(x.device.type):
         current = convolve(x, weight, drive.stride, drive.padding)
     if current is not None:
         return current
-    if x.dim() == 4:  # then the current is channels-last too, as the kernels read it
+    if x.dim() == 4:  # makes the current channels-last too, as the kernels read it
         x = x.contiguous(memory_format=torch.channels_last)
     return drive.map_input(x, weight)
 
 
 def normalized(drive: Drive, x: Tensor) -> Tensor:
-    """The current of a baseline's layer, or of a layer of the user's.
+    """Returns the current of a baseline's layer, or of a layer of the user's.
 
-    On a CPU the baselines' convolutions are as fast as the circuits'.
+    Gives the baselines the circuits' fast convolutions on a CPU.
     """
     if not isinstance(drive, NormalizedLayer) or type(drive.map) is not nn.Conv2d:
         return drive(x)
@@ -106,15 +106,17 @@ def normalized(drive: Drive, x: Tensor) -> Tensor:
         current = convolve(x, conv.weight, conv.stride[0], int(conv.padding[0]))
     if current is None:
         return drive(x)
-    return drive.norm(current if conv.bias is None else current + conv.bias[:, None, None])
+    if conv.bias is not None:
+        current = current + conv.bias[:, None, None]
+    return drive.norm(current)
 
 
 def convolve(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor | None:
-    """A convolution on the CPU by something faster than torch's; None if there is nothing."""
+    """Returns a convolution computed faster than by torch on the CPU; None if nothing is faster."""
     is_3x3 = weight.shape[2:] == (3, 3) and stride == 1 and padding == 1
     if not is_3x3 or torch.is_autocast_enabled("cpu"):
         return None
-    if x.shape[2] == x.shape[3] == 1:  # the eight taps around the middle see padding
+    if x.shape[2] == x.shape[3] == 1:  # all taps but the middle one see only padding
         return F.linear(x.flatten(1), weight[:, :, 1, 1])[:, :, None, None]
     if x.dtype == torch.float32 and x.shape[1] >= 16:
         return torch.ops.eisnn.convolve3x3(x, weight, False)

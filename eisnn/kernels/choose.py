@@ -36,11 +36,13 @@ class Choice:
     reason: str | None = None
 
     def __str__(self) -> str:
-        return f"plain: {self.reason}" if self.backend is None else self.backend.name
+        if self.backend is None:
+            return f"plain: {self.reason}"
+        return self.backend.name
 
 
 def choose(circuit: CircuitConfig | None, neuron: NeuronConfig, device: str) -> Choice:
-    """The backend for a hidden layer on a type of device.
+    """Returns the backend for a hidden layer on a type of device.
 
     ``circuit`` None means LIF cells alone.
     """
@@ -52,12 +54,12 @@ def choose(circuit: CircuitConfig | None, neuron: NeuronConfig, device: str) -> 
 
 
 def path(config: TrialConfig, device: str) -> str:
-    """How the blocks of a network are computed on a type of device, as a trial's record says it."""
+    """Returns how a network's blocks are computed on a type of device, in a record's words."""
     return str(choose(config.circuit, config.neuron, device))
 
 
 def why_unsupported(circuit: CircuitConfig | None, neuron: NeuronConfig) -> str | None:
-    """Why no kernel can compute a layer of this kind; None if they can."""
+    """Returns why no kernel can compute a layer of this kind; None if they can."""
     if neuron.learnable_tau:
         return "neuron.learnable_tau has no kernel"
     if neuron.surrogate not in SURROGATES:
@@ -81,20 +83,20 @@ def why_unsupported(circuit: CircuitConfig | None, neuron: NeuronConfig) -> str 
 
 
 def is_available(device: str) -> bool:
-    """Whether a backend runs on this type of device; loads it at the first call."""
+    """Whether a backend runs on this type of device. Loads it at the first call."""
     backend = BACKENDS.get(device)
     return backend is not None and backend.why_unavailable() is None
 
 
 def has_own_maps(device: str) -> bool:
-    """Whether the backend has maps of its own; where it has none, torch's are taken."""
+    """Whether the backend has maps of its own; otherwise torch's are used."""
     return BACKENDS[device].own_maps
 
 
 def fix_for_compiler() -> None:
-    """Marks what is settled before, for users who call torch.compile on a network themselves.
+    """Marks answers that never change, for users who call torch.compile on a network themselves.
 
-    It is no decorator of the functions, since it imports torch._dynamo, over a second.
+    The functions are not decorated instead, since that imports torch._dynamo, over a second.
     """
     torch.compiler.assume_constant_result(is_available)
     torch.compiler.assume_constant_result(has_own_maps)

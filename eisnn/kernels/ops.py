@@ -1,9 +1,9 @@
 """Our operations as torch knows them: schemas, shapes for tracing, and gradients.
 
 They are defined here, in Python, and exist on every machine; the backends (cpu/, gpu/) implement
-them. On a CPU cpu/autograd.cpp takes the place of the gradients below, to save Python's time at
-each call. `circuit_spikes` equals `lif(integrate(...))`, forward and backward; the tests in
-tests/eisnn/kernels hold the two together.
+them. On a CPU, cpu/autograd.cpp takes the place of the gradients below, which saves Python's time
+at each call. `circuit_spikes` equals `lif(integrate(...))`, forward and backward; the tests in
+tests/eisnn/kernels compare the two.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ def circuit_spikes(
     pool: bool = False,
     residual: Tensor | None = None,
 ) -> Tensor:
-    """Spikes of a hidden circuit layer from the joint map of its input.
+    """Returns the spikes of a hidden circuit layer from the joint map of its input.
 
     Args:
         current: [T*B, n_E + n_I, ...], I_ee and I_ie side by side; with ``shared`` [B, ...], the
             same at every step. 0 or 2 trailing positions; fastest if channels-last. Half precision
             is widened to float32.
         W_EI, g_I, g_E, b_E: as in `eisnn.layers.circuit.integrate`. Without inhibitory cells (W_EI
-            [n_E, 0]) these are LIF cells driven by ``current``.
+            [n_E, 0]), LIF cells are driven by ``current`` itself.
         rules: see `eisnn.kernels.rules`.
-        pool: return the 2x2 averages of the spikes (even maps only).
-        residual: [T*B, n_E, ...], added to the (pooled) spikes.
+        pool: whether to return the 2x2 averages of the spikes (even maps only).
+        residual: [T*B, n_E, ...], added to the spikes after pooling.
 
     Returns:
         [T*B, n_E, ...], channels-last.
@@ -73,7 +73,7 @@ def circuit_spikes(
 
 
 def lif_spikes(current: Tensor, **options: Any) -> Tensor:
-    """Spikes of LIF cells driven by ``current`` [T*B, n, ...] (``shared``: [B, n, ...]).
+    """Returns spikes of LIF cells driven by ``current`` [T*B, n, ...] (``shared``: [B, n, ...]).
 
     The options are those of `circuit_spikes`.
     """
@@ -143,7 +143,7 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
         current = current.new_empty(()).expand(current.shape)
     ctx.save_for_backward(current, W_EI, g_I, g_E, b_E, output[1])
     ctx.mark_non_differentiable(output[1])
-    ctx.set_materialize_grads(False)  # else what is kept would get a gradient full of zeros
+    ctx.set_materialize_grads(False)  # else `kept` would get a gradient full of zeros
 
 
 def _backward(ctx: Any, upstream: Tensor, _: None) -> tuple[Tensor | None, ...]:
@@ -174,8 +174,8 @@ def layer_spikes(
     T: int,
     shared: bool,
 ) -> Tensor:
-    """Spikes [T*B, n_E] of a fully connected layer from its input x [T*B, in], or [B, in] with
-    ``shared``; see `circuit_spikes`. float32 or float64, on a CPU."""
+    """Returns the spikes [T*B, n_E] of a fully connected layer from its input x [T*B, in], or [B,
+    in] with ``shared``; see `circuit_spikes`. On a CPU, in float32 or float64."""
     return torch.ops.eisnn.circuit_layer(x, W_EE, W_IE, W_EI, g_I, g_E, b_E, T, shared, rules)[0]
 
 
@@ -210,7 +210,9 @@ def _backward_layer(ctx: Any, upstream: Tensor, *_: None) -> tuple[Tensor | None
         upstream, current, *weights, kept, *ctx.steps, False, ctx.rules
     )
     d_ee, d_ie = d_current.split([W_EE.shape[0], W_IE.shape[0]], dim=1)
-    dx = torch.addmm(d_ee @ W_EE, d_ie, W_IE) if ctx.needs_input_grad[0] else None
+    dx = None
+    if ctx.needs_input_grad[0]:
+        dx = torch.addmm(d_ee @ W_EE, d_ie, W_IE)
     return dx, d_ee.t() @ x, d_ie.t() @ x, *grads, None, None, None
 
 

@@ -1,4 +1,4 @@
-"""What a kernel must know of a layer's config, as numbers."""
+"""What a kernel must know about a layer's config, as numbers."""
 
 from __future__ import annotations
 
@@ -53,12 +53,13 @@ def rules(
     fan_in: int = 1,
     dtype: torch.dtype = torch.float32,
 ) -> list[float]:
-    """The rules of a layer with n_E excitatory cells of ``fan_in`` inputs, in ``dtype``."""
+    """Returns the rules of a layer with n_E excitatory cells of ``fan_in`` inputs, in ``dtype``."""
+    default_alpha = DEFAULT_ALPHA[neuron.surrogate]
     cells = {
         "decay": 1 - 1 / neuron.tau,
         "threshold": neuron.threshold,
         "surrogate": SURROGATES.index(neuron.surrogate),
-        "alpha": DEFAULT_ALPHA[neuron.surrogate] if neuron.alpha is None else neuron.alpha,
+        "alpha": default_alpha if neuron.alpha is None else neuron.alpha,
         "soft": neuron.reset == "soft",
         "detach_reset": neuron.detach_reset,
     }

@@ -1,6 +1,5 @@
-"""One cortical circuit of excitatory (E) and inhibitory (I) cells.
-
-It takes the place of a linear or convolutional layer and its normalisation.
+"""One cortical circuit of excitatory (E) and inhibitory (I) cells, in place of a linear or
+convolutional layer and its normalisation.
 
     I_ee  = W_EE x                                excitatory current
     s_I   = W_IE x                                the I cells: linear, analogue, stateless
@@ -35,8 +34,8 @@ EIProp = PropConfig  # the options of the backward pass, see `eisnn.config.trial
 # 6e-6 of the largest value in float32; 128 eps covers it.
 ZERO_TOLERANCE = {torch.float64: 2.0**-45}
 ZERO_TOLERANCE_DEFAULT = 2.0**-16
-# So does I_div at or below this value: far below any real I_div, and far enough above 0 for 1 /
-# I_div^2 to be finite.
+# So does I_div at or below this value, which is far below any real I_div, and far enough above 0
+# for 1 / I_div^2 to be finite.
 ZERO_FLOOR = {torch.float64: 1e-100}
 ZERO_FLOOR_DEFAULT = 1e-12
 
@@ -62,7 +61,7 @@ def per_cell(vector: Tensor, like: Tensor) -> Tensor:
 
 
 def stabilise(I_div: Tensor, prop: PropConfig) -> tuple[Tensor, Tensor | None]:
-    """D, the divisor with its zeros replaced, and the samples that have nothing to divide by.
+    """Returns the divisor D with its zeros replaced, and the samples with nothing to divide by.
 
     Args:
         I_div: [N, n_E, ...]; n indexes one (time step, image).
@@ -84,13 +83,10 @@ def stabilise(I_div: Tensor, prop: PropConfig) -> tuple[Tensor, Tensor | None]:
         values = I_div.detach()
         largest = values.amax(dims, keepdim=True)
         floor = ZERO_FLOOR.get(I_div.dtype, ZERO_FLOOR_DEFAULT)
-        tolerance = (largest * ZERO_TOLERANCE.get(I_div.dtype, ZERO_TOLERANCE_DEFAULT)).clamp_min(
-            floor
-        )
+        relative = ZERO_TOLERANCE.get(I_div.dtype, ZERO_TOLERANCE_DEFAULT)
+        tolerance = (largest * relative).clamp_min(floor)
         smallest = torch.where(values > tolerance, values, torch.inf).amin(dims, keepdim=True)
-        silent = (
-            largest <= floor
-        )  # not where it is NaN: a diverged network must not look like a silent one
+        silent = largest <= floor  # False for NaN: a diverged network must not look silent
         D = torch.where(I_div.abs() <= tolerance, _smallest(I_div, smallest, prop), I_div)
         D = torch.where(silent, torch.ones_like(D), D)
     elif prop.stabiliser == "epsilon":
@@ -100,14 +96,16 @@ def stabilise(I_div: Tensor, prop: PropConfig) -> tuple[Tensor, Tensor | None]:
     else:
         D = I_div
     if prop.detach:
-        return D.detach(), silent
-    return (I_div + (D - I_div).detach() if prop.straight_through else D), silent
+        D = D.detach()
+    elif prop.straight_through:
+        D = I_div + (D - I_div).detach()
+    return D, silent
 
 
 def _smallest(I_div: Tensor, smallest: Tensor, prop: PropConfig) -> Tensor:
-    """The replacement for zeros.
+    """Returns the replacement for zeros.
 
-    Without the straight-through estimator its gradient goes to the entry it was read from.
+    Without the straight-through estimator, its gradient goes to the entry it was read from.
     """
     if prop.straight_through or prop.detach:
         return smallest
@@ -130,9 +128,9 @@ def integrate(
     subtractive: bool = True,
     divisive: bool = True,
 ) -> Tensor:
-    """The integrated current I_int of one circuit, with E-I Prop's backward pass.
+    """Returns the integrated current I_int of one circuit, with E-I Prop's backward pass.
 
-    Its equations stand in the module's docstring.
+    The equations are in the module's docstring.
 
     Args:
         I_ee: [N, n_E, ...] excitatory current; 0 to 3 trailing positions; any float type.
@@ -141,10 +139,10 @@ def integrate(
         g_I: [n_I] divisive gains.  g_E, b_E: [n_E] gain and bias of the excitatory cells.
         fan_in: d, the number of inputs of one excitatory cell.
         prop: options of the backward pass and of the stabiliser. Corrections "dann" also scale the
-            gradient of g_I by 1 / (sqrt(n_E) d) (Cornford et al. 2021); theirs on W_IE,
-            1/sqrt(n_E), is applied where W_IE is.
-        output_layer: I_ee - I_sub only: no division, gain or bias.
-        subtractive, divisive: take one kind of inhibition away (I_sub = 0; D = 1).
+            gradient of g_I by 1 / (sqrt(n_E) d) (Cornford et al. 2021); `CircuitLayer` scales that
+            of W_IE by 1 / sqrt(n_E).
+        output_layer: returns I_ee - I_sub, without division, gain or bias.
+        subtractive, divisive: False takes this kind of inhibition away (I_sub = 0; D = 1).
 
     Returns:
         I_int [N, n_E, ...]. A sample that gives no inhibition at all yields b_E and no gradient to
@@ -221,22 +219,23 @@ class CircuitLayer(nn.Module):
 
     def weight(self, name: str) -> Tensor:
         """The effective (sign-constrained) value of a parameter."""
-        raw = getattr(self, name)
-        return raw if name in self.SIGNED else effective(raw, self.config.dale)
+        raw: Tensor = getattr(self, name)
+        if name in self.SIGNED:
+            return raw
+        return effective(raw, self.config.dale)
 
     @torch.no_grad()
     def assign(self, name: str, value: Tensor) -> None:
         """Sets a parameter so that its effective value is ``value``."""
-        raw = value if name in self.SIGNED else raw_for(value, self.config.dale)
-        getattr(self, name).copy_(raw)
+        if name not in self.SIGNED:
+            value = raw_for(value, self.config.dale)
+        getattr(self, name).copy_(value)
 
     def map_input(self, x: Tensor, weight: Tensor) -> Tensor:
         """W x: [N, in, ...] -> [N, n, ...]."""
-        return (
-            F.linear(x, weight)
-            if self.kernel is None
-            else F.conv2d(x, weight, stride=self.stride, padding=self.padding)
-        )
+        if self.kernel is None:
+            return F.linear(x, weight)
+        return F.conv2d(x, weight, stride=self.stride, padding=self.padding)
 
     def input_weights(self) -> tuple[Tensor, Tensor]:
         """W_EE and W_IE, the latter with its gradient's correction."""

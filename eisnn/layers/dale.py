@@ -8,8 +8,8 @@ from torch import Tensor
 
 
 def effective(raw: Tensor, dale: str) -> Tensor:
-    """The weight that the network uses for a raw parameter: ``project`` and ``none`` as is, else
-    abs, softplus or exp of it.
+    """Returns the weight that the network uses for a raw parameter: abs, softplus or exp of it, or
+    the parameter itself with ``project`` and ``none``.
 
     Weight decay acts on the raw parameter, so with softplus and exp it pulls weights towards log 2
     and 1 instead of 0.
@@ -24,9 +24,9 @@ def effective(raw: Tensor, dale: str) -> Tensor:
 
 
 def raw_for(weight: Tensor, dale: str) -> Tensor:
-    """The raw parameter whose `effective` value is ``weight`` >= 0.
+    """Returns the raw parameter whose `effective` value is ``weight`` >= 0.
 
-    For softplus and exp the value is 1e-8 at least.
+    With softplus and exp the value is at least 1e-8.
     """
     if dale == "softplus":
         w = weight.clamp_min(1e-8)

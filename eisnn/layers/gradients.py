@@ -1,4 +1,4 @@
-"""Identities that change the gradient passing through them: the corrections of E-I Prop."""
+"""Identities that change the gradient passing through them, for the corrections of E-I Prop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _ScaleGradient(torch.autograd.Function):
 
 
 def scale_gradient(x: Tensor, factor: float) -> Tensor:
-    """x, with dL/dx multiplied by ``factor``."""
+    """Returns x, with dL/dx multiplied by ``factor``."""
     return x if factor == 1 else _ScaleGradient.apply(x, factor)
 
 
@@ -38,6 +38,6 @@ class _CentreGradient(torch.autograd.Function):
 
 
 def centre_gradient(x: Tensor) -> Tensor:
-    """x, with dL/dx less its mean over all but the first dimension."""
+    """Returns x, with dL/dx less its mean over all but the first dimension."""
     centred: Tensor = _CentreGradient.apply(x)
     return centred

@@ -54,11 +54,11 @@ def surrogate_gradient(x: Tensor, surrogate: str, alpha: float) -> Tensor:
 
 
 class _LIF(torch.autograd.Function):
-    """Keeps v_t alone; backward runs dL/dv_t = ds_t h_t + (du_t/dv_t) decay dL/dv_{t+1} by hand.
+    """Keeps only v_t; backward runs dL/dv_t = ds_t h_t + (du_t/dv_t) decay dL/dv_{t+1} by hand.
 
-    ``shared`` says that the current is the same at every step ([...] instead of [T, ...]), as of a
-    static image. Steps are stacked, never written into one tensor, which a compiler would copy once
-    for every step.
+    ``shared`` says that the current is the same at every step ([...] instead of [T, ...]), as with
+    a static image. Steps are stacked rather than written into one tensor, which a compiler would
+    copy at every step.
     """
 
     @staticmethod
@@ -129,7 +129,7 @@ class _LIF(torch.autograd.Function):
 def _reset_slope(
     v: Tensor, threshold: float, reset_to: float | None, h: Tensor | None
 ) -> Tensor | None:
-    """du/dv; None where it is 1. ``h`` None says that no gradient passes through the spike."""
+    """Returns du/dv, or None if it is 1. With ``h`` None no gradient passes through the spike."""
     if reset_to is None:
         return None if h is None else 1 - threshold * h
     silent = 1 - (v >= threshold).to(v.dtype)
@@ -137,7 +137,7 @@ def _reset_slope(
 
 
 def _after_reset(v: Tensor, spikes: Tensor, threshold: float, reset_to: float | None) -> Tensor:
-    """u: ``reset_to`` None is the soft reset, else the value that a cell takes after a spike."""
+    """Returns u. ``reset_to`` None means a soft reset; else it is a cell's value after a spike."""
     if reset_to is None:
         return v - threshold * spikes
     u = v * (1 - spikes)
@@ -157,20 +157,20 @@ def lif(
     detach_reset: bool = True,
     shared_over: int | None = None,
 ) -> Tensor:
-    """Spikes of LIF cells driven by ``current`` (equations above).
+    """Returns the spikes of LIF cells driven by ``current``, by the module's equations.
 
     Args:
         current: [T, ...], any float type; or [...] with ``shared_over=T``: the same current at each
             of T steps.
-        tau: membrane time constant in time steps, >= 1; a tensor (scalar) may be learned.
+        tau: membrane time constant in time steps, >= 1; a scalar tensor may be learned.
         threshold: firing threshold, in units of the current.
-        surrogate, alpha: see `surrogate_gradient`; alpha None takes the surrogate's default.
+        surrogate, alpha: see `surrogate_gradient`; None takes the surrogate's default alpha.
         dampening: multiplies the surrogate.
         reset: "soft" (subtract the threshold) or "hard" (to ``reset_value``).
-        detach_reset: no gradient through the spike in the reset.
+        detach_reset: whether to stop gradients through the spike in the reset.
 
     Returns:
-        spikes [T, ...], zeros and ones in the type of ``current``.
+        Spikes [T, ...], zeros and ones in the type of ``current``.
     """
     if surrogate not in DEFAULT_ALPHA:
         raise ValueError(f"surrogate must be one of {sorted(DEFAULT_ALPHA)}, given {surrogate!r}")
@@ -195,14 +195,16 @@ def lif(
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """Widens currents that a map computed in half precision: what follows stays in float32."""
-    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+    """Widens currents that a map computed in half precision, as the cells compute in float32."""
+    if x.dtype in (torch.bfloat16, torch.float16):
+        return x.float()
+    return x
 
 
 class LIF(nn.Module):
     """The cells of one layer: merged [T*B, ...] currents in, merged spikes out.
 
-    Holds tau where it is learned, as log(tau - 1), so that it stays above 1.
+    Holds a learned tau as log(tau - 1), so that it stays above 1.
     """
 
     def __init__(self, config: NeuronConfig, T: int) -> None:
@@ -214,7 +216,9 @@ class LIF(nn.Module):
 
     @property
     def tau(self) -> float | Tensor:
-        return 1 + self.log_tau.exp() if self.config.learnable_tau else self.config.tau
+        if self.config.learnable_tau:
+            return 1 + self.log_tau.exp()
+        return self.config.tau
 
     def forward(self, current: Tensor, shared: bool = False) -> Tensor:
         """[T*B, ...] -> [T*B, ...].
@@ -225,11 +229,10 @@ class LIF(nn.Module):
         current = at_least_float32(current)
         if c.input_decay:
             current = current / self.tau
-        shape = (
-            current.shape if shared else (self.T, current.shape[0] // self.T, *current.shape[1:])
-        )
+        if not shared:
+            current = current.view(self.T, current.shape[0] // self.T, *current.shape[1:])
         spikes = lif(
-            current if shared else current.view(shape),
+            current,
             tau=self.tau,
             threshold=c.threshold,
             surrogate=c.surrogate,

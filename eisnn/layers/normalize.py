@@ -1,8 +1,8 @@
 """The baselines: a linear or convolutional map and a normalisation, in place of an E-I circuit.
 
-Each is applied to the currents x [T*B, C, ...] of a layer, time outermost, before the LIF cells.
-mu_c and var_c are the mean and the (biased) variance of channel c over time, batch and positions,
-eps = 1e-5, and gamma_c (at first 1) and beta_c (at first 0) are learned.
+Normalisations act on the currents x [T*B, C, ...] of a layer, time outermost, before its LIF
+cells. mu_c and var_c are the mean and the (biased) variance of channel c over time, batch and
+positions, eps = 1e-5, and gamma_c (at first 1) and beta_c (at first 0) are learned.
 
     bn       y = gamma (x - mu) / sqrt(var + eps) + beta
              over T, B and positions together (Ioffe & Szegedy 2015)
@@ -12,7 +12,7 @@ eps = 1e-5, and gamma_c (at first 1) and beta_c (at first 0) are learned.
     tebn     y_t = p_t bn(x)_t
              p_t is learned, one for each time step, at first 1 (Duan et al. 2022)
     bntt     y_t = gamma_t (x_t - mu_t) / sqrt(var_t + eps)
-             statistics and gamma of each step's own, no beta (Kim & Panda 2021)
+             each step has its own statistics and gamma, and no beta (Kim & Panda 2021)
     gn       y = gamma (x - m) / sqrt(v + eps) + beta
              m, v of one sample (t, b) over the channels of a group and all positions
              (Wu & He 2018); 1 group is LayerNorm over C, H, W
@@ -101,15 +101,12 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (
-            x
-            * torch.rsqrt(x.square().mean(1, keepdim=True) + self.eps)
-            * self.weight.view(-1, *[1] * (x.dim() - 2))
-        )
+        scale = torch.rsqrt(x.square().mean(1, keepdim=True) + self.eps)
+        return x * scale * self.weight.view(-1, *[1] * (x.dim() - 2))
 
 
 def standardized(weight: Tensor, gain: Tensor, factor: float) -> Tensor:
-    """sws: [n, ...] -> each row with mean 0, norm ``gain x factor``, up to eps."""
+    """sws: gives each row of a weight [n, ...] mean 0 and norm ``gain x factor``, up to eps."""
     rows = weight.flatten(1)
     variance, mean = torch.var_mean(rows, 1, keepdim=True)
     rows = (rows - mean) * torch.rsqrt(variance * rows.shape[1] + 1e-4)
@@ -177,7 +174,7 @@ def _group_norm(currents: Currents) -> nn.Module:
     return nn.GroupNorm(groups, currents.channels)
 
 
-# The normalisation of each name in eisnn/config/norms.py that is no circuit.
+# The normalisation of each name in eisnn/config/norms.py that is not a circuit.
 BUILDERS: dict[str, Callable[[Currents], nn.Module]] = {
     "bn": Currents.batch_norm,
     "tdbn": lambda c: ThresholdNorm(c.channels, c.threshold, c.spatial),
@@ -191,7 +188,7 @@ BUILDERS: dict[str, Callable[[Currents], nn.Module]] = {
 
 
 def make_norm(config: ModelConfig, channels: int, threshold: float, spatial: bool) -> nn.Module:
-    """The normalisation named by ``model.norm``; equations in the module's docstring."""
+    """Returns the normalisation that ``model.norm`` names."""
     if config.norm not in BUILDERS:
         raise ValueError(f"model.norm: {config.norm!r} is not a baseline")
     return BUILDERS[config.norm](Currents(channels, threshold, spatial, config))
@@ -200,7 +197,7 @@ def make_norm(config: ModelConfig, channels: int, threshold: float, spatial: boo
 def make_map(
     norm: str, inputs: int, outputs: int, kernel: int | None, stride: int, padding: int, first: bool
 ) -> nn.Linear | nn.Conv2d:
-    """W x (+ b where the normalisation has no beta of its own), weights standardised for sws."""
+    """Returns W x, with + b if the normalisation has no beta, and standardised weights for sws."""
     bias = not NORMS[norm].has_bias
     factor = 1.0 if first else SPIKE_GAIN
     if kernel is None:
@@ -213,12 +210,12 @@ def make_map(
 
 
 def residual_scale(config: ModelConfig) -> nn.Module | None:
-    """What the branch of a residual block is multiplied by, for normalisations that ask for it."""
+    """Returns the factor of a residual block's branch, for normalisations that need one."""
     return SkipGain() if config.norm == "sws" else None
 
 
 class NormalizedLayer(nn.Module):
-    """map, then norm."""
+    """A linear map or convolution, then its normalisation."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""From a config to the network that it describes."""
+"""Builds the network that a config describes."""
 
 from __future__ import annotations
 
@@ -14,32 +14,31 @@ from eisnn.seeding import derive
 
 
 def as_trial_config(config: Any) -> TrialConfig:
-    """A TrialConfig from one, from a model section (object or dict), or from a dict of sections.
+    """Returns a TrialConfig from one, from a model section (object or dict), or from a dict of
+    sections.
 
-    Other sections take defaults.
+    Other sections take their defaults.
     """
     if isinstance(config, TrialConfig):
         return config
     if isinstance(config, ModelConfig):
         return TrialConfig(model=config)
-    sections = set(TrialConfig.model_fields)
-    return make_config(config if set(config) & sections else {"model": dict(config)})
+    is_model_section = not set(config) & set(TrialConfig.model_fields)
+    return make_config({"model": dict(config)} if is_model_section else config)
 
 
 def with_shapes(
     config: TrialConfig, input_shape: tuple[int, int, int], classes: int
 ) -> TrialConfig:
-    """The config with a dataset's image shape (C, H, W) and number of classes.
-
-    They are filled in where its model section leaves them open.
-    """
+    """Returns the config with a dataset's image shape (C, H, W) and number of classes, unless its
+    model section gives them."""
     model = config.model
     update = {"input_shape": model.input_shape or input_shape, "classes": model.classes or classes}
     return config.model_copy(update={"model": model.model_copy(update=update)})
 
 
 def build_model(config: Any) -> Network:
-    """The network that a config describes, without weights.
+    """Returns the network that a config describes, without weights.
 
     Call `eisnn.initialize`, or load a state dict, before you use it.
 
@@ -49,14 +48,13 @@ def build_model(config: Any) -> Network:
 
     Raises:
         ConfigError: the config is not valid.
-        UserCodeError: a network or layer of the user's is not there, or not what it must be.
-        ValueError: an E:I ratio that a layer cannot hold (named); a list of ratios of another
-            length than the circuits.
+        UserCodeError: a network or layer of the user's does not exist, or is not what it must be.
+        ValueError: a layer (named) has too few cells for its E:I ratio, or a list of ratios is not
+            as long as the list of circuits.
     """
     config = as_trial_config(config)
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # layers of the user's draw from it; ours are drawn by `eisnn.initialize`
+    # Only layers of the user's draw weights here; `eisnn.initialize` draws those of ours.
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(config.seed, "build"))
         return _build(config)
 

@@ -1,4 +1,4 @@
-"""How the weights of a circuit start, from what reaches it.
+"""Initialises the weights of a circuit from the input that reaches it.
 
 E-I Init (Liu, Ding, Yu, ICLR 2026, Eqs. 53 and 54). With m = E[x], q = E[x^2] and V = Var[x] of a
 layer's input x, d its fan-in:
@@ -11,9 +11,9 @@ For another distribution with mean mu and coefficient of variation c: Var[I_ee] 
 V), hence mu = sqrt(V / (d (c^2 q + V))) and g_I = sqrt(V) / (d mu m); c = 1 gives the equations
 above.
 
-A circuit from which one kind of inhibition was taken away starts with its expected value as a
-constant, or it would start dead, which says nothing about what the inhibition is for: without
-division g_E is divided by std[I_ee]; without subtraction b_E is minus the expected current.
+A circuit without one kind of inhibition starts with that inhibition's expected value as a constant.
+Otherwise it would start dead, which would say nothing about what the inhibition is for. Without
+division, g_E is divided by std[I_ee]; without subtraction, b_E is minus the expected current.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from eisnn.seeding import generator
 
 
 class InputStatistics(NamedTuple):
-    """Of a layer's input x [N, ...], N = T B merged: m = E[x], q = E[x^2], V = Var[x].
+    """Statistics of a layer's input x [N, ...], N = T B merged: m = E[x], q = E[x^2], V = Var[x].
 
-    The variance is over N, and averaged over positions and channels.
+    The variance is over N, averaged over positions and channels.
     """
 
     mean: float
@@ -42,10 +42,8 @@ class InputStatistics(NamedTuple):
 
 
 def input_statistics(x: Tensor, repeats: int = 1) -> InputStatistics:
-    """Statistics of x [N, ...] as if each sample stood there ``repeats`` times; V is unbiased.
-
-    A static image stands there at every time step.
-    """
+    """Returns the statistics of x [N, ...] with each sample repeated ``repeats`` times, as a static
+    image is over the time steps. V is unbiased."""
     x = x.double()
     n = x.shape[0] * repeats
     variance = x.var(0, correction=0).mean().item()
@@ -55,9 +53,10 @@ def input_statistics(x: Tensor, repeats: int = 1) -> InputStatistics:
 
 
 def coefficient_of_variation(init: InitConfig) -> float:
-    """std / mean of the weight distribution.
+    """Returns std / mean of the weight distribution.
 
-    Exponential and lognormal 1, gamma(k) 1/sqrt(k), half-normal 0.756, uniform 0.577.
+    It is 1 for exponential and lognormal, 1/sqrt(k) for gamma(k), 0.756 for half-normal and 0.577
+    for uniform.
     """
     if init.distribution == "gamma":
         return 1 / math.sqrt(1.0 if init.gamma_shape is None else init.gamma_shape)
@@ -67,21 +66,21 @@ def coefficient_of_variation(init: InitConfig) -> float:
 
 
 def weight_mean(statistics: InputStatistics, fan_in: int, cv: float = 1.0) -> float:
-    """mu = sqrt(V / (d (c^2 q + V))), Eq. 53 for c = 1 (where it is the exponential's scale)."""
+    """mu = sqrt(V / (d (c^2 q + V))); Eq. 53 for c = 1, where mu is the exponential's scale."""
     _, q, V = statistics
     return math.sqrt(V / (fan_in * (cv * cv * q + V)))
 
 
 def divisive_gain(statistics: InputStatistics, fan_in: int, cv: float = 1.0) -> float:
-    """g_I = sqrt(c^2 q + V) / (sqrt(d) m), Eq. 54 for c = 1."""
+    """g_I = sqrt(c^2 q + V) / (sqrt(d) m); Eq. 54 for c = 1."""
     m, q, V = statistics
     return math.sqrt(cv * cv * q + V) / (math.sqrt(fan_in) * m)
 
 
 def draw(init: InitConfig, shape: torch.Size, mean: float, rng: torch.Generator) -> Tensor:
-    """Non-negative weights of the given mean, float64 on the CPU.
+    """Draws non-negative weights of the given mean, float64 on the CPU.
 
-    Lognormal has std = mean, as the exponential does.
+    Lognormal weights have std = mean, as exponential ones do.
     """
     if init.distribution == "gamma":
         k = 1.0 if init.gamma_shape is None else init.gamma_shape
@@ -104,7 +103,7 @@ def draw(init: InitConfig, shape: torch.Size, mean: float, rng: torch.Generator)
 
 
 class Drawn(NamedTuple):
-    """Weights of a circuit before kappa and gain, and the E[I_ee] and E[I_div] that they give."""
+    """Weights of a circuit before kappa and gain, and the E[I_ee] and E[I_div] they lead to."""
 
     weights: dict[str, Tensor]  # W_EE, W_IE, W_EI
     g_I: float
@@ -115,7 +114,7 @@ class Drawn(NamedTuple):
 def draw_balanced(
     layer: CircuitLayer, statistics: InputStatistics, seed: int, deviation: float
 ) -> Drawn:
-    """The equations above, scaled to std[I_ee] = ``deviation``."""
+    """Draws weights by the module's equations, scaled to std[I_ee] = ``deviation``."""
     init, d, n_I = layer.config.init, layer.fan_in, layer.W_IE.shape[0]
     cv = coefficient_of_variation(init)
     mean = weight_mean(statistics, d, cv) * deviation / math.sqrt(statistics.variance)
@@ -130,7 +129,7 @@ def draw_balanced(
 
 
 def draw_kaiming(layer: CircuitLayer, seed: int) -> Drawn:
-    """|N(0, 2 / fan-in)|; nothing stands in for an inhibition that was taken away."""
+    """Draws |N(0, 2 / fan-in)|; nothing replaces an inhibition that is switched off."""
     weights = {}
     for name in ("W_EE", "W_IE", "W_EI"):
         value = torch.empty(getattr(layer, name).shape, dtype=torch.float64)
@@ -144,16 +143,16 @@ def draw_kaiming(layer: CircuitLayer, seed: int) -> Drawn:
 def initialize_circuit(layer: CircuitLayer, x: Tensor, *, seed: int, repeats: int = 1) -> None:
     """Sets the layer's weights from its input x [N, ...] by the scheme of its config.
 
-    ei       the equations above
-    dann     the same for a rectified standard normal input (m = 1/sqrt(2 pi), q = 1/2) scaled to
+    ei       the module's equations
+    dann     the same for a rectified standard normal input (m = 1/sqrt(2 pi), q = 1/2), scaled to
              Var[I_ee] = 1 (Cornford et al. 2021)
     kaiming  |N(0, 2/fan-in)| for all three weights, g_I = 1: the control without any E-I balance
 
     With each, init.kappa multiplies W_IE and init.gain multiplies g_E.
 
     Raises:
-        SilentInput: the input is all zero, or the same in every sample, so that the equations of
-            scheme ei give 0/0 or zero weights.
+        SilentInput: the input is all zero, or the same in every sample, for which scheme ei gives
+            0/0 or zero weights.
         DataError: the input has negative entries, or the batch is a single image.
     """
     config, init = layer.config, layer.config.init
@@ -187,7 +186,7 @@ def initialize_circuit(layer: CircuitLayer, x: Tensor, *, seed: int, repeats: in
 
 
 def _check(statistics: InputStatistics, layer: CircuitLayer, x: Tensor) -> None:
-    """E-I Init divides by the mean and scales by the variance of a layer's input."""
+    """Refuses input whose mean E-I Init cannot divide by, or whose variance it cannot scale by."""
     if x.min() < 0 or not x.isfinite().all():
         raise DataError(
             f"layer {layer.name!r}: an E-I circuit needs inputs >= 0, given values from "
@@ -215,11 +214,11 @@ def _check(statistics: InputStatistics, layer: CircuitLayer, x: Tensor) -> None:
 
 @torch.no_grad()
 def _balanced_with_spikes(layer: CircuitLayer, drawn: Drawn, x: Tensor, repeats: int) -> Drawn:
-    """The balance of spiking I cells, whose threshold makes the scale of their current matter.
+    """Balances spiking I cells, for which the scale of their current matters.
 
-    Scales W_IE for a mean current of 1, their threshold, so that about half of them fire at the
-    first step already (a few spikes in all would be a divisor near 0); then W_EI and g_I so that
-    E[I_sub] = E[I_ee] and E[I_div] = std[I_ee], as they hold for linear cells.
+    Scales W_IE so that their mean current is 1, their threshold: then about half of them fire at
+    the first step, while a few spikes in all would give a divisor near 0. Sets W_EI and g_I so that
+    E[I_sub] = E[I_ee] and E[I_div] = std[I_ee], as with linear cells.
     """
     for name in ("W_EE", "W_IE"):
         layer.assign(name, drawn.weights[name])

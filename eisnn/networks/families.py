@@ -1,4 +1,4 @@
-"""The network families: one architecture each, from whatever layer block the config asks for.
+"""The network families: one architecture each, made of the kind of block that the config asks for.
 
     MLP     hidden layers of the table below, then the output layer
     VGG     3x3 convolutions and 2x2 average pools (P; left out once the map is a single pixel),
@@ -52,10 +52,7 @@ RESNET_TABLE = {
 
 
 class Layers:
-    """Makes the layers of one network.
-
-    They are blocks of the config's kind, each with its name and E:I ratio.
-    """
+    """Makes the layers of one network: blocks of the config's kind, with names and E:I ratios."""
 
     def __init__(self, config: TrialConfig) -> None:
         self.config = config
@@ -86,7 +83,7 @@ class Layers:
             )
         ratio = ratios[index] if isinstance(ratios, tuple) else ratios
         if shape.get("kind") == "output" and not isinstance(ratios, tuple):
-            # the read-out has only as many cells as there are classes; one at least is inhibitory
+            # The read-out has only as many cells as there are classes; at least one is inhibitory.
             ratio = min(ratio, outputs)
         return CircuitLayer(
             inputs, outputs, config=circuit, ei_ratio=ratio, T=model.T, name=name, **shape
@@ -95,22 +92,21 @@ class Layers:
     def block(
         self, inputs: int, outputs: int, name: str, *, kernel: int | None = None, stride: int = 1
     ) -> Block:
-        """A hidden layer.
-
-        ``kernel`` None makes it fully connected, else a convolution that keeps the map's size at
-        stride 1.
-        """
+        """Makes a hidden layer, fully connected if ``kernel`` is None, else a convolution that
+        keeps the map's size at stride 1."""
         padding = (kernel - 1) // 2 if kernel else 0
         drive = self._drive(inputs, outputs, name, kernel=kernel, stride=stride, padding=padding)
         return Block(drive, LIF(self.cells, self.config.model.T))
 
     def connected(self, inputs: int, outputs: int, name: str) -> list[nn.Module]:
-        """A fully connected hidden layer, and its dropout where the config asks for it."""
-        block, dropout = self.block(inputs, outputs, name), self.config.model.dropout
-        return [block, Dropout(dropout, self.config.model.T)] if dropout else [block]
+        """Makes a fully connected hidden layer, and its dropout if the config asks for it."""
+        layers: list[nn.Module] = [self.block(inputs, outputs, name)]
+        if self.config.model.dropout:
+            layers.append(Dropout(self.config.model.dropout, self.config.model.T))
+        return layers
 
     def output(self, inputs: int, classes: int) -> nn.Module:
-        """The read-out: a circuit, or a linear layer with bias."""
+        """Makes the read-out: a circuit, or a linear layer with bias."""
         if self.config.circuit is None:
             self.made += 1
             return nn.Linear(inputs, classes)
@@ -173,11 +169,9 @@ def _resnet(make: Layers, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
     ):
         for index in range(count):
             stride = 2 if stage > 0 and index == 0 else 1
-            name, planes, outputs = (
-                f"stage{stage + 1}.{index}",
-                make.width(cells),
-                make.width(cells) * expansion,
-            )
+            name = f"stage{stage + 1}.{index}"
+            planes = make.width(cells)
+            outputs = planes * expansion
             if expansion == 1:
                 branch = [
                     make.block(inputs, planes, f"{name}.1", kernel=3, stride=stride),
@@ -189,12 +183,9 @@ def _resnet(make: Layers, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
                     make.block(planes, planes, f"{name}.2", kernel=3, stride=stride),
                     make.block(planes, outputs, f"{name}.3", kernel=1),
                 ]
-            changes = stride != 1 or inputs != outputs
-            shortcut = (
-                make.block(inputs, outputs, f"{name}.shortcut", kernel=1, stride=stride)
-                if changes
-                else None
-            )
+            shortcut = None
+            if stride != 1 or inputs != outputs:
+                shortcut = make.block(inputs, outputs, f"{name}.shortcut", kernel=1, stride=stride)
             layers.append(Residual(branch, shortcut, residual_scale(make.config.model)))
             inputs = outputs
     return Chain([*layers, GlobalAverage()]), inputs

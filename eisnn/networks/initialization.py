@@ -1,4 +1,4 @@
-"""Sets the weights of a whole network, one layer after the other, each on what reaches it."""
+"""Sets the weights of a whole network, one layer after the other, each from its own input."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ LinearMap = nn.Linear | nn.Conv2d
 
 @torch.no_grad()
 def initialize(model: Network, batch: Tensor, *, seed: int = 0, again: bool = False) -> None:
-    """Initialises every layer of ``model`` on one training batch (``batch`` as ``model`` takes it).
+    """Initialises every layer of ``model`` on one training batch, as ``model`` takes it.
 
     Layers are initialised from the bottom up, each on the output of those below. A network of the
-    user's keeps the weights that it was built with, but for those of circuits in it.
+    user's keeps the weights that it was built with, except those of circuits in it.
 
     Raises:
-        RuntimeError: the model is initialised already (its weights would be lost) and ``again`` is
-            not set.
-        SilentInput: a layer's input is silent; the message names it.
-        DataError: the batch cannot be initialised on.
+        RuntimeError: the model is initialised already, and ``again`` does not say that its weights
+            may be lost.
+        SilentInput: a layer's input is silent; the message names the layer.
+        DataError: the batch has negative values, or is a single image.
     """
     if model.initialized and not again:
         raise RuntimeError(
@@ -59,13 +59,13 @@ def initialize(model: Network, batch: Tensor, *, seed: int = 0, again: bool = Fa
         model.train(training)
         for handle in handles:
             handle.remove()
-    for layer in model.modules():  # the pass above must not leave traces in running statistics
+    for layer in model.modules():  # the pass above must leave no trace in running statistics
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             layer.reset_running_stats()
 
 
 def initialize_plain(layer: LinearMap, name: str, *, seed: int, scale: float = 2.0) -> None:
-    """N(0, scale / fan-in), Kaiming's by default; biases 0."""
+    """Draws weights from N(0, scale / fan-in), Kaiming's by default, and sets biases to 0."""
     fan_in = layer.weight[0].numel()
     value = torch.empty(layer.weight.shape, dtype=torch.float64)
     value.normal_(generator=generator(seed, "init", name, "weight"))
@@ -76,9 +76,9 @@ def initialize_plain(layer: LinearMap, name: str, *, seed: int, scale: float = 2
 
 
 def initialize_as_the_authors(layer: LinearMap, name: str, arch: str, *, seed: int) -> None:
-    """Torch's default, U(-1/sqrt(fan-in), 1/sqrt(fan-in)), biases too.
+    """Draws weights and biases from torch's default, U(-1/sqrt(fan-in), 1/sqrt(fan-in)).
 
-    The convolutions of ResNets are N(0, 2 / fan-out) instead, as He et al. have it.
+    The convolutions of ResNets are N(0, 2 / fan-out) instead, as in He et al.
     """
     rng = generator(seed, "init", name, "weight")
     value = torch.empty(layer.weight.shape, dtype=torch.float64)
@@ -95,7 +95,7 @@ def initialize_as_the_authors(layer: LinearMap, name: str, arch: str, *, seed: i
 
 
 def _linear_maps(model: Network) -> dict[LinearMap, str]:
-    """The maps to initialise, by name."""
+    """Returns the maps to initialise, with their names."""
     if model.keeps_own_weights:
         return {}
     return {module: name for name, module in model.named_modules() if isinstance(module, LinearMap)}
@@ -109,9 +109,9 @@ def _before(
     *,
     close: bool,
 ) -> Any:
-    """A hook that sets a layer's weights from what reaches it."""
+    """Returns a hook that sets a layer's weights from its input."""
     start, rate = starts.start_of(model.config), starts.rate_of(model.config)
-    measured = model.config.model.init != "kaiming"  # whose weights are drawn already
+    measured = model.config.model.init != "kaiming"  # kaiming's weights are drawn already
 
     def hook(module: nn.Module, args: tuple[Any, ...]) -> None:
         shared = len(args) > 1 and bool(args[1])  # one input for all T steps
@@ -128,7 +128,7 @@ def _before(
 
 
 def _last_of_branches(model: Network) -> set[nn.Module]:
-    """The last layer of each residual branch, where it is to start silent."""
+    """Returns the last layer of each residual branch if it is to start silent."""
     if not (model.config.model.zero_init_residual or starts.start_of(model.config).closes_branches):
         return set()
     units = [module for module in model.modules() if isinstance(module, Residual)]
@@ -136,7 +136,7 @@ def _last_of_branches(model: Network) -> set[nn.Module]:
 
 
 def _close(drive: CircuitLayer | NormalizedLayer, *, by_gain: bool) -> None:
-    """Lets a layer give no current: by its gain where it has one, else by its weights."""
+    """Makes a layer give no current, by its gain if it has one, else by its weights."""
     if isinstance(drive, CircuitLayer):
         drive.assign("g_E", torch.zeros_like(drive.g_E))
         return
@@ -148,7 +148,7 @@ def _close(drive: CircuitLayer | NormalizedLayer, *, by_gain: bool) -> None:
 
 
 def _described(cells: NeuronConfig, rate: float, x: Tensor, *, first: bool) -> starts.Layer:
-    """What a gain depends on; the mean square of spikes is the rate at which they are meant."""
+    """Returns what a gain depends on. The mean square of spikes is their intended rate."""
     spikes = bool(((x == 0) | (x == 1)).all()) and not first
     mean_square = rate if spikes else x.double().square().mean().item()
     return starts.Layer(cells, rate, mean_square, first)

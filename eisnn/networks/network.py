@@ -23,9 +23,7 @@ from eisnn.layers.neurons import LIF, at_least_float32
 
 
 class Block(nn.Module):
-    """One layer of cells: current by ``drive``, spikes by LIF.
-
-    Both are computed at once in a kernel where there is one for them.
+    """One layer of cells: current by ``drive``, spikes by LIF, both in one kernel if there is one.
 
     ``plain_because`` says why no kernel can compute this block; None if one can, on devices that
     have a backend.
@@ -43,10 +41,9 @@ class Block(nn.Module):
     ) -> Tensor:
         """[T*B, ...] -> spikes [T*B, ...].
 
-        With ``shared``, x [B, ...] is the input at every one of the T steps.
-
-        ``pool``: their 2x2 averages; ``residual`` is added to the spikes. Both cost next to nothing
-        in the kernel.
+        With ``shared``, x [B, ...] is the input at every one of the T steps. ``pool`` returns 2x2
+        averages of the spikes; ``residual`` is added to them. Both cost next to nothing in the
+        kernel.
         """
         if shared and self.drive.needs_time:
             x, shared = repeat_over_time(x, self.neuron.T), False
@@ -59,7 +56,7 @@ class Block(nn.Module):
 
     @property
     def observed(self) -> bool:
-        """Whether a hook waits for this block's spikes, which then are neither pooled nor
+        """Whether a hook waits for this block's spikes, which must then be neither pooled nor
         summed."""
         return bool(self._forward_hooks)
 
@@ -70,10 +67,8 @@ def repeat_over_time(x: Tensor, T: int) -> Tensor:
 
 
 class Network(nn.Module):
-    """``body`` (spikes from images), ``output`` (read-out), mean over time.
-
-    No state between calls.
-    """
+    """``body`` (spikes from images), ``output`` (read-out), mean over time. Keeps no state between
+    calls."""
 
     keeps_own_weights = False  # whether `initialize` leaves linear maps as they were built
 
@@ -86,7 +81,7 @@ class Network(nn.Module):
         self.initialized = False
 
     def driven(self) -> Iterator[tuple[nn.Module, nn.Module]]:
-        """(module that is called with a layer's input, layer that holds its weights), bottom up."""
+        """Yields (module called with a layer's input, module with its weights), bottom up."""
         for module in self.modules():
             if isinstance(module, Block):
                 yield module, module.drive
@@ -109,7 +104,8 @@ class Network(nn.Module):
         Logits are [B, classes], the mean over time; with ``each_step`` [T, B, classes].
 
         Raises:
-            RuntimeError: the network was never initialised nor loaded.
+            RuntimeError: the network was neither initialised nor loaded.
+            ValueError: the events have another number of time steps.
         """
         if not self.initialized:
             self._refuse_without_weights()
@@ -121,13 +117,17 @@ class Network(nn.Module):
                     f"but the events have {x.shape[1]} time steps"
                 )
             x = x.transpose(0, 1).flatten(0, 1)
-        bf16 = (
-            self.config.train.precision == "bf16"
-        )  # the linear maps and convolutions alone: currents are widened to float32
-        with torch.autocast(x.device.type, torch.bfloat16) if bf16 else contextlib.nullcontext():
+        with self.arithmetic(x):
             out = self.output(self.body(x, static))
         steps = at_least_float32(out).view(self.T, -1, out.shape[-1])
         return steps if each_step else steps.mean(0)
+
+    def arithmetic(self, x: Tensor) -> contextlib.AbstractContextManager[None]:
+        """Computes linear maps and convolutions in bf16 if the config says so. Currents are widened
+        to float32."""
+        if self.config.train.precision == "bf16":
+            return torch.autocast(x.device.type, torch.bfloat16)
+        return contextlib.nullcontext()
 
     def _refuse_without_weights(self) -> None:
         if any(not layer.W_EE.any() for layer in self.circuits()):
@@ -135,7 +135,7 @@ class Network(nn.Module):
                 "this network has no weights yet: call eisnn.initialize(model, batch), "
                 "or load a state dict"
             )
-        self.initialized = True  # somebody filled them in by hand
+        self.initialized = True  # the user filled them in by hand
 
 
 class Chain(nn.Module):
@@ -160,10 +160,7 @@ class Chain(nn.Module):
 
 
 class Residual(nn.Module):
-    """SEW residual block: spikes of the branch + spikes of the shortcut.
-
-    The shortcut is the identity where the shape stays.
-    """
+    """SEW residual block: spikes of the branch + spikes of the shortcut, by default the identity."""
 
     def __init__(
         self, branch: list[Block], shortcut: Block | None, scale: nn.Module | None = None
@@ -181,7 +178,9 @@ class Residual(nn.Module):
         if self.scale is None and not last.observed:
             return last(out, residual=self.identity(x))
         out = last(out)
-        return (out if self.scale is None else self.scale(out)) + self.identity(x)
+        if self.scale is not None:
+            out = self.scale(out)
+        return out + self.identity(x)
 
     def identity(self, x: Tensor) -> Tensor:
         return x if self.shortcut is None else self.shortcut(x)

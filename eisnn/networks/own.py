@@ -1,16 +1,14 @@
 """Networks and layers of the user's own, as the rest of the program asks for them.
 
-What their code gets and must return stands in docs/extending.md. The weights that it draws are a
-function of the config's seed.
+docs/extending.md says what their code is given and must return. The weights that it draws depend on
+the config's seed alone.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from eisnn.config.trial import ModelConfig, TrialConfig
@@ -21,10 +19,9 @@ from eisnn.networks.network import Block, Network
 
 
 class OwnNetwork(Network):
-    """A network of the user's, as ours.
+    """Makes a network of the user's behave like ours.
 
-    Blocks and circuits of ours that it holds are initialised, projected and observed as in our
-    networks.
+    Blocks and circuits of ours in it are initialised, projected and observed as in our networks.
     """
 
     keeps_own_weights = True
@@ -46,16 +43,15 @@ class OwnNetwork(Network):
                 yield module, module
 
     def forward(self, x: Tensor, *, each_step: bool = False) -> Tensor:
-        """As `Network.forward`. Their network may answer [B, classes], or [T, B, classes].
+        """Does what `Network.forward` does. The user's network may return [B, classes] or [T, B,
+        classes].
 
         Raises:
-            UserCodeError: they answer with something else, or not with every step where the loss
-                needs that.
+            UserCodeError: it returns something else, or not every step though the loss needs them.
         """
         if not self.initialized:
             self._refuse_without_weights()
-        bf16 = self.config.train.precision == "bf16"
-        with torch.autocast(x.device.type, torch.bfloat16) if bf16 else contextlib.nullcontext():
+        with self.arithmetic(x):
             answer = self.net(x)
         mean = (len(x), self.config.model.classes or 10)
         steps = (self.T, *mean)
@@ -65,8 +61,10 @@ class OwnNetwork(Network):
             return logits if each_step else logits.mean(0)
         if shape == mean and not each_step:
             return at_least_float32(answer)
-        wanted = f"{steps} (steps, images, classes)" if each_step else f"{mean} (images, classes)"
-        given = f"shape {shape}" if shape is not None else type(answer).__name__
+        wanted = f"{mean} (images, classes)"
+        if each_step:
+            wanted = f"{steps} (steps, images, classes)"
+        given = type(answer).__name__ if shape is None else f"shape {shape}"
         raise UserCodeError(
             f"model.factory: {self.config.model.factory}: for input {tuple(x.shape)} the network"
             f" must return logits of shape {wanted}, given {given}"
@@ -74,12 +72,12 @@ class OwnNetwork(Network):
 
 
 def own_network(config: TrialConfig) -> OwnNetwork:
-    """What ``model.factory`` builds.
+    """Builds the network that ``model.factory`` names.
 
-    It is called with the config, the shape (C, H, W) of an image, and the number of classes.
+    Calls it with the config, the shape (C, H, W) of an image, and the number of classes.
 
     Raises:
-        UserCodeError: it is not there, raises, or returns something that is not a network.
+        UserCodeError: it does not exist, raises an error, or does not return a network.
     """
     reference = str(config.model.factory)
     factory = find(reference, "model.factory")
@@ -105,10 +103,11 @@ def own_network(config: TrialConfig) -> OwnNetwork:
 def own_layer(
     inputs: int, outputs: int, *, config: ModelConfig, name: str, **shape: Any
 ) -> nn.Module:
-    """A layer named by ``model.norm``.
+    """Builds the layer that ``model.norm`` names, which maps [N, inputs, ...] to currents [N,
+    outputs, ...].
 
-    It is called with inputs, outputs and, as keywords, kernel (None: fully connected), stride,
-    padding and config; maps [N, inputs, ...] to currents [N, outputs, ...].
+    Calls it with inputs, outputs and, as keywords, kernel (None: fully connected), stride, padding
+    and config.
     """
     layer = find(config.norm, "model.norm")
     with blame(f"model.norm: {config.norm}: layer {name!r}:"):

@@ -1,6 +1,6 @@
-"""How linear maps start in networks without E-I circuits: one entry for each rule, `STARTS`.
+"""How linear maps start in networks without E-I circuits: one entry in `STARTS` for each rule.
 
-Weights are drawn from N(0, gain^2 / d), d the fan-in, biases are 0. Below, kappa = 1 - 1/tau,
+Weights are drawn from N(0, gain^2 / d), d the fan-in; biases are 0. Below, kappa = 1 - 1/tau,
 lambda is the input decay (1/tau with `neuron.input_decay`, else 1), theta the threshold, p the
 rate at which cells are meant to fire (`model.init_rate`), q the mean square of a layer's input
 (of spikes: p), phi, Phi and Q the normal density, distribution and its complement.
@@ -13,13 +13,13 @@ rate at which cells are meant to fire (`model.init_rate`), q the mean square of 
                  standard deviations below threshold (Rossbroich, Gygax, Zenke 2022)
     ding         gain = sqrt(2) theta / lambda (Ding et al. 2025)
     micheli      gain = 1 / sqrt(Q(theta)) (Micheli et al. 2025)
-    authors      as the baselines of Liu, Ding & Yu: torch's default, and He et al.'s normal of the
-                 fan-out for the convolutions of ResNets
+    authors      as in the baselines of Liu, Ding & Yu: torch's default, and He et al.'s normal
+                 distribution by fan-out for the convolutions of ResNets
 
-The papers of spikeinit and fluctuation speak of layers that read spikes of rate p, or a first layer
+The papers of spikeinit and fluctuation treat layers that read spikes of rate p, or a first layer
 whose input has mean square 1. Images, averages of pools and sums after a residual connection are
-neither: there the mean square q of the layer's first batch is measured. The read-out, of which no
-cell fires, starts as with kaiming in all of them but authors.
+neither; for these the mean square q is measured on the layer's first batch. The read-out, whose
+cells do not fire, starts as with kaiming under every rule except authors.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FLUCTUATIONS = 2.0  # xi: standard deviations between the resting potential and 
 
 @dataclass(frozen=True)
 class Layer:
-    """What a gain may depend on. ``first``: the layer reads a static image, the same every step."""
+    """What a gain may depend on. ``first`` says that the layer reads a static image."""
 
     cells: NeuronConfig
     rate: float  # p
@@ -49,16 +49,18 @@ class Layer:
 
     @property
     def input_decay(self) -> float:
-        """lambda"""
+        """The factor lambda of the current."""
         return 1 / self.cells.tau if self.cells.input_decay else 1.0
 
 
 @dataclass(frozen=True)
 class Start:
-    """``gain`` None: not a normal distribution of a gain, but drawn as the authors do.
+    """A rule.
 
-    ``measures``: the gain depends on q. ``closes_branches``: the last layer of a residual branch
-    starts at 0.
+    Attributes:
+        gain: as in the module's docstring; None if weights are drawn as the authors do.
+        measures: whether the gain depends on q.
+        closes_branches: whether the last layer of a residual branch starts at 0.
     """
 
     gain: Callable[[Layer], float] | None
@@ -76,19 +78,20 @@ class SteadyState:
 
 
 def steady_state(threshold: float, kappa: float, rate: float) -> SteadyState:
-    """The state in which cells with hard reset to 0 fire at ``rate`` under white normal current.
+    """Returns the state in which cells with hard reset to 0 fire at ``rate`` under white normal
+    current.
 
-    With y ~ N(mu, s^2), a = (theta - mu) / s and 1 - Phi(a) = p, what is left after a step is
-    kappa y where y < theta, else 0. Its first two moments must be those of y, less the current's:
+    With y ~ N(mu, s^2), a = (theta - mu) / s and 1 - Phi(a) = p, a step leaves kappa y if
+    y < theta, else 0. Its first two moments must be those of y, less the current's:
 
         mu = kappa (mu Phi - s phi),
         mu^2 + s^2 = kappa^2 ((mu^2 + s^2) Phi - s (theta + mu) phi) + sigma_x^2
 
-    at Phi = Phi(a), phi = phi(a). As p fixes a, the first equation gives mu / s, a itself s, and
-    the second sigma_x^2: nothing is left to iterate.
+    at Phi = Phi(a), phi = phi(a). p gives a, the first equation mu / s, then a gives s, and the
+    second equation sigma_x^2, so that there is nothing to iterate.
 
     Raises:
-        ValueError: no current makes cells fire so often.
+        ValueError: no current makes cells fire that often.
     """
     from scipy.special import ndtri
 
@@ -108,7 +111,7 @@ def steady_state(threshold: float, kappa: float, rate: float) -> SteadyState:
 
 
 def first_layer_rate(deviation: float, threshold: float, kappa: float) -> float:
-    """How often cells fire whose current is constant in time and N(0, deviation^2) over cells.
+    """Returns the rate of cells whose current is constant in time and N(0, deviation^2) over cells.
 
     A cell fires for the first time in step k (from 0) if its current is between theta / S_k and
     theta / S_{k-1}, S_k = (1 - kappa^(k+1)) / (1 - kappa), and then every k + 1 steps.
@@ -126,7 +129,7 @@ def first_layer_rate(deviation: float, threshold: float, kappa: float) -> float:
 
 
 def first_layer_deviation(threshold: float, kappa: float, rate: float) -> float:
-    """The standard deviation of constant current under which cells fire at ``rate``.
+    """Returns the standard deviation of the constant currents with which cells fire at ``rate``.
 
     Raises:
         ValueError: the rate is 1/2 or more, which no symmetric current reaches.
@@ -143,10 +146,11 @@ def first_layer_deviation(threshold: float, kappa: float, rate: float) -> float:
 
 
 def surrogate_width(cells: NeuronConfig, rate: float) -> float:
-    """alpha of the surrogate h(v) = alpha exp(-2 alpha |v - theta|) that keeps gradients' size.
+    """Returns alpha of the surrogate h(v) = alpha exp(-2 alpha |v - theta|) with which gradients
+    keep their size.
 
-    E[h(y)^2] = (1 - (1 - p) kappa^2) / (lambda gain)^2 over the potentials y ~ N(mu, s^2) of
-    `steady_state`; then the gradient of a layer's input has the variance of its output's.
+    It gives E[h(y)^2] = (1 - (1 - p) kappa^2) / (lambda gain)^2 over the potentials y ~ N(mu, s^2)
+    of `steady_state`; the gradient of a layer's input then has the variance of its output's.
     """
     from scipy.optimize import brentq
 
@@ -221,17 +225,18 @@ STARTS = {
 
 
 def start_of(config: TrialConfig) -> Start:
-    """The rule that a config names."""
+    """Returns the rule that a config names."""
     return STARTS[config.model.init]
 
 
 def rate_of(config: TrialConfig) -> float:
-    """p"""
-    return DEFAULT_RATE if config.model.init_rate is None else config.model.init_rate
+    """Returns p, the rate at which cells are meant to fire."""
+    rate = config.model.init_rate
+    return DEFAULT_RATE if rate is None else rate
 
 
 def cells_of(config: TrialConfig) -> NeuronConfig:
-    """The config's cells; with spikeinit, alpha of an exponential surrogate is solved for."""
+    """Returns the config's cells; with spikeinit, solves for alpha of an exponential surrogate."""
     cells = config.neuron
     solved = config.model.init == "spikeinit" and cells.surrogate == "exponential"
     if not solved or cells.alpha is not None:

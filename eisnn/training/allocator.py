@@ -1,5 +1,8 @@
-"""glibc gives large blocks back to the kernel when they are freed, and page faults on taking them
-again triple the cost of large elementwise operations. Here freed memory is kept by the process."""
+"""Keeps freed memory in the process.
+
+glibc returns large blocks to the kernel when they are freed, and the page faults of taking them
+again triple the cost of large elementwise operations.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,13 @@ import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # glibc's malloc.h
 
-# The same for a process to be started: what glibc reads from its environment.
+# The same for a process that is yet to start: glibc reads these from its environment.
 ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**32)}
 
 
 def keep_freed_memory() -> bool:
-    """Tells glibc's malloc to serve large blocks from the heap and never to shrink it; False where
-    there is no glibc."""
+    """Tells glibc's malloc to serve large blocks from the heap and never to shrink it. Returns
+    False where there is no glibc."""
     if not sys.platform.startswith("linux"):
         return False
     try:

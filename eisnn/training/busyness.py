@@ -1,4 +1,4 @@
-"""How busy work keeps a GPU: its kernels' own time, as the device reports it, over the clock's."""
+"""How busy work keeps a GPU: the time of its kernels, as the device reports it, over all time."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from torch.profiler import profile, supported_activities
 
 @dataclass(frozen=True)
 class Busyness:
-    """Both are 0 where the device reports no kernels, so that nothing is known.
+    """How busy work keeps a GPU. Both are 0 if the device reports no kernels.
 
     Attributes:
-        time: the part of the time in which a kernel ran. Processes that take turns on the device
+        time: fraction of the time in which a kernel ran. Processes that take turns on the device
             can share only the rest.
-        filled: the same, where a kernel whose blocks reach half of the multiprocessors counts half.
-            Under MPS, kernels of other processes can run on the others.
+        filled: the same, but a kernel whose blocks reach half of the multiprocessors counts half,
+            since under MPS kernels of other processes can run on the other half.
     """
 
     time: float = 0.0
@@ -30,9 +30,9 @@ class Busyness:
 
 
 def busyness(work: Callable[[], object], device: torch.device) -> Busyness:
-    """Does ``work`` twice, which has been done before: by the clock, and watched by the profiler.
+    """Does ``work``, which must be warmed up, twice: by the clock, then under the profiler.
 
-    Watching slows the host down, so the watched time is not the one that is divided by.
+    The profiler slows the host down, so the kernels' time is divided by that of the first run.
     """
     _wait_for(device)
     start = time.perf_counter()
@@ -47,13 +47,13 @@ def busyness(work: Callable[[], object], device: torch.device) -> Busyness:
             path = Path(folder) / "trace.json"
             profiler.export_chrome_trace(str(path))
             trace = json.loads(path.read_text())
-    except RuntimeError:  # some drivers let nobody watch
+    except RuntimeError:  # some drivers forbid profiling
         return Busyness()
     return of_trace(trace, seconds)
 
 
 def of_trace(trace: Mapping[str, Any], seconds: float) -> Busyness:
-    """What a trace of the profiler's says of work that takes ``seconds`` when not watched."""
+    """Returns the busyness in a profiler's trace of work that takes ``seconds`` without it."""
     ran = filled = 0.0
     for event in trace["traceEvents"]:
         if event.get("cat") == "kernel":

@@ -1,10 +1,10 @@
-"""The accuracy of a trained network on test images that are changed, or over more or fewer steps.
+"""The accuracy of a trained network on changed test images, or with more or fewer time steps.
 
     brightness_b   x -> b x
     noise_s        x -> max(0, x + s e), e standard normal for each pixel (E-I circuits need x >= 0)
     steps_n        the same weights run for n time steps instead of model.T
 
-Pixels are in [0, 1] before and not clipped above after. The noise of an image is the same for all
+Pixels are in [0, 1] before; afterwards they may exceed 1. The noise of an image is the same for all
 networks, seeds and batch sizes.
 """
 
@@ -29,7 +29,7 @@ BOUND_TO_T = ("tebn", "bntt")  # have weights of their own for each of the T ste
 
 
 def conditions_among(metrics: Mapping[str, str]) -> dict[str, Condition]:
-    """Name -> condition, of those metrics that are one."""
+    """Returns name -> condition for the metrics that are changed test conditions."""
     found = {name: condition_of(word) for name, word in metrics.items()}
     return {name: condition for name, condition in found.items() if condition is not None}
 
@@ -37,7 +37,7 @@ def conditions_among(metrics: Mapping[str, str]) -> dict[str, Condition]:
 def check_conditions(
     conditions: Mapping[str, Condition], config: TrialConfig, images: Tensor
 ) -> None:
-    """Raises ConfigError where a network cannot run for another number of time steps."""
+    """Raises ConfigError if a condition asks for other time steps and the network has no choice."""
     named = [name for name, condition in conditions.items() if condition.kind == "steps"]
     if not named:
         return
@@ -57,7 +57,7 @@ def check_conditions(
 def accuracy_under(
     condition: Condition, model: Network, split: Split, *, dtype: torch.dtype = torch.float32
 ) -> float:
-    """The fraction of right answers under ``condition``, in evaluation mode."""
+    """Returns the fraction of right answers under ``condition``, in evaluation mode."""
     model.eval()
     noise = generator("noise")
     right = torch.zeros((), dtype=torch.int64, device=split.labels.device)
@@ -70,7 +70,7 @@ def accuracy_under(
 
 
 def change(x: Tensor, condition: Condition, noise: torch.Generator) -> Tensor:
-    """A batch of images as the condition shows them."""
+    """Returns a batch of images as the condition shows them."""
     if condition.kind == "brightness":
         return x * condition.amount
     if condition.kind == "noise":
@@ -81,7 +81,7 @@ def change(x: Tensor, condition: Condition, noise: torch.Generator) -> Tensor:
 
 @contextlib.contextmanager
 def running_for(model: Network, steps: int) -> Iterator[None]:
-    """The network with ``steps`` time steps, as long as the context is open."""
+    """Runs the network for ``steps`` time steps while the context is open."""
     holders = [module for module in model.modules() if isinstance(getattr(module, "T", None), int)]
     before = [module.T for module in holders]
     try:

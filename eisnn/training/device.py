@@ -13,7 +13,7 @@ from eisnn.config.yaml_file import ConfigError
 
 
 def pick_device(name: str) -> torch.device:
-    """The device called ``name``; "auto" is a GPU if there is one that torch can use.
+    """Returns the device called ``name``; "auto" is a GPU if torch can use one.
 
     Raises:
         ConfigError: there is no such device here.
@@ -42,8 +42,8 @@ def pick_device(name: str) -> torch.device:
 def computing(train: TrainConfig, device: torch.device) -> Iterator[None]:
     """Makes ``device`` the current one, with the arithmetic that ``train`` asks for.
 
-    TF32 is on or off for convolutions and matrix products alike. Afterwards everything is as it
-    was: the caller may have settings of its own.
+    TF32 is on or off for both convolutions and matrix products. Restores the caller's settings at
+    the end.
     """
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark)

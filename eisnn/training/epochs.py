@@ -22,8 +22,7 @@ class Epochs:
     """Trains epochs with one `Step`.
 
     Attributes:
-        eager_because: why the steps of a run on a GPU are not captured; None where they are, or
-            may be yet.
+        eager_because: why the steps of a run are not captured; None if they are, or may still be.
     """
 
     def __init__(self, config: TrialConfig, step: Step, device: torch.device) -> None:
@@ -43,7 +42,7 @@ class Epochs:
         return None
 
     def described(self) -> str:
-        """How steps run, as a trial's record says it."""
+        """Returns how steps run, in the words of a trial's record."""
         if self.captured is not None:
             return "one CUDA graph"
         return f"one by one ({self.eager_because})"
@@ -56,7 +55,7 @@ class Epochs:
         steps = batch_count(count, batch_size)
         full = min(steps, count // batch_size)
         if count - (steps - 1) * batch_size > batch_size:
-            full = steps - 1  # one image more joined the last
+            full = steps - 1  # the last batch has one image more
         rates = [learning_rate(config.train, epoch * steps + i, steps) for i in range(steps)]
         self.rng.manual_seed(derive(config.seed, "augment", epoch))
         if config.model.own_layers or config.model.dropout:  # other layers draw nothing
@@ -86,12 +85,14 @@ class Epochs:
     def _warm_up_and_capture(
         self, split: Split, full: int, eagerly: Callable[[int, int], None]
     ) -> int:
-        """Captures the step once a run, after a few eager ones; returns how many those were."""
+        """Captures the step once per run, after a few eager steps; returns how many those were."""
         if self.captured is not None:
             return 0
-        if split.streamed_to is not None or full <= EAGER_STEPS:
-            streamed = split.streamed_to is not None
-            self.eager_because = "images are streamed" if streamed else "few batches an epoch"
+        if split.streamed_to is not None:
+            self.eager_because = "images are streamed"
+            return 0
+        if full <= EAGER_STEPS:
+            self.eager_because = "few batches an epoch"
             return 0
         side = torch.cuda.Stream(self.device)
         side.wait_stream(torch.cuda.current_stream(self.device))
@@ -101,7 +102,7 @@ class Epochs:
         steps = DeviceSteps(self.step, split, self.config.train.batch_size, self.rng)
         try:
             steps.capture()
-        except Exception as error:  # whatever cannot be captured still trains, step by step
+        except Exception as error:  # a step that cannot be captured still trains, one by one
             first = (str(error).splitlines() or [""])[0]
             self.eager_because = f"capture failed: {type(error).__name__}: {first}"
         else:

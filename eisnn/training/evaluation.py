@@ -1,4 +1,4 @@
-"""Measuring a network on a split: loss, accuracy, firing rates, and whether it is alive at all."""
+"""Measures a network on a split: its loss, accuracy and firing rates, and whether it is alive."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Evaluation(NamedTuple):
     """What a network does on a split.
 
     Attributes:
-        loss: mean over the images, of `eisnn.training.losses.Loss.of_evaluation`.
-        accuracy: the fraction of right answers; NaN where labels are no classes.
+        loss: mean over the images of `eisnn.training.losses.Loss.of_evaluation`.
+        accuracy: the fraction of right answers; NaN if labels are not classes.
         rates: spikes per cell and time step, per layer.
         constant: whether every image gets the same logits.
         finite: whether every parameter is finite.
@@ -43,16 +43,18 @@ class Evaluation(NamedTuple):
 
     @property
     def mean_rate(self) -> float:
-        """NaN for a network without cells whose spikes can be seen."""
-        return sum(self.rates.values()) / len(self.rates) if self.rates else math.nan
+        """The mean over layers; NaN for a network without cells whose spikes can be seen."""
+        if not self.rates:
+            return math.nan
+        return sum(self.rates.values()) / len(self.rates)
 
 
 class RateMeter:
     """Mean firing rate of every layer over the batches seen while it is open.
 
-    Rates are kept on the device until they are asked for. In a network of the user's, each module
-    with an attribute ``spiking = True`` counts as a layer: what it answers (the first of several)
-    is taken for spikes.
+    Rates stay on the device until they are asked for. In a network of the user's, each module with
+    an attribute ``spiking = True`` counts as a layer, and its output (the first of several) as
+    spikes.
     """
 
     def __init__(self, model: Network) -> None:
@@ -98,7 +100,7 @@ class RateMeter:
         return add
 
     def rates(self, samples: int) -> dict[str, float]:
-        """Per layer; ``samples`` is the number of (time step, image) pairs seen."""
+        """Returns the rate of each layer over ``samples`` pairs of time step and image."""
         if not self.sums:
             return {}
         means = [total / self.entries.get(name, samples) for name, total in self.sums.items()]
@@ -106,11 +108,11 @@ class RateMeter:
 
 
 def images_at_once(model: Network, device: torch.device) -> int:
-    """How many images to evaluate in one batch.
+    """Returns how many images to evaluate in one batch.
 
-    A training batch, as without gradients it takes 0.2 to 0.8 of a training step's memory, counted
-    for all families (two of them take up to 1.6 where T is large). On a CPU, where memory is
-    plentiful and small batches are slow, it is `BATCH`.
+    As many as in a training batch: without gradients they take 0.2 to 0.8 of a training step's
+    memory, counted for all families (two of them take up to 1.6 where T is large). On a CPU, where
+    memory is plentiful and small batches are slow, it is `BATCH`.
     """
     if device.type == "cpu":
         return BATCH
@@ -126,7 +128,7 @@ def evaluate(
     loss: Loss = CROSS_ENTROPY,
     metrics: Mapping[str, OwnMetric] = {},
 ) -> Evaluation:
-    """Measures ``model`` in evaluation mode on a whole split; reads the device once, at the end."""
+    """Measures ``model`` in evaluation mode on a whole split. Reads the device once, at the end."""
     model.eval()
     labels = split.labels
     device = labels.device
@@ -157,14 +159,11 @@ def evaluate(
 
 
 def check_alive(epoch: int, train_loss: float, validation: Evaluation) -> None:
-    """Ends a run that goes nowhere.
+    """Raises `Diverged` if the loss or a weight is not finite, or the network is dead.
 
-    From the second epoch on, a network that gives all images the same answer is dead, whatever its
-    layers are. Where a layer is silent (never fires) or saturated (fires at over 95 % of the
-    steps), the reason names it; such a layer is no reason while images are told apart.
-
-    Raises:
-        Diverged: the loss or a weight is not finite, or the network is dead.
+    From the second epoch on, a network is dead if it gives all images the same answer. The reason
+    names the first layer that is silent (never fires) or saturated (fires at over 95 % of the
+    steps). Such a layer does not matter as long as images are told apart.
     """
     for name, loss in (("training", train_loss), ("validation", validation.loss)):
         if not math.isfinite(loss):
@@ -185,10 +184,10 @@ def check_alive(epoch: int, train_loss: float, validation: Evaluation) -> None:
 
 
 def above_chance(images: int, classes: int) -> int:
-    """How many of ``images`` answers must be right to be more than guesses among ``classes``.
+    """Returns how many of ``images`` answers must be right to be more than guesses.
 
-    The smallest k with P(X >= k) <= CHANCE_LEVEL for X ~ Bin(images, 1 / classes), a one-sided
-    binomial test; more than ``images`` where so few cannot show it.
+    This is the smallest k with P(X >= k) <= CHANCE_LEVEL for X ~ Bin(images, 1 / classes), a
+    one-sided binomial test. It is more than ``images`` if they are too few to tell.
     """
     from scipy.stats import binom
 
@@ -196,10 +195,10 @@ def above_chance(images: int, classes: int) -> int:
 
 
 def chance_check(train: TrainConfig, images: int, classes: int) -> Callable[[int, float], None]:
-    """A function to call after each epoch with its number and validation accuracy.
+    """Returns a function to call after each epoch with its number and validation accuracy.
 
-    Where `train.stop_at_chance` asks for it, the function raises `Diverged` after an epoch at
-    chance level: from the second one, and the first that lies wholly after the warm-up, on.
+    With `train.stop_at_chance`, it raises `Diverged` after an epoch at chance level, beginning with
+    the second epoch, or the first that lies wholly after the warm-up if that is later.
     """
     if not train.stop_at_chance or classes < 2:
         return lambda epoch, accuracy: None

@@ -1,8 +1,8 @@
 """fit(): one training run, from a config to its final metrics. THE loop; it reads downward.
 
-Random numbers derive from (seed, purpose, epoch), so that a run resumed from its last checkpoint
-equals an uninterrupted one bit for bit on the CPU, with as many threads: another number of them
-sums the gradients of convolutions' weights in another order.
+Random numbers derive from (seed, purpose, epoch), so that on the CPU a run resumed from its last
+checkpoint equals an uninterrupted one bit for bit. The number of threads must be the same, since it
+decides in which order the gradients of convolutions' weights are summed.
 """
 
 from __future__ import annotations
@@ -61,23 +61,24 @@ def fit(
     Args:
         report: called after every epoch with its metrics; on resuming, first for every epoch
             already done. Keys: epoch (from 1), train/loss, train/accuracy, val/loss, val/accuracy,
-            learning_rate, firing_rate, seconds, and val/NAME of each of ``metrics``. Accuracies are
-            missing where labels are no classes.
+            learning_rate, firing_rate, seconds, and val/NAME for each of ``metrics``. Accuracies
+            are missing if labels are not classes.
         resume_from: continue from this checkpoint if the file exists.
-        checkpoint_to: replaced atomically after the first epoch and the last, between them at most
-            every ten seconds, and before an exception of ``report`` goes on.
-        test: measure the test set, once, at the end.
+        checkpoint_to: file that is replaced atomically after the first epoch and the last, between
+            them at most every ten seconds, and before an exception of ``report`` is passed on.
+        test: whether to measure the test set, once, at the end.
         device: "cpu", "cuda", "cuda:1", or "auto": a GPU if there is one.
         images_on_device: bytes that the images of a split may take there; a larger split is
             streamed, batch by batch. None: no limit.
         diagnose: "scalars" writes diagnostics.csv (see `eisnn.diagnostics.scalars`) to the folder
-            ``diagnose_to``, epoch 0 being the initialised network (see `observer` for which
-            epochs); "distributions" also distributions.npz (see `eisnn.diagnostics.distributions`);
-            "my_module:function" also what that function measures. Training does not notice.
+            ``diagnose_to``, with epoch 0 for the initialised network (see `observer` for which
+            epochs); "distributions" also writes distributions.npz (see
+            `eisnn.diagnostics.distributions`); "my_module:function" also writes what that function
+            measures. Training is not affected.
         metrics: name -> top5_accuracy, or the user's own as my_module:my_metric, measured on
             validation and test data; or a changed test condition such as noise_0.3, measured on
             test data (see `eisnn.training.conditions`).
-        say: called with what a user should know about how the run computes, a line each.
+        say: called with lines that tell the user how the run computes.
 
     Returns:
         The last epoch's metrics and val/accuracy_best, best_epoch, parameters, seconds_per_epoch,
@@ -86,8 +87,8 @@ def fit(
         test/NAME_best (weights of the best validation epoch). Accuracies are fractions.
 
     Raises:
-        Diverged, DataError, CheckpointError: see `eisnn.errors`. UserCodeError: see
-            `eisnn.config.user_code`.
+        Diverged, DataError, CheckpointError: see `eisnn.errors`.
+        UserCodeError: see `eisnn.config.user_code`.
     """
     verify(resolved(config))
     own = build_metrics(metrics or {})
@@ -139,16 +140,12 @@ def fit(
                     "val/loss": measured.loss,
                     **accuracy_of("val", measured.accuracy, measured),
                     "learning_rate": run.optimizer.param_groups[0]["lr"],
-                    **(
-                        {}
-                        if math.isnan(measured.mean_rate)
-                        else {"firing_rate": measured.mean_rate}
-                    ),
+                    **rate_of(measured),
                     "seconds": time.perf_counter() - start,
                     **{f"val/{name}": value for name, value in measured.own.items()},
                 }
             )
-            # Before the checkpoint: an epoch that is resumed after has been observed.
+            # Diagnostics come before the checkpoint, so that no epoch misses them after a resume.
             observe(run.epoch)
             if say is not None and run.epoch == began + 1 and place.type == "cuda":
                 say(f"steps: {run.epochs.described()}")
@@ -160,39 +157,50 @@ def fit(
                 checkpoints.save()
                 raise
 
-        test_split = to_device(data.test, place, budget=images_on_device) if test else None
+        test_split = None
+        if test:
+            test_split = to_device(data.test, place, budget=images_on_device)
         final = final_metrics(run, validation, test_split, own, conditions)
         return {**final, "peak_memory_mb": memory.peak_mb()}
 
 
 def train_epoch(run: Run, split: Split) -> tuple[float, float]:
-    """One pass over the training set; mean loss and accuracy."""
+    """Trains one epoch; returns its mean loss and accuracy."""
     return run.train(split)
 
 
 def accuracy_of(split: str, accuracy: float, measured: Evaluation) -> Metrics:
-    """The accuracy under its key; nothing where labels are no classes."""
-    return {} if math.isnan(measured.accuracy) else {f"{split}/accuracy": accuracy}
+    """Returns the accuracy under its key; nothing if labels are not classes."""
+    if math.isnan(measured.accuracy):
+        return {}
+    return {f"{split}/accuracy": accuracy}
+
+
+def rate_of(measured: Evaluation) -> Metrics:
+    """Returns the firing rate under its key; nothing if no spikes can be seen."""
+    if math.isnan(measured.mean_rate):
+        return {}
+    return {"firing_rate": measured.mean_rate}
 
 
 def remarks(config: TrialConfig, images: int) -> list[str]:
-    """What a user should know about an epoch's batches, and of options without effect."""
+    """Returns what a user should know about an epoch's batches and about options without effect."""
     said = []
     if config.train.compile:
-        said.append("train.compile: has no effect any more, the network runs without torch.compile")
+        said.append("train.compile: has no effect any more; the network runs without torch.compile")
     batch_size = config.train.batch_size
     last = images - (batch_count(images, batch_size) - 1) * batch_size
     if last > batch_size:
-        said.append(f"batches: the last of an epoch has {last} images, as one would be left over")
+        said.append(f"batches: the last of an epoch has {last} images, lest one is left over")
     return said
 
 
 @contextlib.contextmanager
 def explained(config: TrialConfig) -> Iterator[None]:
-    """Names the cause where users' code fails within training, or a batch of one image does.
+    """Names the cause if users' code, or a batch of one image, makes training fail.
 
     Raises:
-        UserCodeError: an error, or sys.exit, of a run with users' code.
+        UserCodeError: a run with users' code raised an error or called sys.exit.
         ConfigError: E-I Init or batch normalisation met a batch of one image.
     """
     named = ", ".join(f"{key}: {word}" for key, word in references(resolved(config)).items())
@@ -209,7 +217,7 @@ def explained(config: TrialConfig) -> Iterator[None]:
 
 
 def first_batch(run: Run, train: Split) -> Tensor:
-    """The first training batch, without augmentation: what the layers are initialised on."""
+    """Returns the first training batch, without augmentation, to initialise the layers on."""
     order = shuffled(len(train.labels), seed=run.config.seed, epoch=0, device=train.labels.device)
     x, _ = next(batches(train, run.config.train.batch_size, order=order))
     return x.to(run.dtype)
@@ -222,7 +230,8 @@ def final_metrics(
     own: Mapping[str, OwnMetric] = {},
     conditions: Mapping[str, Condition] = {},
 ) -> Metrics:
-    """The last epoch's metrics, the best epoch, cost, and where asked for the test set's."""
+    """Returns the last epoch's metrics, the best epoch, the costs, and the test set's metrics if
+    ``test`` is given."""
     history = run.history
     best = best_epoch(history)
     costs: Metrics = {"parameters": sum(parameter.numel() for parameter in run.model.parameters())}
@@ -266,6 +275,7 @@ def final_metrics(
 
 
 def best_of(metrics: Metrics) -> Metrics:
-    """The validation accuracy of the best epoch, where there are accuracies."""
-    key = "val/accuracy"
-    return {f"{key}_best": metrics[key]} if key in metrics else {}
+    """Returns the validation accuracy of the best epoch, if labels are classes."""
+    if "val/accuracy" not in metrics:
+        return {}
+    return {"val/accuracy_best": metrics["val/accuracy"]}

@@ -1,5 +1,5 @@
-"""What a trial takes of a device: a rehearsal of its first steps, the peak memory of them, and how
-busy they keep a GPU."""
+"""What a trial takes of a device: the peak memory of its rehearsed first steps, and how busy they
+keep a GPU."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ STEPS = {"cpu": 3, "cuda": 20}
 
 @dataclass(frozen=True)
 class Reading:
-    """MB. ``outside``: the part of the peak that is not torch's allocator's (CUDA's context and
-    libraries)."""
+    """Memory in MB. ``outside`` is the part of the peak outside of torch's allocator, such as
+    CUDA's context and libraries."""
 
     peak: float
     outside: float
@@ -38,13 +38,15 @@ class Reading:
 
 
 def rehearse(config: TrialConfig, device: str = "auto", diagnose: str = "off") -> Reading:
-    """Initialises, trains STEPS batches, keeps the best weights, evaluates a batch and takes
-    diagnostics as `eisnn.fit` would, with the images on the device; returns the peak memory of it,
-    and on a GPU how busy the same steps keep it. Meant for a process, and a GPU, of its own.
+    """Rehearses a trial; returns its peak memory, and how busy the steps keep a GPU.
+
+    Initialises, trains STEPS batches, keeps the best weights, evaluates a batch and takes
+    diagnostics as `eisnn.fit` would, with the images on the device. Meant for a process, and a GPU,
+    of its own.
 
     Raises:
         torch.OutOfMemoryError, MemoryError: the device is too small.
-        DataError, Diverged: as `eisnn.fit`.
+        DataError, Diverged: see `eisnn.fit`.
     """
     place = pick_device(device)
     memory = MemoryMeter(place)
@@ -93,11 +95,10 @@ def _run(
 
 
 def first(split: Split, count: int) -> Split:
-    """The split's first images; no copy is made."""
+    """Returns the split's first images, without a copy."""
     labels = split.labels[:count]
-    rows = (
-        torch.arange(len(labels), device=split.stored.device)
-        if split.rows is None
-        else split.rows[:count]
-    )
+    if split.rows is None:
+        rows = torch.arange(len(labels), device=split.stored.device)
+    else:
+        rows = split.rows[:count]
     return replace(split, labels=labels, rows=rows)

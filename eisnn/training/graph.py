@@ -2,7 +2,7 @@
 
 A captured step can read nothing from the host. Its place in the epoch, the images' order and the
 learning rates therefore lie on the device, and the sums of loss and correct answers stay there.
-`DeviceSteps.once` is what is captured. The tests hold it to the plain loop on a CPU; the capture
+`DeviceSteps.once` is captured. The tests compare it with the plain loop on a CPU; the capture
 itself has never run, as no machine with a GPU was at hand.
 """
 
@@ -42,16 +42,18 @@ class DeviceSteps:
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def begin(self, order: Tensor, rates: Sequence[float], first: int) -> None:
-        """Sets the epoch's order [N] and rates, and that step ``first`` comes next."""
+        """Sets the epoch's order [N] and rates, and makes step ``first`` the next one."""
         self.order.copy_(order)
         self.rates[: len(rates)] = torch.tensor(rates, dtype=self.rates.dtype)
         self.place.fill_(first)
         self.totals.zero_()
 
     def once(self) -> None:
-        """One step on the next full batch."""
+        """Takes one step on the next full batch."""
         images = self.order.index_select(0, self.offsets + self.place * self.batch_size)
-        rows = images if self.split.rows is None else self.split.rows.index_select(0, images)
+        rows = images
+        if self.split.rows is not None:
+            rows = self.split.rows.index_select(0, images)
         x = self.split.stored.index_select(0, rows).to(torch.float32).mul_(self.split.scale)
         y = self.split.labels.index_select(0, images)
         self.rate.copy_(self.rates.index_select(0, self.place)[0])
@@ -59,10 +61,10 @@ class DeviceSteps:
         self.place += 1
 
     def capture(self) -> None:
-        """Records one step. It computes nothing: the caller has trained a few steps before.
+        """Records one step without computing it. The caller must have trained a few steps before.
 
         Raises:
-            Exception: whatever in the step cannot be captured, such as a read of a value.
+            Exception: something in the step cannot be captured, such as a read of a value.
         """
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.rng)
@@ -71,7 +73,7 @@ class DeviceSteps:
         self.graph = graph
 
     def run(self, steps: int) -> Tensor:
-        """Takes so many steps; returns the sums of loss and correct answers, float64 [2]."""
+        """Takes ``steps`` steps; returns the sums of loss and correct answers, float64 [2]."""
         if self.graph is not None:
             for _ in range(steps):
                 self.graph.replay()
@@ -83,7 +85,7 @@ class DeviceSteps:
 
     @contextlib.contextmanager
     def _rate_on_device(self) -> Iterator[None]:
-        """Within, the optimiser reads its rate from the device and counts its steps there."""
+        """Makes the optimiser read its rate from the device and count its steps there."""
         groups = self.step.optimizer.param_groups
         before = [(group["lr"], group.get("capturable")) for group in groups]
         self.step.set_rate(self.rate)

@@ -31,9 +31,9 @@ class Loss:
 
     Attributes:
         of_training: (answers, labels [B]) -> scalar. The answers are logits [B, classes], or those
-            of every step [T, B, classes] where ``each_step`` is set.
+            of every step [T, B, classes] if ``each_step`` is set.
         of_evaluation: (logits [B, classes], labels) -> scalar, a mean over the images. It leaves
-            out smoothing and regularisation, so that arms that differ in them compare.
+            out smoothing and regularisation, so that arms that differ in them can be compared.
     """
 
     of_training: LossFunction = F.cross_entropy
@@ -51,10 +51,10 @@ CROSS_ENTROPY = Loss()
 
 
 def build_loss(config: TrialConfig) -> Loss:
-    """The loss that ``train.loss`` names.
+    """Returns the loss that ``train.loss`` names.
 
     Raises:
-        UserCodeError: a loss of the user's is not there.
+        UserCodeError: a loss of the user's does not exist.
     """
     train = config.train
     smoothing = train.label_smoothing
@@ -80,7 +80,7 @@ def build_loss(config: TrialConfig) -> Loss:
 
 
 def squared_error(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean squared distance to one-hot labels, or to labels that are numbers already."""
+    """Returns the mean squared distance to one-hot labels, or to labels that are numbers."""
     if is_class(labels):
         target = F.one_hot(labels, logits.shape[-1]).to(logits.dtype)
     else:
@@ -89,12 +89,12 @@ def squared_error(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def is_class(labels: Tensor) -> bool:
-    """Whether labels are classes, which can be right or wrong, and not numbers."""
+    """Whether labels are classes rather than numbers."""
     return not labels.is_floating_point()
 
 
 def correct_answers(logits: Tensor, labels: Tensor) -> Tensor:
-    """How many of the largest logits are the label's; none where labels are not classes."""
+    """Returns for how many images the largest logit is the label's; 0 if labels are not classes."""
     if not is_class(labels):
         return torch.zeros((), dtype=torch.int64, device=labels.device)
     return (logits.argmax(1) == labels).sum()

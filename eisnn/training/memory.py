@@ -12,13 +12,13 @@ import torch
 class MemoryMeter:
     """Peak memory (MB) above what was in use when the meter was made.
 
-    On the CPU: of this process's resident size (Linux only, else 0).
+    On the CPU it is that of this process's resident size (Linux only, else 0).
     """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         if device.type == "cuda":
-            torch.cuda.init()  # the statistics are not there before
+            torch.cuda.init()  # there are no statistics before
             torch.cuda.reset_peak_memory_stats(device)
             self.before = torch.cuda.memory_allocated(device) / 2**20
         else:
@@ -34,7 +34,7 @@ class MemoryMeter:
 
 
 def total_mb(device: torch.device) -> float:
-    """All memory of the GPU, or of this machine (Linux only, else 0)."""
+    """Returns all memory of the GPU, or of this machine (Linux only, else 0)."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory / 2**20
     try:

@@ -19,11 +19,11 @@ STEPS_BETWEEN_DIAGNOSTICS = 64
 def observer(
     run: Run, train: Split, level: str, folder: str | Path | None
 ) -> Callable[[int], None]:
-    """A function to call with each epoch's number, which records diagnostics into ``folder``.
+    """Returns a function to call with an epoch's number, which records diagnostics in ``folder``.
 
-    They are taken of the first training images. So that they cost little where epochs are short,
-    they are taken every so many epochs that STEPS_BETWEEN_DIAGNOSTICS optimiser steps lie between
-    them; always of epoch 0 and of the last.
+    The network is observed on the first training images, always at epoch 0 and at the last epoch.
+    Short epochs are skipped so that STEPS_BETWEEN_DIAGNOSTICS optimiser steps lie between two
+    observations, which keeps their cost low.
     """
     if level == "off":
         return lambda epoch: None
@@ -43,7 +43,9 @@ def observer(
     def observe(epoch: int) -> None:
         if epoch % stride and epoch != epochs:
             return
-        own = own_quantities(level, run.model, x, y) if is_reference(level) else {}
+        own = {}
+        if is_reference(level):
+            own = own_quantities(level, run.model, x, y)
         append_rows(home / "diagnostics.csv", probe.measure(epoch, own))
         if distributions is not None:
             distributions.record(epoch)

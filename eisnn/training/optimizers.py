@@ -1,8 +1,8 @@
 """The optimisers with their projection, and the learning-rate schedule.
 
-Dale's law by projection: after every step of whatever optimiser the sign-constrained parameters of
-E-I circuits (W_EE, W_IE, W_EI, g_I, g_E) are set to max(0, .). Which parameters those are is
-decided by their role in a `CircuitLayer`, not by their name in the state dict.
+Dale's law by projection: after every step of any optimiser, the sign-constrained parameters of E-I
+circuits (W_EE, W_IE, W_EI, g_I, g_E) are set to max(0, .). They are found by their role in a
+`CircuitLayer`, not by their name in the state dict.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Kind = TypeVar("Kind", bound=type[torch.optim.Optimizer])
 
 
 def _without_dynamo(kind: Kind) -> Kind:
-    """Takes torch's wrappers off the methods of an optimiser, which keep torch.compile out of them.
+    """Unwraps the methods of an optimiser that torch has wrapped to keep torch.compile out.
 
-    They import torch._dynamo, over a second and 100 MB in every worker, and our steps are never
-    compiled. What remains of them is that a step tracks no gradients.
+    The wrappers import torch._dynamo, which takes over a second and 100 MB in every worker, and our
+    steps are never compiled. A step still tracks no gradients.
     """
     for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
         setattr(kind, name, inspect.unwrap(getattr(kind, name)))
@@ -74,8 +74,9 @@ class ProjectedSGD(SGD):
 
     The update is torch's fused one, a single pass over memory.
 
-    ``first_step="authors"``: the momentum buffer starts at the first gradient and is then updated
-    with it again, so that the first step applies (1 + momentum) g; ``"torch"``: it applies g.
+    With ``first_step="authors"`` the momentum buffer starts at the first gradient and is then
+    updated with it again, so that the first step applies (1 + momentum) g; with ``"torch"`` it
+    applies g.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ def is_fusible(params: Iterable[Tensor]) -> bool | None:
 
 
 def non_negative_parameters(model: nn.Module) -> list[Tensor]:
-    """The parameters that Dale's law keeps at or above zero by projection."""
+    """Returns the parameters that Dale's law keeps at or above zero by projection."""
     found: list[Tensor] = []
     for module in model.modules():
         if isinstance(module, CircuitLayer) and module.config.dale == "project":
@@ -125,10 +126,10 @@ def non_negative_parameters(model: nn.Module) -> list[Tensor]:
 
 
 def build_optimizer(model: nn.Module, train: TrainConfig) -> torch.optim.Optimizer:
-    """One optimiser over all trainable parameters; its ``step()`` includes the projection.
+    """Returns one optimiser over all trainable parameters; its ``step()`` includes the projection.
 
     Raises:
-        UserCodeError: an optimiser of the user's is not there, raises, or is none.
+        UserCodeError: the user's optimiser does not exist, raises an error, or is not an optimiser.
     """
     params = [p for p in model.parameters() if p.requires_grad]
     non_negative = [p for p in non_negative_parameters(model) if p.requires_grad]
@@ -161,7 +162,8 @@ ADAM = {"adam": Adam, "adamw": AdamW}
 def _own_optimizer(
     train: TrainConfig, params: Sequence[Tensor], common: dict[str, Any]
 ) -> torch.optim.Optimizer:
-    """The user's: called with the parameters and, as keywords, lr, weight_decay and its options."""
+    """Calls the user's optimiser with the parameters and, as keywords, lr, weight_decay and its
+    options."""
     make = find(train.optimizer, "train.optimizer")
     with blame(f"train.optimizer: {train.optimizer}:"):
         optimizer = make(params, **{**common, **train.optimizer_options})
@@ -175,17 +177,17 @@ def _own_optimizer(
 
 
 def warmup_epochs(train: TrainConfig) -> float:
-    """How long the rate rises, however the config says it."""
+    """Returns for how many epochs the rate rises, in whichever way the config says it."""
     if train.warmup_fraction is not None:
         return train.warmup_fraction * train.epochs
     return train.warmup_epochs or 0.0
 
 
 def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
-    """The rate of optimiser step ``step`` (from 0).
+    """Returns the rate of optimiser step ``step`` (from 0).
 
-    It rises linearly from ``warmup_start`` to ``learning_rate``, then follows a cosine to 0, or is
-    constant. With w warm-up steps of s in all:
+    It rises linearly from ``warmup_start`` to ``learning_rate``, then follows a cosine to 0 or
+    stays constant. With w warm-up steps out of s:
 
         start + (lr - start) step / w                   for step < w
         lr (1 + cos(pi (step - w) / (s - w))) / 2       after that
@@ -196,6 +198,5 @@ def learning_rate(train: TrainConfig, step: int, steps_per_epoch: int) -> float:
         return train.warmup_start + (train.learning_rate - train.warmup_start) * step / warmup
     if train.schedule == "constant":
         return train.learning_rate
-    return (
-        train.learning_rate * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup))) / 2
-    )
+    angle = math.pi * (step - warmup) / max(1, total - warmup)
+    return train.learning_rate * (1 + math.cos(angle)) / 2

@@ -1,4 +1,4 @@
-"""Tries users' own code once, so that what is wrong with it is said before a study starts."""
+"""Tries users' own code once, so that its mistakes are reported before a study starts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from eisnn.training.steps import training_step
 def check(config: TrialConfig) -> None:
     """Builds the network and shows it two random images of the dataset's shape.
 
-    Where the optimiser or the loss is the user's, takes a training step on them too.
+    If the optimiser or the loss is the user's, also takes a training step on them.
 
     Raises:
-        UserCodeError: what is wrong, and where.
+        UserCodeError: something is wrong; the message says what, and where.
     """
     labels = torch.zeros(2, dtype=torch.int64)
     if is_reference(config.data.name):

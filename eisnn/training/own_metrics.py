@@ -1,9 +1,8 @@
 """Metrics besides loss and accuracy: ours by a word, the user's as ``my_module:my_metric``.
 
-Changed test conditions are in `eisnn.training.conditions`.
-
 Each is called with (model, logits [N, classes], labels [N]) of a whole split, in evaluation mode
-and without gradients, and returns a number.
+and without gradients, and returns a number. `eisnn.training.conditions` has the changed test
+conditions.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ OwnMetric = Callable[[Any, Tensor, Tensor], float]
 
 
 def top5_accuracy(model: Any, logits: Tensor, labels: Tensor) -> float:
-    """The fraction of images whose label is among the five largest logits."""
+    """Returns the fraction of images whose label is among the five largest logits."""
     largest = logits.topk(min(5, logits.shape[1]), dim=1).indices
     return (largest == labels[:, None]).any(1).double().mean().item()
 
@@ -30,11 +29,12 @@ BUILT_IN: dict[str, OwnMetric] = {"top5_accuracy": top5_accuracy}
 
 
 def build_metrics(named: Mapping[str, str]) -> dict[str, OwnMetric]:
-    """Name -> function, of name -> word or reference; without changed test conditions.
+    """Returns name -> function from name -> word or reference; leaves out changed test conditions.
 
     Raises:
-        ConfigError: there is no such word. `UserCodeError` where the user's function is not there;
-            its function raises one too if it does not return a number.
+        ConfigError: there is no such word.
+        UserCodeError: the user's function does not exist. The returned function raises it, too, if
+            the user's does not return a number.
     """
     return {
         name: _function(name, word) for name, word in named.items() if condition_of(word) is None

@@ -1,4 +1,4 @@
-"""What a run consists of between two epochs, saved and restored as one."""
+"""The state of a run between two epochs, saved and restored as one."""
 
 from __future__ import annotations
 
@@ -49,13 +49,12 @@ class Run:
         return len(self.history)
 
     def train(self, split: Split) -> tuple[float, float]:
-        """One pass over the training images; mean loss and accuracy."""
+        """Trains one epoch; returns its mean loss and accuracy."""
         self.model.train()
         return self.epochs.train(split, self.epoch)
 
     def record(self, metrics: Metrics) -> None:
-        """Appends an epoch, and keeps its weights if it is the best so far (the first of
-        equals)."""
+        """Appends an epoch, and keeps its weights if it is better than all before."""
         self.history.append(metrics)
         if self.keep_best and best_epoch(self.history) == metrics["epoch"]:
             self.best = copy.deepcopy(self.model.state_dict())
@@ -74,7 +73,7 @@ class Run:
         )
 
     def restore(self, path: Path) -> None:
-        """Raises CheckpointError if the file is damaged, or of another config."""
+        """Raises CheckpointError if the file is damaged, or belongs to another config."""
         state = load_checkpoint(path)
         refuse_another_config(path, state["config"], self.config)
         try:
@@ -89,10 +88,10 @@ class Run:
 
 
 class Checkpoints:
-    """Saves a run at most every so many seconds, and at every end that leaves it time to.
+    """Saves a run at most every ``every`` seconds, and at every end that leaves time for it.
 
-    Writing a large network takes as long as a short epoch on a GPU. A process that is killed
-    trains again what it did since the last checkpoint: one epoch, or ten seconds of epochs.
+    Writing a large network takes as long as a short epoch on a GPU. A run whose process is killed
+    repeats what it did since the last checkpoint: one epoch, or ten seconds of epochs.
     """
 
     def __init__(
@@ -105,13 +104,13 @@ class Checkpoints:
         self._last = -every
 
     def save_if_due(self) -> None:
-        """Saves after the first epoch, after the last, and where the last saving is long ago."""
+        """Saves after the first epoch, after the last, and if the last save is long ago."""
         last_epoch = self.run.epoch == self.run.config.train.epochs
         if last_epoch or time.monotonic() - self._last >= self.every:
             self.save()
 
     def save(self) -> None:
-        """Saves, unless the file holds this epoch."""
+        """Saves, unless the file holds this epoch already."""
         if self.path is None or self.saved == self.run.epoch:
             return
         self.run.save(self.path)
@@ -120,25 +119,27 @@ class Checkpoints:
 
 
 def refuse_another_config(path: Path, saved: dict[str, Any], config: TrialConfig) -> None:
-    """Raises CheckpointError, naming what differs, if a checkpoint is of another trial."""
+    """Raises CheckpointError, naming what differs, if a checkpoint belongs to another trial."""
     known = TrialConfig.model_validate(saved)
     if trial_id(known) == trial_id(config):
         return
     differing = differences(resolved(known), resolved(config))
     advice = ""
     if [key for key, *_ in differing] == ["train.epochs"]:
-        advice = "; the schedule spans all epochs, so that a longer run is a run of its own"
+        advice = "; the schedule spans all epochs, so a longer run is another run"
     listed = ", ".join(f"{key} ({old}, not {new})" for key, old, new in differing[:3])
     raise CheckpointError(
-        f"{path}: is of another config (trial {trial_id(known)}, not {trial_id(config)}): {listed}"
-        f"{advice}"
+        f"{path}: belongs to another config (trial {trial_id(known)}, not {trial_id(config)}):"
+        f" {listed}{advice}"
     )
 
 
 def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
-    """(dotted key, old value, new value) of each leaf where two resolved configs differ."""
+    """Returns (dotted key, old value, new value) for each leaf in which two resolved configs
+    differ; data.root does not count."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
-        return [] if old == new or path == "data.root" else [(path, old, new)]
+        same = old == new or path == "data.root"
+        return [] if same else [(path, old, new)]
     found: list[tuple[str, Any, Any]] = []
     for key in dict.fromkeys([*old, *new]):
         inner = f"{path}.{key}" if path else key
@@ -147,10 +148,8 @@ def differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]
 
 
 def best_epoch(history: list[Metrics]) -> int:
-    """The first epoch (from 1) of the highest validation accuracy.
-
-    Where labels are no classes, of the lowest validation loss.
-    """
+    """Returns the first epoch (from 1) with the highest validation accuracy, or, if labels are not
+    classes, with the lowest validation loss."""
     if "val/accuracy" not in history[0]:
         losses = [metrics["val/loss"] for metrics in history]
         return losses.index(min(losses)) + 1
@@ -159,10 +158,10 @@ def best_epoch(history: list[Metrics]) -> int:
 
 
 def with_data(config: TrialConfig, data: Dataset) -> TrialConfig:
-    """The config of the network for these images.
+    """Returns the config with the shape and classes of these images.
 
     Raises:
-        ConfigError: its model section says otherwise.
+        ConfigError: the config's model or loss does not fit them.
     """
     given, classes = config.model.input_shape, config.model.classes
     if given is not None and given != data.input_shape:

@@ -20,7 +20,7 @@ def training_step(
     y: Tensor,
     loss: Loss = CROSS_ENTROPY,
 ) -> tuple[Tensor, Tensor]:
-    """One optimiser step on images x [B, ...] and labels y [B].
+    """Takes one optimiser step on images x [B, ...] and labels y [B].
 
     Returns:
         The loss and the number of correct answers, on the device.
@@ -47,13 +47,14 @@ class Step:
     dtype: torch.dtype
 
     def __call__(self, x: Tensor, y: Tensor, rng: torch.Generator) -> Tensor:
-        """float64 [2]: the loss times the number of images, and how many answers are right."""
+        """Takes a step; returns float64 [2], the sum of the images' losses and how many answers are
+        right."""
         if self.data.augment:
             x = augment(self.data.name, x, rng)
         loss, correct = training_step(self.network, self.optimizer, x.to(self.dtype), y, self.loss)
         return torch.stack([loss.double() * len(y), correct.double()])
 
     def set_rate(self, rate: float | Tensor) -> None:
-        """The learning rate of the next step: a number, or a tensor that a captured step reads."""
+        """Sets the learning rate: a number, or a tensor that a captured step reads."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate

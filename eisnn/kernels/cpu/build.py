@@ -1,11 +1,11 @@
 """Builds and loads the C++ kernels: once per machine, user, torch version, CPU and source.
 
-The library lies in a folder named by a hash of all that, under $EISNN_CACHE, else
-$XDG_CACHE_HOME/eisnn, else ~/.cache/eisnn. Of several processes that want it at once, one builds
-and the others wait (on a lock that the system drops if the builder dies).
+The library lies in a folder named by a hash of all these, under $EISNN_CACHE, else
+$XDG_CACHE_HOME/eisnn, else ~/.cache/eisnn. If several processes want it at once, one builds and the
+others wait, on a lock that the system drops if the builder dies.
 
-`why_unavailable` builds and loads; `refused`, `library` and `status` do not load torch and only say
-how things stand. Run as a program, this file builds what is missing and prints why it could not.
+`why_unavailable` builds and loads; `refused`, `library` and `status` do not load torch and only
+report. Run as a program, this file builds what is missing, and prints the reason if it cannot.
 """
 
 from __future__ import annotations
@@ -33,20 +33,22 @@ BUILDING = "building the C++ kernels, once on this machine (about half a minute)
 
 
 def refused() -> str | None:
-    """Returns why there can be no kernels here, as far as that is known; None if they may work."""
+    """Returns why there can be no kernels here, as far as is known; None if they may work."""
     if os.environ.get("EISNN_KERNELS", "on").lower() in ("off", "0", "no", "false"):
         return "EISNN_KERNELS=off"
     if library().exists():
         return None
     compiler = os.environ.get("CXX") or "c++"
-    missing = next((tool for tool in ("ninja", compiler) if not shutil.which(tool)), None)
-    return None if missing is None else f"{FAILED}: {missing} is not installed"
+    for tool in ("ninja", compiler):
+        if not shutil.which(tool):
+            return f"{FAILED}: {tool} is not installed"
+    return None
 
 
 def status() -> str:
-    """What to record of the kernels: "on", or why there are none.
+    """Returns what to record about the kernels: "on", or why there are none.
 
-    Where nothing is built yet, a compiler that cannot compile one line counts as a reason.
+    If nothing is built yet, a compiler that cannot compile one line counts as a reason.
     """
     reason = refused()
     if reason is not None or library().exists():
@@ -57,11 +59,13 @@ def status() -> str:
         tried = subprocess.run(command, input="int main() {}", text=True, capture_output=True)
     except OSError as error:
         return f"{FAILED}: {error}"
-    return f"{FAILED}: {compiler} ended with {tried.returncode}" if tried.returncode else "on"
+    if tried.returncode:
+        return f"{FAILED}: {compiler} ended with {tried.returncode}"
+    return "on"
 
 
 def library() -> Path:
-    """Where the library for exactly this source, torch and CPU is or would be."""
+    """Returns where the library for exactly this source, torch and CPU is or would be."""
     sources = sorted([*FOLDER.glob("*.cpp"), *FOLDER.glob("*.h")])
     parts = [_torch_version(), platform.machine(), _cpu_flags(), *FLAGS, os.environ.get("CXX", "")]
     digest = hashlib.sha256(
@@ -71,7 +75,7 @@ def library() -> Path:
 
 
 def cache() -> Path:
-    """Returns this user's folder for what is compiled once."""
+    """Returns this user's folder for compiled files."""
     given = os.environ.get("EISNN_CACHE")
     if given:
         return Path(given)
@@ -83,7 +87,7 @@ def cache() -> Path:
 
 
 def _private_folder(path: Path) -> Path:
-    """Returns ``path`` as a folder of this user alone, or a new one if somebody else has it."""
+    """Returns ``path`` as a folder of this user alone, or a new folder if somebody else has it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = path.lstat()
     if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077:
@@ -98,10 +102,7 @@ def share_compiled() -> None:
 
 @functools.cache
 def why_unavailable() -> str | None:
-    """Loads the kernels, after building them if need be.
-
-    Returns why they cannot be had, or None once they are loaded.
-    """
+    """Builds the kernels if need be, and loads them. Returns why that is impossible, or None."""
     reason = refused()
     if reason is not None:
         return reason
@@ -118,14 +119,14 @@ def why_unavailable() -> str | None:
 
 
 def _reason(error: Exception) -> str:
-    """The error in one line: the first error in a compiler's output, else the whole text."""
+    """Returns the error in one line: the first in a compiler's output, else the whole text."""
     text = str(error)
     lines = [line for line in text.splitlines() if "error:" in line] or [" ".join(text.split())]
     return f"{FAILED}: {type(error).__name__}: {lines[0]}"[:300]
 
 
 def _torch_version() -> str:
-    """The contents of torch's version file, read without loading torch."""
+    """Returns the contents of torch's version file, read without loading torch."""
     spec = importlib.util.find_spec("torch")
     if spec is None or not spec.origin:
         return ""
@@ -133,7 +134,7 @@ def _torch_version() -> str:
 
 
 def _cpu_flags() -> str:
-    """What -march=native depends on: the CPU's instruction sets."""
+    """Returns the CPU's instruction sets, on which -march=native depends."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -144,13 +145,13 @@ def _cpu_flags() -> str:
 
 
 def _build(library: Path) -> None:
-    """Compiles beside the final place, then renames: a library that exists is whole."""
+    """Compiles beside the final place, then renames, so that a library that exists is whole."""
     library.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(library.with_suffix(".lock")):
         if library.exists():
             return
         print(f"eisnn: {BUILDING}", file=sys.stderr, flush=True)
-        # torch warns there that it found no CUDA, which nothing here needs.
+        # torch would warn that it found no CUDA, which nothing here needs.
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         import torch
         from torch.utils.cpp_extension import load as compile_and_load

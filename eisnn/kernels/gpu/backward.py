@@ -29,9 +29,8 @@ def cells(
     SHARED: tl.constexpr, POOL: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
     SURROGATE: tl.constexpr, SOFT: tl.constexpr, DETACH_RESET: tl.constexpr,
 ):  # fmt: skip
-    """dL/dv_t = ds_t h_t + (du_t/dv_t) decay dL/dv_{t+1}.
-
-    Summed over the steps where they share one current.
+    """Computes dL/dv_t = ds_t h_t + (du_t/dv_t) decay dL/dv_{t+1}, summed over the steps if they
+    share one current.
     """
     m = tl.program_id(0) * BM + tl.arange(0, BM)
     c = tl.program_id(1) * BN + tl.arange(0, BN)
@@ -75,8 +74,8 @@ def weights(
     SUB: tl.constexpr, DIV: tl.constexpr, STABILISER: tl.constexpr, DETACH: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """One split: -dnet^T s_I and dD^T s_I [n_E, n_I], and the sums for g_E and b_E [n_E], over
-    ``tiles_each`` tiles of rows.
+    """Computes one split: -dnet^T s_I and dD^T s_I [n_E, n_I], and the sums for g_E and b_E [n_E],
+    over ``tiles_each`` tiles of rows.
     """
     c = tl.program_id(0) * BN + tl.arange(0, BN)
     k = tl.program_id(1) * KO + tl.arange(0, KO)
@@ -122,7 +121,7 @@ def finish(
     d_sub, d_div, split_g_E, split_b_E, W_EI, g_I, numbers, d_W_EI, part_g_I, d_g_E, d_b_E,
     splits, n_E, n_I, BN: tl.constexpr, KO: tl.constexpr,
 ):  # fmt: skip
-    """Gradients from the splits' sums.
+    """Adds up the splits' sums to gradients.
 
     That of g_I remains to be summed over blocks of BN excitatory cells.
     """
@@ -157,7 +156,7 @@ def currents(
     SUB: tl.constexpr, DIV: tl.constexpr, STABILISER: tl.constexpr, DETACH: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """dI_ee = dnet, and ds_I = -dnet W_EI + g_I (dD W_EI), of BM rows and KO inhibitory cells."""
+    """dI_ee = dnet and ds_I = -dnet W_EI + g_I (dD W_EI) of BM rows and KO inhibitory cells."""
     row = tl.program_id(0) * BM + tl.arange(0, BM)
     k = tl.program_id(1) * KO + tl.arange(0, KO)
     live = row < N * P

@@ -1,4 +1,4 @@
-"""The operations of ops.py by the Triton kernels: shapes, tiles and launches."""
+"""Implements the operations of ops.py by the Triton kernels: shapes, tiles and launches."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from eisnn.kernels.gpu.sizes import (
 from eisnn.kernels.rules import Rules
 
 WARPS = 8
-PROGRAMS = 264  # of a sum that is split: two for each multiprocessor of an H100
+PROGRAMS = 264  # of a split sum: two for each multiprocessor of an H100
 
 
 def rows(x: Tensor) -> Tensor:
-    """Channels-last, as the kernels read it; a copy only where it is not so already."""
+    """Returns x channels-last, as the kernels read it; copies only what is not so already."""
     if x.dim() == 2:
         return x.contiguous()
     return x.contiguous(memory_format=torch.channels_last)
@@ -40,15 +40,13 @@ def new_map(like: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 @functools.cache
 def numbers_on(device: torch.device, dtype: torch.dtype, rules: Rules) -> Tensor:
-    """The rules where the kernels read them.
-
-    Copied there once, kept for ever (graphs hold its address).
-    """
+    """Returns the rules on the device. They are copied once and kept for ever, since graphs hold
+    their address."""
     return torch.tensor(rules, dtype=dtype, device=device)
 
 
 def launch(kernel: Any, grid: tuple[int, ...], *arguments: Any, **options: Any) -> None:
-    """Every launch passes here, so that tests can count launches and bytes."""
+    """Launches a kernel. Every launch passes here, so that tests can count launches and bytes."""
     kernel[grid](*arguments, **options, num_warps=WARPS)
 
 

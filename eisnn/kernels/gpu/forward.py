@@ -23,11 +23,11 @@ def extremes(
     SAMPLES: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr,
     RECTIFY: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """limits[n] is the largest I_div of sample n (NaN if there is one), limits[N + n] the smallest
-    above the tolerance.
+    """Sets limits[n] to the largest I_div of sample n (NaN if it has one), and limits[N + n] to the
+    smallest above the tolerance.
 
-    A program has SAMPLES samples; BM / SAMPLES positions of each are looked at together. The second
-    pass needs the first's result and reads the same s_I again, mostly from the cache.
+    A program has SAMPLES samples and reads BM / SAMPLES positions of each at once. The second pass
+    needs the first one's result, and reads the same s_I again, mostly from the cache.
     """
     EACH: tl.constexpr = BM // SAMPLES
     r = tl.arange(0, BM)
@@ -80,7 +80,7 @@ def forward(
     BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, RECTIFY: tl.constexpr, SUB: tl.constexpr,
     DIV: tl.constexpr, STABILISER: tl.constexpr, SOFT: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """Spikes (pooled, plus the residual) and membrane potentials v of one tile over all steps."""
+    """Computes spikes (pooled, plus the residual) and potentials v of one tile over all steps."""
     m = tl.program_id(0) * BM + tl.arange(0, BM)
     c = tl.program_id(1) * BN + tl.arange(0, BN)
     rows = B * P

@@ -16,14 +16,14 @@ from eisnn.layers.circuit import integrate
 from eisnn.layers.neurons import lif
 
 FLIPPED = 0.005  # share of spikes that rounding may flip
-APART = 0.01  # relative distance of gradients, flips included
+APART = 0.01  # allowed relative distance of gradients, flips included
 
 
 @functools.cache
 def why_unavailable() -> str | None:
-    """Loads the kernels.
+    """Loads the kernels, compiles a few and compares them with the readable path.
 
-    Returns why they cannot be used, or None once they can. Compiles a few and compares them.
+    Returns why they cannot be used, or None.
     """
     if os.environ.get("EISNN_KERNELS", "on").lower() in ("off", "0", "no", "false"):
         return "EISNN_KERNELS=off"
@@ -38,7 +38,7 @@ def why_unavailable() -> str | None:
 
 
 def register(dispatch_key: str) -> None:
-    """Implements the operations for a type of device. Imports triton."""
+    """Registers the operations' implementation for a type of device. Imports triton."""
     from eisnn.kernels.gpu import circuit
 
     ops.LIBRARY.impl("circuit_spikes", circuit.circuit_spikes, dispatch_key)
@@ -46,9 +46,9 @@ def register(dispatch_key: str) -> None:
 
 
 def why_different(device: torch.device) -> str | None:
-    """Runs one small batch on both paths; returns where they part, or None."""
+    """Runs one small batch on both paths; returns where they differ, or None."""
     n_E, n_I, T = 40, 10, 2
-    draw = torch.Generator().manual_seed(0)  # of its own: nobody's random numbers change
+    draw = torch.Generator().manual_seed(0)  # its own, so that no other random numbers change
     circuit, neuron = CircuitConfig(), NeuronConfig()
     shapes = [(2 * T, n_E + n_I, 4, 4), (n_E, n_I), (n_I,), (n_E,), (n_E,)]
     inputs = [torch.rand(shape, generator=draw) for shape in shapes]

@@ -31,9 +31,9 @@ SCALE_W_EI, SCALE_G_I = _position("scale_W_EI"), _position("scale_g_I")
 
 @triton.jit
 def row_of(m, width, POOL: tl.constexpr):
-    """The row of the m-th position.
+    """Returns the row of the m-th position.
 
-    With POOL four consecutive positions are a 2x2 window of a map ``width`` wide.
+    With POOL, four consecutive positions are a 2x2 window of a map ``width`` wide.
     """
     if POOL:
         window, corner, half = m // 4, m % 4, width // 2
@@ -47,7 +47,7 @@ def inhibition(
     BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr,
     RECTIFY: tl.constexpr, SUB: tl.constexpr, DIV: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """I_sub and I_div [BM, BN] at rows ``row`` (where ``live``) and cells c."""
+    """Returns I_sub and I_div [BM, BN] at rows ``row`` (where ``live``) and cells c."""
     I_sub = tl.zeros((BM, BN), X.dtype.element_ty)
     I_div = tl.zeros((BM, BN), X.dtype.element_ty)
     start = row.to(tl.int64) * (n_E + n_I) + n_E
@@ -73,7 +73,7 @@ def divided(
     BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, RECTIFY: tl.constexpr, SUB: tl.constexpr,
     DIV: tl.constexpr, STABILISER: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """q = (I_ee - I_sub) / D and 1 / D [BM, BN]; both are 0 in a silent sample.
+    """Returns q = (I_ee - I_sub) / D and 1 / D [BM, BN]; both are 0 in a silent sample.
 
     STABILISER counts as in `eisnn.kernels.rules.STABILISERS`.
     """
