@@ -160,7 +160,7 @@ class Chain(nn.Module):
 
 
 class Residual(nn.Module):
-    """SEW residual block: spikes of the branch + spikes of the shortcut, by default the identity."""
+    """SEW residual block: spikes of the branch + spikes of the shortcut, or x if there is none."""
 
     def __init__(
         self, branch: list[Block], shortcut: Block | None, scale: nn.Module | None = None
