@@ -11,9 +11,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 HEAD = """# Public names
 
-Written by `python docs/api.py` from signatures and docstrings. These names stay where they are when files move; anything
-else may move with a release. `python -m eisnn` and `python -m reports` are the commands for single runs and reports.
-"""  # noqa: E501
+Written by `python docs/api.py` from signatures and docstrings. These names stay where they are when
+files move; anything else may move with a release. `python -m eisnn` and `python -m reports` are the
+commands for single runs and reports.
+"""
 
 
 def page() -> str:
@@ -37,8 +38,7 @@ def _entry(module: str, name: str, value: Any) -> str:
 
 
 def _signature(value: Any) -> str:
-    """The parameters, one a line where there are more than three; a module's path in front of a
-    type says nothing here."""
+    """Returns the signature, with one parameter per line if there are more than three."""
     try:
         signature = inspect.signature(value)
     except (TypeError, ValueError):

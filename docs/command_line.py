@@ -12,15 +12,15 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "command_line.md"
 HEAD = """# The command line
 
-Made by `docs/command_line.py` from the programs themselves; `--help` says the same.
+Written by `docs/command_line.py` from the programs themselves; `--help` says the same.
 
 | exit code | meaning |
 |---|---|
 | 0 | done |
 | 1 | our fault; the traceback is in the study's log.txt |
-| 2 | the input: a file, an option, a folder, an address; nothing was started |
+| 2 | wrong input: a file, an option, a folder or an address; nothing was started |
 | 3 | done, but trials failed or have no result; or stopped before the end, and the message says why |
-| 130 | interrupted by a signal; the same command goes on |
+| 130 | interrupted by a signal; the same command continues |
 """  # noqa: E501
 
 # One whole command line for every option of every program.
