@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from dataclasses import dataclass
 
 import click
 import torch
@@ -25,10 +26,17 @@ from eisnn.training.fit import fit
 CHANCE = 0.1
 
 
-def accuracy(
-    net: str, rate: float, seed: int, precision: str, images: int, epochs: int
-) -> tuple[float, bool, float]:
-    """Test accuracy with the last weights, whether the run came to its end, and seconds."""
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    accuracy: float  # on the test set, with the last weights; chance if it ended early
+    ended_early: bool
+    seconds: float  # of the CPU
+
+
+def train(net: str, rate: float, seed: int, precision: str, images: int, epochs: int) -> Outcome:
+    """Trains one network, and measures it."""
     arch, layers = net.split("-")
     config = make_config(
         {
@@ -53,17 +61,16 @@ def accuracy(
         }
     )
     start = time.process_time()
+    accuracy, ended_early = CHANCE, False
     try:
-        return (
-            fit(config, test=True, device="cpu")["test/accuracy"],
-            True,
-            time.process_time() - start,
-        )
+        accuracy = fit(config, test=True, device="cpu")["test/accuracy"]
     except Diverged:
-        return CHANCE, False, time.process_time() - start
+        ended_early = True
+    return Outcome(accuracy, ended_early, time.process_time() - start)
 
 
 def interval(differences: list[float]) -> str:
+    """Returns the mean and its 95 % interval (Student's t)."""
     n, mean = len(differences), statistics.mean(differences)
     if n < 2:
         return f"{mean:+.1f} (one pair)"
@@ -84,20 +91,17 @@ def main(net: str, rates: str, seeds: int, images: int, epochs: int) -> None:
         for rate in map(float, rates.split(",")):
             differences, ratios = [], []
             for seed in range(seeds):
-                (plain, whole, seconds), (half, ended, taken) = (
-                    accuracy(name, rate, seed, precision, images, epochs)
-                    for precision in ("float32", "bf16")
-                )
-                differences.append(100 * (half - plain))
-                ratios.append(taken / seconds)
-                marks = ("" if whole else " (float32 ended early)") + (
-                    "" if ended else " (bf16 ended early)"
-                )
-                print(
-                    f"{name} lr {rate:g} seed {seed}: {100 * plain:.1f} -> {100 * half:.1f}"
-                    f" %{marks}",
-                    flush=True,
-                )
+                line = f"{name} lr {rate:g} seed {seed}:"
+                whole = train(name, rate, seed, "float32", images, epochs)
+                half = train(name, rate, seed, "bf16", images, epochs)
+                differences.append(100 * (half.accuracy - whole.accuracy))
+                ratios.append(half.seconds / whole.seconds)
+                line += f" {100 * whole.accuracy:.1f} -> {100 * half.accuracy:.1f} %"
+                if whole.ended_early:
+                    line += " (float32 ended early)"
+                if half.ended_early:
+                    line += " (bf16 ended early)"
+                print(line, flush=True)
             print(
                 f"{name} lr {rate:g}: {interval(differences)}; bf16 takes"
                 f" {statistics.median(ratios):.2f} of the CPU time",

@@ -1,17 +1,18 @@
-"""How many trials at once, with how many threads each: one machine, the same work, divided
-differently.
+"""Compares ways of dividing a machine: how many trials at once, with how many threads each.
 
     python -m benchmarks.concurrency [--configs FILE ... --cpus 2 --seconds 4 --rounds 7 --json]
 
-Each way of dividing N CPUs has its own processes, which stay: N trials with one thread, one trial
-with N threads, and 2 N trials with one thread. They take turns; in a turn each of its processes
-trains so many steps of the config's network, on random images of its dataset's shape, as one
-process with N threads does in the given seconds. ``trials`` steps are done when the last process is
-done, so a turn's pace is trials x steps / seconds.
+N CPUs are divided in three ways: N trials with one thread, one trial with N threads, and 2 N trials
+with one thread. Each way keeps its own processes, and the ways take turns. In a turn, each process
+trains as many steps of the config's network, on random images of its dataset's shape, as one
+process with N threads does in the given seconds. A turn ends with its slowest process, so its pace
+is trials x steps / seconds.
 
-pace        steps a second of the whole machine, over that of one trial with N threads in the same round: median [quartiles]
-CPU         CPU seconds per step, over the same: what a step takes of a machine that is full. It holds on a busy machine, too
-"""  # noqa: E501
+pace        steps per second of the whole machine, divided by that of one trial with N threads in
+            the same round: median [quartiles]
+CPU         CPU seconds per step, divided likewise: what a step takes of a full machine; also valid
+            on a busy one
+"""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ import statistics
 import subprocess
 import sys
 import time
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 
 CONFIGS = (
     "configs/EI-SNN/Digits-MLP8.yaml",
@@ -31,24 +33,40 @@ CONFIGS = (
 )
 
 
+@dataclass(frozen=True)
+class Quartiles:
+    """Of a ratio over the rounds."""
+
+    low: float
+    median: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Quartiles:
+        return cls(*statistics.quantiles(values, n=4))
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+@dataclass(frozen=True)
+class Way:
+    """What one way of dividing the machine achieves; see the module's docstring."""
+
+    steps_per_second: float
+    cpu_ms_per_step: float
+    pace: Quartiles
+    cpu: Quartiles
+
+
 class Trial:
     """A process that trains steps when told to."""
 
     def __init__(self, config: str, threads: int) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "benchmarks.concurrency",
-            "--worker",
-            config,
-            "--threads",
-            str(threads),
-        ]
-        environment = {
-            **os.environ,
-            "OMP_NUM_THREADS": str(threads),
-            "MKL_NUM_THREADS": str(threads),
-        }
+        command = [sys.executable, "-m", "benchmarks.concurrency", "--worker", config]
+        command += ["--threads", str(threads)]
+        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+        environment = {**os.environ, **dict.fromkeys(names, str(threads))}
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
@@ -59,7 +77,7 @@ class Trial:
         self.process.stdin.flush()
 
     def wait(self) -> float:
-        """CPU seconds of what it was told to do."""
+        """Waits for the steps; returns the CPU seconds that they took."""
         assert self.process.stdout is not None
         return float(self.process.stdout.readline())
 
@@ -70,7 +88,7 @@ class Trial:
 
 
 def turn(trials: list[Trial], steps: int) -> tuple[float, float]:
-    """Steps per second of all trials together, and CPU seconds per step."""
+    """Returns steps per second of all trials together, and CPU seconds per step."""
     start = time.perf_counter()
     for trial in trials:
         trial.start(steps)
@@ -79,33 +97,32 @@ def turn(trials: list[Trial], steps: int) -> tuple[float, float]:
     return done / (time.perf_counter() - start), cpu / done
 
 
-def measure(config: str, cpus: int, seconds: float, rounds: int) -> dict[str, dict[str, Any]]:
-    ways = {
-        f"1 x {cpus}": [Trial(config, cpus)],
-        f"{cpus} x 1": [Trial(config, 1) for _ in range(cpus)],
-    }
-    ways[f"{2 * cpus} x 1"] = [*ways[f"{cpus} x 1"], *(Trial(config, 1) for _ in range(cpus))]
+def measure(config: str, cpus: int, seconds: float, rounds: int) -> dict[str, Way]:
+    """Measures every way, by its name."""
+    whole, single = Trial(config, cpus), [Trial(config, 1) for _ in range(2 * cpus)]
     reference = f"1 x {cpus}"
+    ways = {reference: [whole], f"{cpus} x 1": single[:cpus], f"{2 * cpus} x 1": single}
     try:
         for trials in ways.values():
-            turn(trials, 2)  # kernels and buffers are there
+            turn(trials, 2)  # builds kernels and buffers
         steps = max(2, round(seconds * turn(ways[reference], 3)[0]))
         seen = [{name: turn(trials, steps) for name, trials in ways.items()} for _ in range(rounds)]
     finally:
-        for trial in {id(trial): trial for trials in ways.values() for trial in trials}.values():
+        for trial in (whole, *single):
             trial.end()
     return {
-        name: {
-            "steps_per_second": statistics.median(row[name][0] for row in seen),
-            "cpu_ms_per_step": 1e3 * statistics.median(row[name][1] for row in seen),
-            "pace": statistics.quantiles([row[name][0] / row[reference][0] for row in seen], n=4),
-            "cpu": statistics.quantiles([row[name][1] / row[reference][1] for row in seen], n=4),
-        }
+        name: Way(
+            statistics.median(row[name][0] for row in seen),
+            1e3 * statistics.median(row[name][1] for row in seen),
+            pace=Quartiles.of(row[name][0] / row[reference][0] for row in seen),
+            cpu=Quartiles.of(row[name][1] / row[reference][1] for row in seen),
+        )
         for name in ways
     }
 
 
 def worker(config: str, threads: int) -> None:
+    """Trains as many steps as each line of standard input says; prints their CPU seconds."""
     import torch
 
     from eisnn import build_model, build_optimizer, initialize, load_config
@@ -121,10 +138,8 @@ def worker(config: str, threads: int) -> None:
     shape, classes = published.shape, published.classes
     model = build_model(with_shapes(given, shape, classes))
     torch.manual_seed(0)
-    x, y = (
-        torch.rand(given.train.batch_size, *shape),
-        torch.randint(classes, (given.train.batch_size,)),
-    )
+    x = torch.rand(given.train.batch_size, *shape)
+    y = torch.randint(classes, (given.train.batch_size,))
     initialize(model, x, seed=0)
     optimizer = build_optimizer(model, given.train)
     for line in sys.stdin:
@@ -134,25 +149,16 @@ def worker(config: str, threads: int) -> None:
         print(time.process_time() - start, flush=True)
 
 
-def table(report: dict[str, dict[str, dict[str, Any]]]) -> str:
-    def ratio(values: list[float]) -> str:
-        return f"{values[1]:.2f} [{values[0]:.2f}, {values[2]:.2f}]"
-
+def table(report: dict[str, dict[str, Way]]) -> str:
+    """Returns a Markdown table of each config's ways."""
     lines = [
         "| network | trials x threads | steps/s | pace | CPU ms/step | CPU |",
         "|---|---|---|---|---|---|",
     ]
     for config, ways in report.items():
-        for name, row in ways.items():
-            cells = [
-                config,
-                name,
-                f"{row['steps_per_second']:.1f}",
-                ratio(row["pace"]),
-                f"{row['cpu_ms_per_step']:.1f}",
-                ratio(row["cpu"]),
-            ]
-            lines.append("| " + " | ".join(cells) + " |")
+        for name, way in ways.items():
+            speed, cost = f"{way.steps_per_second:.1f}", f"{way.cpu_ms_per_step:.1f}"
+            lines.append(f"| {config} | {name} | {speed} | {way.pace} | {cost} | {way.cpu} |")
     return "\n".join(lines)
 
 
@@ -175,7 +181,7 @@ def main(arguments: list[str] | None = None) -> None:
         config: measure(config, options.cpus, options.seconds, options.rounds)
         for config in options.configs
     }
-    print(json.dumps(report) if options.json else table(report))
+    print(json.dumps(report, default=asdict) if options.json else table(report))
 
 
 if __name__ == "__main__":

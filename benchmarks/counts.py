@@ -1,12 +1,12 @@
-"""What one training step asks of a GPU, counted without one: launches, bytes moved, bytes kept.
+"""Counts what one training step asks of a GPU, without a GPU: launches, bytes moved, bytes kept.
 
     python -m benchmarks.counts [--batch 128 --T 4]
 
-The step runs on meta tensors, which have shapes but no values. Every operation of torch's that
-computes counts as one launch (a convolution's backward pass as two) that reads its arguments and
-writes its results once; views and allocations count nothing. Our operations count the launches that
-the Triton backend makes, each reading or writing its tensors once. Caches make real figures
-smaller, a library's own workspace larger.
+The step runs on meta tensors, which have shapes but no values. Every operation of torch that
+computes something counts as one launch (a convolution's backward pass as two) that reads its
+arguments and writes its results once; views and allocations count nothing. For our operations, the
+launches of the Triton backend count, each reading or writing its tensors once. Real figures are
+smaller because of caches, and larger because of libraries' workspaces.
 """
 
 from __future__ import annotations
@@ -79,21 +79,21 @@ class Counting(TorchDispatchMode):
         returns = function._schema.returns
         is_view = any(r.alias_info is not None and not r.alias_info.is_write for r in returns)
         if not is_view and name not in ALLOCATIONS and not name.startswith("profiler."):
-            launches = (
-                sum(kwargs.get("output_mask", args[-1])[:2]) if "convolution_b" in name else 1
-            )
+            launches = 1
+            if "convolution_b" in name:
+                launches = sum(kwargs.get("output_mask", args[-1])[:2])
             self.counts.add(name, launches, _bytes(args, kwargs) + _bytes(out))
         return out
 
 
 @contextlib.contextmanager
 def counted_launches(counts: Counts) -> Iterator[None]:
-    """The Triton backend counts its launches instead of making them."""
+    """Makes the Triton backend count its launches instead of making them."""
 
     def count(kernel: Any, grid: Any, *arguments: Any, **options: Any) -> None:
         tensors = [x for x in arguments if isinstance(x, Tensor)]
         seen = {id(x): x for x in tensors}
-        if kernel is forward.extremes:  # of the joint map it reads s_I alone
+        if kernel is forward.extremes:  # reads only s_I from the joint map
             X, W_EI = tensors[:2]
             seen[id(X)] = X.flatten(1)[:, : W_EI.shape[1] * X[0, 0].numel()]
         counts.add(kernel.__name__, 1, _bytes(*seen.values()))
@@ -107,7 +107,7 @@ def counted_launches(counts: Counts) -> Iterator[None]:
 
 @contextlib.contextmanager
 def triton_on_meta(backend: bool) -> Iterator[None]:
-    """Meta tensors take the Triton backend's path, or the readable one."""
+    """Makes meta tensors take the Triton backend's path, or the readable one."""
     if not backend:
         yield
         return
@@ -130,7 +130,7 @@ def network(name: str, norm: str = "ei", T: int = 4) -> Network:
 def count_step(
     name: str, norm: str = "ei", *, batch: int = 128, T: int = 4, backend: bool = True
 ) -> Counts:
-    """One training step with momentum already there; by the readable path without ``backend``."""
+    """Counts a training step after the first, without ``backend`` that of the readable path."""
     counts = Counts()
     model = network(name, norm, T)
     optimizer = build_optimizer(model, model.config.train)
@@ -148,7 +148,7 @@ def count_step(
 
 
 def kept_for_backward(model: Network, x: Tensor, y: Tensor) -> int:
-    """Bytes that a forward pass leaves for the backward pass, without the parameters'."""
+    """Returns the bytes that a forward pass keeps for the backward pass, besides parameters."""
     own = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
     seen: dict[int, Any] = {}
 

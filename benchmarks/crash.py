@@ -1,15 +1,17 @@
-"""Kills a real study with SIGKILL at random moments, goes on with the same command, and compares
+"""Kills a real study with SIGKILL at random moments, repeats the command, and compares the outcome
 with an undisturbed run.
 
-    python benchmarks/crash.py --kills 50 --seed 0          one trial at a time: everything equal bit for bit
-    python benchmarks/crash.py --kills 20 --concurrent 2    several at a time: nothing lost, repeated or doubled
+    python benchmarks/crash.py --kills 50 --seed 0
+        one trial at a time: everything must be equal bit for bit
+    python benchmarks/crash.py --kills 20 --concurrent 2
+        several at a time: nothing may be lost, repeated or doubled
+    python benchmarks/crash.py --writes
+        kills inside each kind of write, see crash_hooks/sitecustomize.py
 
-    python benchmarks/crash.py --writes                     killed inside each kind of write, see crash_hooks/sitecustomize.py
-
-What is killed: the driver alone; the driver and everything that it started; one worker process.
+The victim is the driver alone, the driver and everything that it started, or one worker process.
 Every epoch that is begun is counted: a kill may cost the epoch that it interrupts, or ten seconds
 of epochs, and nothing else. tests/study/test_crash.py uses the same functions.
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 
@@ -60,8 +62,8 @@ def write_study(folder: Path, study: str = STUDY) -> Path:
 
 
 def start(space: Path, *options: str, at: str = "") -> subprocess.Popen[bytes]:
-    """The command, in a session of its own, its output beside the study file; ``at`` names a write
-    to be killed at (crash_hooks)."""
+    """Starts the command in a session of its own, with its output beside the study file. ``at``
+    names the write at which it is killed (crash_hooks)."""
     environment = {
         **os.environ,
         "PYTHONPATH": f"{HOOKS}:{ROOT}",
@@ -86,7 +88,7 @@ def start(space: Path, *options: str, at: str = "") -> subprocess.Popen[bytes]:
 
 
 def run(space: Path, *options: str, timeout: float = 900.0) -> int:
-    """The command to its end; its exit code."""
+    """Runs the command to its end; returns its exit code."""
     process = start(space, *options)
     try:
         return process.wait(timeout)
@@ -99,7 +101,7 @@ def run(space: Path, *options: str, timeout: float = 900.0) -> int:
 
 
 def descendants(pid: int) -> list[tuple[int, str]]:
-    """Every process that ``pid`` started, directly or not, with its command line."""
+    """Returns every process that ``pid`` started, directly or not, with its command line."""
     parents: dict[int, list[int]] = {}
     commands: dict[int, str] = {}
     for entry in Path("/proc").iterdir():
@@ -121,8 +123,8 @@ def descendants(pid: int) -> list[tuple[int, str]]:
 
 
 def listening(pids: list[int]) -> set[str]:
-    """The addresses (hexadecimal, as /proc/net writes them) on which these processes listen for
-    TCP."""
+    """Returns the addresses (hexadecimal, as /proc/net writes them) on which these processes listen
+    for TCP."""
     sockets = set()
     for pid in pids:
         with contextlib.suppress(OSError):
@@ -140,7 +142,7 @@ def listening(pids: list[int]) -> set[str]:
 
 
 def memory_mb(pid: int, field: str, file: str = "smaps_rollup") -> float:
-    """What /proc/<pid>/<file> says of a process's memory; 0 if it is gone."""
+    """Returns a field of /proc/<pid>/<file> about a process's memory; 0 if it is gone."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
             if line.startswith(f"{field}:"):
@@ -154,7 +156,7 @@ def kill(pid: int) -> None:
 
 
 def kill_tree(process: subprocess.Popen[bytes]) -> None:
-    """The driver and all that it started."""
+    """Kills the driver and all that it started."""
     below = descendants(process.pid)
     kill(process.pid)
     for pid, _ in below:
@@ -163,7 +165,7 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
 
 
 def kill_driver(process: subprocess.Popen[bytes]) -> list[int]:
-    """The driver alone; returns the processes that it leaves behind."""
+    """Kills the driver alone; returns the processes that it leaves behind."""
     below = [pid for pid, _ in descendants(process.pid)]
     kill(process.pid)
     process.wait()
@@ -171,7 +173,7 @@ def kill_driver(process: subprocess.Popen[bytes]) -> list[int]:
 
 
 def kill_worker(process: subprocess.Popen[bytes]) -> bool:
-    """One process that trains; False if there is none."""
+    """Kills one process that trains; returns False if there is none."""
     workers = [
         pid for pid, command in descendants(process.pid) if command.startswith("ray::ImplicitFunc")
     ]
@@ -184,7 +186,7 @@ def kill_worker(process: subprocess.Popen[bytes]) -> bool:
 
 
 def table(folder: Path, name: str) -> list[dict[str, str]]:
-    """A table without the columns that clocks and memory meters fill."""
+    """Reads a table without the columns that clocks and memory meters fill."""
     with open(folder / name, newline="") as file:
         return [
             {key: cell for key, cell in row.items() if key not in TIMING}
@@ -193,8 +195,8 @@ def table(folder: Path, name: str) -> list[dict[str, str]]:
 
 
 def equal(one: Path, other: Path) -> list[str]:
-    """The differences between two studies' tables: trial ids, states, every metric of every trial
-    and epoch."""
+    """Returns the differences between two studies' tables: trial ids, states, every metric of every
+    trial and epoch."""
     differences = []
     for name in ("trials.csv", "epochs.csv"):
         first, second = table(one, name), table(other, name)
@@ -207,8 +209,8 @@ def equal(one: Path, other: Path) -> list[str]:
 
 
 def sound(folder: Path, *, search_trials: int = 5, seeds: int = 2, arms: int = 3) -> list[str]:
-    """What is wrong with a finished study whatever the order of its trials: lost, doubled, or
-    unequal for equal configs."""
+    """Returns what is wrong with a finished study, in whatever order its trials ran: trials that
+    are lost, doubled or not well ended."""
     rows = table(folder, "trials.csv")
     problems = []
     keys = [(row["arm"], row["kind"], row["number"]) for row in rows]
@@ -230,20 +232,19 @@ def sound(folder: Path, *, search_trials: int = 5, seeds: int = 2, arms: int = 3
 
 
 def agreement(one: Path, other: Path) -> tuple[list[str], int]:
-    """The epochs of trials with the same id that differ between two studies, and how many there
-    were to compare."""
+    """Returns the epochs of equal trials that differ between two studies, and how many there were
+    to compare."""
     first, second = (
         {(row["id"], row["epoch"]): row for row in table(folder, "epochs.csv")}
         for folder in (one, other)
     )
     common = [key for key in first if key in second]
-    return [
-        f"{key}: {first[key]} and {second[key]}" for key in common if first[key] != second[key]
-    ], len(common)
+    differ = [key for key in common if first[key] != second[key]]
+    return [f"{key}: {first[key]} and {second[key]}" for key in differ], len(common)
 
 
 def histories(folder: Path) -> dict[str, list[list[str]]]:
-    """Every trial's epochs as they are on disk, without the seconds that each took."""
+    """Returns every trial's epochs as they are on disk, without the seconds that each took."""
     found = {}
     for path in (folder / "trials").glob("*/history.csv"):
         with contextlib.suppress(OSError):
@@ -256,30 +257,30 @@ def histories(folder: Path) -> dict[str, list[list[str]]]:
 
 
 def begun(home: Path) -> dict[str, list[int]]:
-    """The epochs of every trial in the order in which their training began."""
+    """Returns the epochs of every trial in the order in which their training began."""
     return {name: [epoch for epoch, _ in found] for name, found in begun_at(home).items()}
 
 
 def begun_at(home: Path) -> dict[str, list[tuple[int, float]]]:
-    """The same with the time (s) at which each began."""
+    """Returns the same with the time (s) at which each began."""
     epochs: dict[str, list[tuple[int, float]]] = {}
-    lines = (home / "epochs.txt").read_text().splitlines() if (home / "epochs.txt").exists() else []
-    for line in lines:
-        name, epoch, _, moment = line.split()
-        epochs.setdefault(name, []).append((int(epoch), float(moment)))
+    with contextlib.suppress(FileNotFoundError):
+        for line in (home / "epochs.txt").read_text().splitlines():
+            name, epoch, _, moment = line.split()
+            epochs.setdefault(name, []).append((int(epoch), float(moment)))
     return epochs
 
 
 def again_of(home: Path) -> int:
-    """How many times an epoch was begun that had been begun before."""
+    """Returns how many times an epoch was begun that had been begun before."""
     return sum(len(epochs) - len(set(epochs)) for epochs in begun(home).values())
 
 
 def repeated(home: Path, kills: int) -> list[str]:
-    """What is wrong about that order.
+    """Returns what is wrong with the order in which epochs began.
 
     A kill may cost the epoch that it meets, or what was trained in the seconds between two
-    checkpoints; and a trial steps back no more often than there were kills.
+    checkpoints. A trial may step back no more often than there were kills.
     """
     problems: list[str] = []
     for name, epochs in begun_at(home).items():
@@ -300,7 +301,7 @@ def repeated(home: Path, kills: int) -> list[str]:
 
 
 def retrained(before: dict[str, list[list[str]]], folder: Path) -> list[str]:
-    """The trials of which an epoch that was on disk before a kill has another value since."""
+    """Returns the trials with an epoch that was on disk before a kill and has another value now."""
     after = histories(folder)
     return [name for name, rows in before.items() if after.get(name, [])[: len(rows)] != rows]
 
@@ -343,7 +344,7 @@ def disturbed(space: Path, options: list[str], kills: int, rng: random.Random) -
 
 
 def _running(folder: Path) -> str:
-    """What was going on, as the trials' folders say it."""
+    """Describes what was going on, from the trials' folders."""
     states = [json.loads(path.read_text()) for path in (folder / "trials").glob("*/state.json")]
     running = [
         f"{state['roles'][0]['arm']} {state['roles'][0]['kind']}"
@@ -363,7 +364,7 @@ AT = (("half", "self"), ("half", "everything"), ("after", "everything"))
 COMMITS = ("before", "during", "during", "after")
 VICTIMS = ("self", "everything")
 TABLES = ("trials.csv", "epochs.csv")
-WRITES = [  # FILE:MOMENT:N:VICTIM of crash_hooks; those of a study's first second first
+WRITES = [  # FILE:MOMENT:N:VICTIM of crash_hooks; begins with those of a study's first second
     *(f"{name}:half:1:self" for name in FIRST),
     *(f"{name}:{moment}:{{}}:{victim}" for moment, victim in AT for name in OF_A_TRIAL),
     *(f"commit:{moment}:{{}}:{victim}" for moment in COMMITS for victim in VICTIMS),
@@ -374,8 +375,8 @@ WRITES = [  # FILE:MOMENT:N:VICTIM of crash_hooks; those of a study's first seco
 def disturbed_at_writes(
     space: Path, options: list[str], kills: int, rng: random.Random
 ) -> list[str]:
-    """As `disturbed`, with the kills inside writes: takes the next of WRITES until the study ends
-    or ``kills`` are done."""
+    """Does what `disturbed` does, but kills inside writes: takes the next of WRITES until the study
+    ends or ``kills`` are done."""
     folder = space.parent / "results" / "crash"
     log: list[str] = []
     began = time.monotonic()
@@ -392,16 +393,14 @@ def disturbed_at_writes(
         alone = at.endswith("self") and moment.endswith("worker")
         if not alone:
             process.wait(60)
-        journal = (
-            ", a journal was left" if not alone and (folder / "optuna.db-journal").exists() else ""
-        )
+        journal = ""
+        if not alone and (folder / "optuna.db-journal").exists():
+            journal = ", a journal was left"
         log.append(
             f"{time.monotonic() - began:7.1f} s  killed at {moment}{journal}; {_running(folder)}"
         )
         print(log[-1], flush=True)
-        if (
-            alone
-        ):  # the study goes on; it is killed a little later, so that the next moment can be chosen
+        if alone:  # the study still runs: it is killed a little later, to choose the next moment
             log.append(
                 f"{time.monotonic() - began:7.1f} s  killed everything,"
                 f" {_wait_for_progress(process, folder, rng)}; {_running(folder)}"
@@ -413,8 +412,8 @@ def disturbed_at_writes(
 
 
 def _wait_for_progress(process: subprocess.Popen[bytes], folder: Path, rng: random.Random) -> str:
-    """Until a random number of further epochs are on disk and a random time has passed, or (one in
-    five) a random time only."""
+    """Waits until a few more epochs are on disk and a random time has passed, or, one time in five,
+    for a random time only."""
     if rng.random() < 0.2:
         seconds = rng.uniform(0.0, 8.0)
         end = time.monotonic() + seconds
@@ -455,21 +454,22 @@ def main() -> None:
             kills = sum(" killed " in line for line in log)
             done += kills
             results = space.parent / "results" / "crash"
-            problems = (
-                [line for line in log if line.startswith("RETRAINED")]
-                + sound(results)
-                + repeated(space.parent, kills)
-            )
-            different, compared = agreement(reference.parent / "results" / "crash", results)
-            problems += (
-                equal(reference.parent / "results" / "crash", results)
-                if options.concurrent == 1
-                else different
-            )
+            problems = [line for line in log if line.startswith("RETRAINED")]
+            problems += sound(results)
+            problems += repeated(space.parent, kills)
+            undisturbed = reference.parent / "results" / "crash"
+            different, compared = agreement(undisturbed, results)
+            if options.concurrent == 1:
+                different = equal(undisturbed, results)
+            problems += different
             failures += bool(problems)
             again = again_of(space.parent)
-            print(f"round {rounds}: {log[-1]}; {kills} kills; epochs trained again: {again}; {compared} epochs compared with the "  # noqa: E501
-                  f"undisturbed study; {'; '.join(problems[:5]) or 'nothing lost, doubled or different'}", flush=True)  # fmt: skip  # noqa: E501
+            found = "; ".join(problems[:5]) or "nothing lost, doubled or different"
+            print(
+                f"round {rounds}: {log[-1]}; {kills} kills; epochs trained again: {again};"
+                f" {compared} epochs compared with the undisturbed study; {found}",
+                flush=True,
+            )
             if problems:
                 print((space.parent / "output.txt").read_text()[-3000:], flush=True)
         print(

@@ -1,9 +1,8 @@
-"""What eisnn does on a GPU, measured in under eight minutes: ``python -m benchmarks.gpu``.
+"""Measures what eisnn does on a GPU, in under eight minutes: ``python -m benchmarks.gpu``.
 
-It needs torch, triton, numpy and pydantic alone, and prints one JSON line per finding, then a table
+It needs only torch, triton, numpy and pydantic, and prints one JSON line per finding, then a table
 for benchmarks/README.md. ``--fake`` runs the same sections on the CPU with tiny networks: the
-numbers mean nothing, but the script is tested by them. A section that fails says so, and the next
-one runs.
+numbers mean nothing, but they test the script. A section that fails says so, and the next one runs.
 """
 
 from __future__ import annotations
@@ -94,7 +93,7 @@ class Machine:
         return Split(stored.to(self.device), labels.to(self.device), 1 / 255)
 
     def milliseconds(self, step: Callable[[], Any], seconds: float = 3.0) -> float:
-        """Median time of a step, the device waited for after each."""
+        """Returns the median time of a step, waiting for the device after each."""
         for _ in range(1 if self.fake else 3):
             step()
         self.wait()
@@ -122,7 +121,7 @@ def config_of(net: Net, norm: str = "ei") -> Any:
 
 
 def network_and_step(machine: Machine, net: Net, variant: str) -> tuple[Any, Step]:
-    """A variant of a network with its optimiser, on the device."""
+    """Returns a variant of a network with its optimiser, on the device."""
     x, _ = next(batches(machine.images(net, net.batch), net.batch))
     config = config_of(net, "bn" if variant == "bn" else "ei")
     model: Any
@@ -142,13 +141,13 @@ def network_and_step(machine: Machine, net: Net, variant: str) -> tuple[Any, Ste
 
 
 def on_fixed_batch(machine: Machine, net: Net, step: Step) -> Callable[[], Any]:
-    """The step on one batch, without augmentation."""
+    """Returns the step on one batch, without augmentation."""
     x, y = next(batches(machine.images(net, net.batch), net.batch))
     return lambda: training_step(step.network, step.optimizer, x, y)
 
 
 def replayed(machine: Machine, net: Net, step: Step) -> Callable[[], Any]:
-    """The step as the product captures it: gather, augmentation and update in one CUDA graph."""
+    """Returns the step as training captures it: gather, augmentation, update in one CUDA graph."""
     split = machine.images(net, 4 * net.batch)
     steps = DeviceSteps(step, split, net.batch, torch.Generator(machine.device))
     order = torch.arange(len(split), device=machine.device)
@@ -170,7 +169,7 @@ def replayed(machine: Machine, net: Net, step: Step) -> Callable[[], Any]:
 
 
 def environment(machine: Machine) -> Iterator[Row]:
-    """What was measured on."""
+    """Says what was measured on."""
     row: Row = {"torch": torch.__version__, "cuda": torch.version.cuda}
     if not machine.fake:
         properties = torch.cuda.get_device_properties(machine.device)
@@ -179,7 +178,7 @@ def environment(machine: Machine) -> Iterator[Row]:
 
 
 def correctness(machine: Machine) -> Iterator[Row]:
-    """Logits and gradients against the readable path on the CPU in float64."""
+    """Compares logits and gradients with the readable path on the CPU in float64."""
     for net in machine.nets[:2]:
         x, y = (part.cpu() for part in next(batches(machine.images(net, 16), 16)))
         exact = plain(build_model(config_of(net)))
@@ -200,14 +199,14 @@ def correctness(machine: Machine) -> Iterator[Row]:
 
 
 def gradients(model: Any, x: Tensor, y: Tensor) -> list[Tensor]:
-    """The logits, then the gradient of every parameter."""
+    """Returns the logits, then the gradient of every parameter."""
     logits = model(x)
     found = torch.autograd.grad(F.cross_entropy(logits, y), list(model.parameters()))
     return [logits.detach(), *found]
 
 
 def distance(ours: list[Tensor], theirs: list[Tensor]) -> float:
-    """Relative distance of two lists of tensors, in the 2-norm."""
+    """Returns the relative distance of two lists of tensors, in the 2-norm."""
     pairs = list(zip(ours, theirs, strict=True))
     apart = sum((a.double().cpu() - b.double().cpu()).square().sum() for a, b in pairs)
     size = sum(b.double().square().sum() for _, b in pairs)
@@ -215,7 +214,7 @@ def distance(ours: list[Tensor], theirs: list[Tensor]) -> float:
 
 
 def waits(machine: Machine) -> Iterator[Row]:
-    """Whether a whole step, augmentation included, waits for the device."""
+    """Says whether a whole step, augmentation included, waits for the device."""
     for net in machine.nets:
         _, step = network_and_step(machine, net, "kernel")
         rng = torch.Generator(machine.device)
@@ -235,7 +234,7 @@ def waits(machine: Machine) -> Iterator[Row]:
 
 
 def steps(machine: Machine) -> Iterator[Row]:
-    """Milliseconds, kernel launches and peak memory of a training step."""
+    """Measures milliseconds, kernel launches and peak memory of a training step."""
     for net in machine.nets:
         for variant in VARIANTS:
             if variant == "spikingjelly" and importlib.util.find_spec(variant) is None:
@@ -245,7 +244,7 @@ def steps(machine: Machine) -> Iterator[Row]:
             row: Row = {"net": net.name, "variant": variant}
             try:
                 yield row | measured_step(machine, net, variant)
-            except Exception as error:  # one that fails must not hide the others
+            except Exception as error:  # a variant that fails must not hide the others
                 yield row | {"error": f"{type(error).__name__}: {error}"[:200]}
 
 
@@ -264,7 +263,7 @@ def measured_step(machine: Machine, net: Net, variant: str) -> Row:
 
 
 def launches(run: Callable[[], Any]) -> int:
-    """How many kernels a step starts."""
+    """Returns how many kernels a step starts."""
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as record:
@@ -274,13 +273,17 @@ def launches(run: Callable[[], Any]) -> int:
 
 
 def trials(machine: Machine) -> Iterator[Row]:
-    """Steps a second of processes side by side, without MPS and with it."""
+    """Measures the steps per second of processes side by side, without MPS and with it."""
     control = shutil.which("nvidia-cuda-mps-control")
     for with_mps in (False, True):
         if with_mps and (control is None or machine.fake):
             yield {"mps": True, "skipped": "no nvidia-cuda-mps-control"}
             return
-        with mps(control) if with_mps else contextlib.nullcontext(dict(os.environ)) as variables:
+        service: contextlib.AbstractContextManager[dict[str, str]]
+        service = contextlib.nullcontext(dict(os.environ))
+        if with_mps:
+            service = mps(control)
+        with service as variables:
             for count in (1, 2) if machine.fake else (1, 4, 8):
                 if machine.left < 60:
                     return
@@ -289,7 +292,7 @@ def trials(machine: Machine) -> Iterator[Row]:
 
 @contextlib.contextmanager
 def mps(control: str | None) -> Iterator[dict[str, str]]:
-    """NVIDIA's multi-process service, in folders of its own, ended afterwards."""
+    """Runs NVIDIA's multi-process service, in folders of its own, and ends it afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         names = ("CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY")
         variables = {**os.environ, **dict.fromkeys(names, folder)}
@@ -303,7 +306,7 @@ def mps(control: str | None) -> Iterator[dict[str, str]]:
 
 
 def pace(machine: Machine, count: int, variables: dict[str, str]) -> Row:
-    """So many processes, each training the first network for a few seconds from the same moment."""
+    """Starts ``count`` processes that train the first network at the same time, for seconds."""
     begin = time.time() + (8 if machine.fake else 20)
     command = [sys.executable, "-m", "benchmarks.gpu", "--worker", str(begin)]
     command += ["--fake"] if machine.fake else []
@@ -316,7 +319,7 @@ def pace(machine: Machine, count: int, variables: dict[str, str]) -> Row:
 
 
 def worker(machine: Machine, begin: float) -> None:
-    """Prints how many steps a second this process trains, from ``begin`` on."""
+    """Prints how many steps per second this process trains, from ``begin`` on."""
     net = machine.nets[0]
     _, step = network_and_step(machine, net, "kernel")
     run = on_fixed_batch(machine, net, step)
@@ -331,7 +334,7 @@ def worker(machine: Machine, begin: float) -> None:
 
 
 def data(machine: Machine) -> Iterator[Row]:
-    """Augmentation, evaluation and checkpoints of the largest network that is quick."""
+    """Times augmentation, evaluation and checkpoints of the second network."""
     net = machine.nets[1]
     split = machine.images(net, 4 * net.batch)
     x, _ = next(batches(split, net.batch))
@@ -362,7 +365,7 @@ SECTIONS: dict[str, Callable[[Machine], Iterator[Row]]] = {
 
 
 def table(rows: list[Row]) -> str:
-    """A Markdown table of a section's rows."""
+    """Returns a Markdown table of a section's rows."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     for row in rows:
@@ -376,7 +379,7 @@ def shown(value: Any) -> str:
 
 
 def main() -> None:
-    """Runs the sections in the order of their worth."""
+    """Runs the sections, the most useful first."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=460)
     parser.add_argument("--only", nargs="*", choices=SECTIONS, default=list(SECTIONS))

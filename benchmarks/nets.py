@@ -1,8 +1,8 @@
 """What the benchmarks compare: our networks, readable twins, other people's neurons, the floor.
 
-The floor is the least that any such network could do: plain convolutions + ReLU in float32 on the
-T*B batch, each giving n_E + n_I channels (of which the next layer reads n_E), with the same pools
-and head, and torch's SGD. It has no inhibition, no cells, no time.
+The floor is the least that any such network has to compute: plain convolutions + ReLU in float32 on
+the T*B batch, each giving n_E + n_I channels (of which the next layer reads n_E), with the same
+pools and head, and torch's SGD. It has no inhibition, no cells, no time.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Plain(nn.Module):
         super().__init__()
         self.cells = cells
         wide = widened(cells)
-        self.map: nn.Module = (
-            nn.Linear(inputs, wide, bias=False)
-            if kernel is None
-            else nn.Conv2d(inputs, wide, kernel, stride, (kernel - 1) // 2, bias=False)
-        )
+        self.map: nn.Module
+        if kernel is None:
+            self.map = nn.Linear(inputs, wide, bias=False)
+        else:
+            self.map = nn.Conv2d(inputs, wide, kernel, stride, (kernel - 1) // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.map(x))[:, : self.cells]
@@ -50,9 +50,9 @@ class PlainResidual(nn.Module):
     def __init__(self, inputs: int, cells: int, stride: int) -> None:
         super().__init__()
         self.branch = nn.Sequential(Plain(inputs, cells, 3, stride), Plain(cells, cells, 3))
-        self.shortcut = (
-            Plain(inputs, cells, 1, stride) if stride != 1 or inputs != cells else nn.Identity()
-        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != cells:
+            self.shortcut = Plain(inputs, cells, 1, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.branch(x) + self.shortcut(x)
@@ -104,7 +104,7 @@ class Floor(nn.Module):
 
 
 class Spikingjelly(nn.Module):
-    """spikingjelly's multi-step LIF cells in place of ours, same equation."""
+    """spikingjelly's multi-step LIF cells in place of ours, with the same equation."""
 
     def __init__(self, T: int) -> None:
         super().__init__()
@@ -122,9 +122,10 @@ class Spikingjelly(nn.Module):
 
     def forward(self, current: Tensor, shared: bool = False) -> Tensor:
         self.cells.reset()
-        steps = (
-            current.expand(self.T, *current.shape) if shared else current.unflatten(0, (self.T, -1))
-        )
+        if shared:
+            steps = current.expand(self.T, *current.shape)
+        else:
+            steps = current.unflatten(0, (self.T, -1))
         return self.cells(steps).flatten(0, 1)
 
 
@@ -143,9 +144,8 @@ class SnnTorch(nn.Module):
         potential = self.cells.reset_mem()
         spikes = []
         for t in range(self.T):
-            spike, potential = self.cells(
-                current if shared else current.unflatten(0, (self.T, -1))[t], potential
-            )
+            step = current if shared else current.unflatten(0, (self.T, -1))[t]
+            spike, potential = self.cells(step, potential)
             spikes.append(spike)
         return torch.cat(spikes)
 
@@ -154,7 +154,7 @@ NEURONS = {"spikingjelly": Spikingjelly, "snntorch": SnnTorch}
 
 
 def plain(model: Network, neuron: type[nn.Module] | None = None) -> Network:
-    """The readable path of a network, if wanted with somebody else's cells."""
+    """Makes a network take the readable path, with another library's cells if given."""
     for block in model.blocks():
         block.plain_because = "benchmark of the readable path"
         if neuron is not None:
@@ -189,7 +189,7 @@ def names() -> list[str]:
 
 
 def make_step(name: str, arch: str, layers: int, batch: int, T: int = 4, **shape: Any) -> Step:
-    """One training step of the named variant, on fixed random images, as a function."""
+    """Returns a function that takes one training step of the named variant on random images."""
     torch.manual_seed(0)
     size = shape.get("size", 32)
     x, y = torch.rand(batch, 3, size, size), torch.randint(10, (batch,))
@@ -201,9 +201,8 @@ def make_step(name: str, arch: str, layers: int, batch: int, T: int = 4, **shape
             model.parameters(), lr=1e-4, momentum=0.9, weight_decay=5e-4
         )
     else:
-        network = build_model(
-            config_of(arch, layers, T=T, norm="bn" if name.startswith("bn") else "ei", **shape)
-        )
+        norm = "bn" if name.startswith("bn") else "ei"
+        network = build_model(config_of(arch, layers, T=T, norm=norm, **shape))
         initialize(network, x, seed=0)
         if "readable" in name or name in NEURONS:
             network = plain(network, NEURONS.get(name))

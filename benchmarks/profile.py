@@ -1,13 +1,13 @@
-"""Where a training step's time goes, by share: maps, circuits, cells, optimiser, data, the rest.
+"""Shows where a training step's time goes: maps, circuits, cells, optimiser, data, the rest.
 
     python -m benchmarks.profile [--arch VGG --layers 8 --batch 64 --threads 1 --steps 5 --only
     ours,readable,floor]
 
-An operation counts where the outermost known name above it says (a product inside of the circuit
-kernel is the circuit's). "circuits" is the kernel, which is integration and cells in one, and of a
-fully connected layer the map too; of the readable path integration is what remains under "the
-rest". "data" is augmentation of a CIFAR-10 batch from uint8 images, which other benchmarks leave
-out. Shares are of the profiled time.
+An operation belongs to the share of the outermost known name above it (a product inside the circuit
+kernel is the circuit's). "circuits" is the kernel, with integration and cells in one, and for a
+fully connected layer the map too; on the readable path, integration is in "the rest". "data" is the
+augmentation of a CIFAR-10 batch from uint8 images, which other benchmarks leave out. Shares are of
+the profiled time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmarks.nets import make_step, names
 from eisnn.data.transforms import augment
 from eisnn.training.allocator import keep_freed_memory
 
-# share: what the names of its operations hold
+# share: parts of its operations' names
 SHARES = {
     "circuits": ("eisnn::circuit", "CircuitSpikes", "CircuitLayer", "eisnn_circuit"),
     "cells": ("_LIF", "LIFNode", "Leaky"),
@@ -42,19 +42,19 @@ SHARES = {
 
 
 def share_of(event: Any) -> str:
-    """That of the outermost event around this one that has one."""
+    """Returns the share of the outermost event around this one that has one."""
     found = "the rest"
     while event is not None:
-        found = next(
-            (share for share, parts in SHARES.items() if any(part in event.name for part in parts)),
-            found,
-        )
+        for share, parts in SHARES.items():
+            if any(part in event.name for part in parts):
+                found = share
+                break
         event = event.cpu_parent
     return found
 
 
 def shares(step: Any, steps: int, batch: int) -> dict[str, float]:
-    """Milliseconds of a step by share."""
+    """Returns the milliseconds of a step by share."""
     images = torch.randint(256, (batch, 3, 32, 32), dtype=torch.uint8) / 255
     step()
     with profiler.profile() as profile:

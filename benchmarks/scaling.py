@@ -1,9 +1,9 @@
-"""How one training step grows with time steps, batch, depth and width.
+"""Measures how the time of a training step grows with time steps, batch, depth and width.
 
     python -m benchmarks.scaling [--threads 2 --rounds 3 --clock cpu --json]
 
 One quantity changes at a time around a VGG-8 of a quarter of the width, batch 32, T 4, on 32x32
-images. The exponent is the slope of log time over log quantity between the ends: 1 is proportional.
+images. The exponent is the slope of log time over log quantity between the ends; 1 is proportional.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -28,24 +29,36 @@ SERIES: dict[str, list[Any]] = {
 }
 
 
-def measure(rounds: int, clock: str) -> dict[str, dict[str, Any]]:
+@dataclass(frozen=True)
+class Growth:
+    """The time of a step at each value of a quantity."""
+
+    values: list[Any]
+    ms: list[float]
+    exponent: float
+
+
+def measure(rounds: int, clock: str) -> dict[str, Growth]:
+    """Measures the growth with every quantity of SERIES."""
     report = {}
     for quantity, values in SERIES.items():
         steps = {str(value): make_step("ours", **{**BASE, quantity: value}) for value in values}
         rows = summarise(interleaved(steps, rounds, clock=clock), reference="none")
         times = [row["ms"] for row in rows.values()]
         slope = math.log(times[-1] / times[0]) / math.log(values[-1] / values[0])
-        report[quantity] = {"values": values, "ms": times, "exponent": slope}
+        report[quantity] = Growth(values, times, slope)
     return report
 
 
-def table(report: dict[str, dict[str, Any]]) -> str:
+def table(report: dict[str, Growth]) -> str:
+    """Returns a Markdown table for each quantity."""
     lines = []
-    for quantity, row in report.items():
+    for quantity, growth in report.items():
+        values, times = map(str, growth.values), (f"{ms:.0f}" for ms in growth.ms)
         lines += [
-            f"| {quantity} | " + " | ".join(map(str, row["values"])) + " | exponent |",
-            "|---" * (len(row["values"]) + 2) + "|",
-            "| ms | " + " | ".join(f"{ms:.0f}" for ms in row["ms"]) + f" | {row['exponent']:.2f} |",
+            f"| {quantity} | {' | '.join(values)} | exponent |",
+            "|---" * (len(growth.values) + 2) + "|",
+            f"| ms | {' | '.join(times)} | {growth.exponent:.2f} |",
             "",
         ]
     return "\n".join(lines)
@@ -63,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     keep_freed_memory()
     report = measure(options.rounds, options.clock)
-    print(json.dumps(report) if options.json else table(report))
+    print(json.dumps(report, default=asdict) if options.json else table(report))
 
 
 if __name__ == "__main__":

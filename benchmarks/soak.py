@@ -3,9 +3,9 @@ temporary folder.
 
     python -m benchmarks.soak --minutes 20 [--png soak.png]
 
-Ends with 1 if something grows beyond its bound. A tiny trial takes about a second, so that 100
-trials here bring what 100 trials of any length do: the harness keeps per trial and per epoch, not
-per second.
+Ends with 1 if something grows beyond its bound. A tiny trial takes about a second, and 100 of them
+leave as much behind as 100 trials of any length: the harness keeps things per trial and per epoch,
+not per second.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import combinations
 from pathlib import Path
 
 from benchmarks.crash import ROOT, descendants, kill_tree, memory_mb
@@ -36,8 +37,8 @@ search: {sampler: random, trials: 5000}
 baselines: {bn: {model.norm: bn}}
 replicate: {seeds: 1}
 """
-# What may be added per 100 trials once the first fifth has passed. The driver's: 500 MB after
-# 10,000 trials, where it starts with 250.
+# What may be added per 100 trials once the first fifth has passed. The driver's bound allows 500 MB
+# after 10,000 trials, as it starts with 250.
 BOUNDS = {
     "driver MB": 2.5,
     "worker MB": 1.0,
@@ -50,7 +51,7 @@ BOUNDS = {
 
 
 def own_mb(pid: int) -> float:
-    """A process's own memory: what others who map the same libraries do does not change it."""
+    """Returns a process's own memory, without pages that it shares with others."""
     return memory_mb(pid, "Pss_Anon")
 
 
@@ -86,7 +87,7 @@ def sample(driver: int, temporary: Path, results: Path) -> dict[str, float]:
 
 
 def watch(minutes: float, every: float) -> tuple[list[dict[str, float]], list[str]]:
-    """The samples of a study that runs so long, and what was left behind when it was
+    """Returns the samples of a study that runs for ``minutes``, and what it left behind when it was
     interrupted."""
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         folder = Path(name)
@@ -131,14 +132,12 @@ def watch(minutes: float, every: float) -> tuple[list[dict[str, float]], list[st
 
 
 def slope(samples: list[dict[str, float]], name: str) -> float:
-    """What is added per 100 trials: Theil and Sen's, the median over pairs of samples, which a
-    single peak does not move."""
+    """Returns what is added per 100 trials: Theil and Sen's slope, the median over pairs of
+    samples, which a single peak does not move."""
     points = [(one["trials"], one[name]) for one in samples]
-    step = max(1, len(points) // 200)
-    pairs = [
-        (a, b) for i, a in enumerate(points[::step]) for b in points[::step][i + 1 :] if b[0] > a[0]
-    ]
-    return 100 * statistics.median((b[1] - a[1]) / (b[0] - a[0]) for a, b in pairs)
+    some = points[:: max(1, len(points) // 200)]
+    slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(some, 2) if b[0] > a[0]]
+    return 100 * statistics.median(slopes)
 
 
 def draw(samples: list[dict[str, float]], path: Path) -> None:
@@ -175,19 +174,13 @@ def main(arguments: list[str] | None = None) -> int:
         f" the first {settled[0]['trials']:.0f}:"
     )
     shown = [settled[round(i * (len(settled) - 1) / 5)] for i in range(6)]
-    print(
-        f"{'trials':18s}"
-        + "".join(f"{one['trials']:9.0f}" for one in shown)
-        + f"{'slope':>9s}{'bound':>8s}"
-    )
+    cells = "".join(f"{one['trials']:9.0f}" for one in shown)
+    print(f"{'trials':18s}{cells}{'slope':>9s}{'bound':>8s}")
     broken = left
     for name, bound in BOUNDS.items():
         grows = slope(settled, name)
-        print(
-            f"{name:18s}"
-            + "".join(f"{one[name]:9.1f}" for one in shown)
-            + f"{grows:9.2f}{bound:8.2f}"
-        )
+        cells = "".join(f"{one[name]:9.1f}" for one in shown)
+        print(f"{name:18s}{cells}{grows:9.2f}{bound:8.2f}")
         if grows > bound:
             broken = [*broken, f"{name} grows by {grows:.2f} per 100 trials, over {bound}"]
     if options.png:

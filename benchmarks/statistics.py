@@ -1,10 +1,8 @@
-"""python -m benchmarks.statistics: do verdicts hold what they promise?
+"""Do verdicts keep their promise? Monte Carlo over whole studies: python -m benchmarks.statistics
 
-Monte Carlo over whole studies.
-
-Every table of docs/statistics.md that is simulated comes from here (about 3 minutes on one core).
-The rules are the report's own functions; only the studies are made up. All values are in standard
-deviations of one replicate unless a row says otherwise.
+Every simulated table of docs/statistics.md comes from here (about 3 minutes on one core). The rules
+are the report's own functions; only the studies are made up. All values are in standard deviations
+of one replicate unless a row says otherwise.
 """
 
 from __future__ import annotations
@@ -64,7 +62,7 @@ DATA: dict[str, Draw] = {
 
 
 def differences(x: Array) -> Array:
-    """[studies, arms, units] of values, the reference first -> differences to it."""
+    """Returns the differences from the first arm, of values [studies, arms, units]."""
     return x[:, 1:] - x[:, :1]
 
 
@@ -73,7 +71,7 @@ def resolution_of(name: str) -> float:
 
 
 def single_step(d: Array, resolution: float = 0.0) -> Flags:
-    """[studies, m]: which intervals leave out zero."""
+    """Returns [studies, m]: which intervals leave out zero."""
     mean, _, half = statistics.t_bounds(d, ALPHA / d.shape[1], resolution)
     return np.abs(mean) > half
 
@@ -95,7 +93,7 @@ def sign_flip(d: Array, resolution: float = 0.0) -> Flags:
 
 
 def dunnett_critical(n: int, m: int) -> float:
-    """Of |t| over m comparisons with one reference, normal data of equal variance."""
+    """Returns the critical |t| for m comparisons with one reference and equal variances."""
     rng = np.random.default_rng(99)
     d = differences(rng.normal(size=(20_000, m + 1, n)))
     mean, sd, _ = statistics.t_bounds(d, ALPHA)
@@ -109,17 +107,14 @@ def dunnett(d: Array, resolution: float = 0.0) -> Flags:
 
 
 def false_verdicts(name: str, n: int, studies: int, rule: Callable[..., Flags]) -> float:
-    """Share of studies of equal arms in which at least one verdict is a difference."""
+    """Returns the share of studies of equal arms in which at least one verdict is a difference."""
     rng = np.random.default_rng(n)
     d = differences(DATA[name](rng, (studies, ARMS + 1, n)))
     return float(rule(d, resolution_of(name)).any(axis=1).mean())
 
 
 def coverage(name: str, n: int, studies: int) -> float:
-    """Share of studies in which all of the family's intervals hold the true difference.
-
-    It is 0.
-    """
+    """Returns the share of studies in which all intervals hold the true difference, which is 0."""
     rng = np.random.default_rng(100 + n)
     d = differences(DATA[name](rng, (studies, ARMS + 1, n)))
     mean, _, half = statistics.t_bounds(d, ALPHA / ARMS, resolution_of(name))
@@ -150,9 +145,9 @@ def errors(studies: int) -> Iterator[str]:
 
 
 def tuned(quality: float, repeats: int, seeds: int, studies: int) -> float:
-    """False verdicts between equal arms, each tuned by searches of its own.
+    """Returns the share of studies with a false verdict if equal arms are tuned separately.
 
-    ``quality``: the SD of what a search finds, in SDs of a seed. With one repeat the unit is the
+    ``quality`` is the SD of what a search finds, in SDs of a seed. With one repeat the unit is the
     seed; with several it is the repeat.
     """
     rng = np.random.default_rng(17)
@@ -172,9 +167,11 @@ def searches(studies: int) -> Iterator[str]:
 
 
 def dying(share: float, n: int, studies: int, chance: bool) -> tuple[float, float]:
-    """(better, worse) verdicts on one arm that equals the reference, but whose worst runs die.
+    """Returns the shares of verdicts (better, worse) on an arm that equals the reference, but whose
+    worst runs die.
 
-    ``chance``: dead runs count as chance; else they are left out, as tables of survivors do.
+    With ``chance`` dead runs count as chance; otherwise they are left out, as in tables of
+    survivors.
     """
     rng = np.random.default_rng(23)
     reference, arm = rng.normal(size=(2, studies, n))
@@ -197,24 +194,22 @@ def deaths(studies: int) -> Iterator[str]:
     yield f"| dead runs | counted as | {counts} |"
     yield "|---|---|---:|---:|---:|---:|---:|---:|"
     for share in (0.2, 0.4):
-        for chance in (False, True):
+        for words, chance, times in (("left out", False, studies // 4), ("chance", True, studies)):
             cells = []
             for n in (5, 10, 20):
-                cells += [
-                    f"{found:.3f}"
-                    for found in dying(share, n, studies // (1 if chance else 4), chance)
-                ]
-            yield f"| {share:.0%} | {'chance' if chance else 'left out'} | {' | '.join(cells)} |"
+                cells += [f"{found:.3f}" for found in dying(share, n, times, chance)]
+            yield f"| {share:.0%} | {words} | {' | '.join(cells)} |"
 
 
 def until_decided(
     effect: float, studies: int, seeds: int = 5, most: int = 20, margin: float | None = None,
     shared: bool = True, draw: Draw = DATA["normal"],
 ) -> tuple[float, float, float]:  # fmt: skip
-    """(share of studies with a false difference, share of arms decided, mean seeds of an arm).
+    """Returns the share of studies with a false difference, the share of arms decided, and the mean
+    number of seeds of an arm.
 
-    ``shared``: alpha is shared among the looks; else every look has all of it. The effect is that
-    of every arm; a decided sign that is not the effect's is false.
+    With ``shared`` the looks share alpha; otherwise every look has all of it. Every arm has the
+    effect; a decided sign that is not the effect's is false.
     """
     planned = looks(seeds, most)
     rng = np.random.default_rng(31)
@@ -227,7 +222,9 @@ def until_decided(
     for n in planned:
         mean, _, half = statistics.t_bounds(d[..., :n], level)
         differs = np.abs(mean) > half
-        within = np.abs(mean) + half < margin if margin is not None else np.zeros_like(differs)
+        within = np.zeros_like(differs)
+        if margin is not None:
+            within = np.abs(mean) + half < margin
         now = open_ & (differs | within)
         sign = np.where(now & ~within, np.sign(mean), sign)
         used = np.where(now, n, used)
@@ -278,10 +275,8 @@ def powers(_: int) -> Iterator[str]:
 
 
 def stands_out(trials: int, times: int, matters: bool) -> tuple[float, float]:
-    """(first is right, something stands out) of searches over four parameters.
-
-    One of them may matter.
-    """
+    """Returns the shares of searches over four parameters, of which one may matter, in which the
+    first is right, and in which something stands out."""
     names = ["learning rate", "gain", "ratio", "exponent"]
     right = out = 0
     for seed in range(times):

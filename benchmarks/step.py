@@ -1,11 +1,10 @@
-"""One training step: ours, its readable twin, the floor, the BN twin, other people's neurons.
+"""Times one training step: ours, its readable twin, the floor, the BN twin, others' neurons.
 
     python -m benchmarks.step [--arch VGG --layers 8 --batch 64 --threads 2 --rounds 7 --only
     ours,floor --json]
 
-The variants take turns, one step each per round, so that a machine's moods hit all alike. A ratio
-is the median over rounds of the variant's time over the floor's in the same round. Peak memory is
-measured in a process of its own, above what it holds before.
+The variants take turns, one step each per round, so that a busy moment of the machine affects all. A ratio is the median over rounds of the variant's time divided by the floor's in the same
+round. Peak memory is measured in a separate process, above what that holds before.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 def interleaved(
     steps: dict[str, Step], rounds: int, warm_up: int = 1, clock: str = "wall"
 ) -> dict[str, list[float]]:
-    """Seconds of each step in each round.
+    """Returns the seconds of each step in each round.
 
     On a busy machine the CPU time of one thread is steadier than the clock on the wall.
     """
@@ -49,7 +48,7 @@ def interleaved(
 def summarise(
     seconds: dict[str, list[float]], reference: str = "floor"
 ) -> dict[str, dict[str, float]]:
-    """Median milliseconds, and where the reference was measured, the median ratio to it."""
+    """Returns the median milliseconds and, if measured, the median ratio to the reference."""
     rows = {}
     for name, own in seconds.items():
         rows[name] = {"ms": 1e3 * statistics.median(own)}
@@ -61,26 +60,16 @@ def summarise(
 
 
 def peak_memory(name: str, options: argparse.Namespace) -> float:
-    """MB, from a fresh process."""
-    given = [
-        "--arch",
-        options.arch,
-        "--layers",
-        options.layers,
-        "--batch",
-        options.batch,
-        "--T",
-        options.T,
-        "--threads",
-        options.threads,
-    ]
-    command = [sys.executable, "-m", "benchmarks.step", "--memory-of", name, *map(str, given)]
+    """Returns the peak memory in MB, measured in a fresh process."""
+    command = [sys.executable, "-m", "benchmarks.step", "--memory-of", name]
+    for option in ("arch", "layers", "batch", "T", "threads"):
+        command += [f"--{option}", str(getattr(options, option))]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def memory_of(name: str, options: argparse.Namespace) -> float:
     step = make_step(name, options.arch, options.layers, min(4, options.batch), options.T)
-    step()  # libraries, threads, weights and momentum are there; what follows is activity
+    step()  # makes libraries, threads, weights and momentum; the rest is activity
     meter = MemoryMeter(torch.device("cpu"))
     make_step(name, options.arch, options.layers, options.batch, options.T)()
     return meter.peak_mb()

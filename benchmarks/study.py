@@ -1,22 +1,24 @@
-"""What the harness costs around the training steps.
+"""Measures what the harness costs around the training steps.
 
     python -m benchmarks.study [--trials 100 --json]
 
 help              seconds of `run_study.py --help`
-plan              seconds until `--dry-run` of a study of 10,000 trials has shown the plan; all of it, with the disk that it needs
-                  and what the design can show: dry run; dry run MB: the driver's peak resident
-                  memory
+plan              seconds until `--dry-run` of a study of 10,000 trials has shown the plan
+dry run           seconds of all of it, with the disk that it needs and what the design can show
+dry run MB        the driver's peak resident memory
 first trial       seconds from the command until a worker has begun the first trial
 first epoch       seconds from the command until the first trial's first epoch is on disk
-trial             seconds from one trial's beginning to the next's, less the seconds of its epochs: reused workers, one trial at a time
+trial             seconds from one trial's beginning to the next's, less the seconds of its epochs,
+                  with reused workers and one trial at a time
 end               seconds from the last trial's end to the command's
 driver MB         the driver's peak resident memory in that study
-report            milliseconds that an epoch's report and checkpoint take in a trial (2.4 MB: VGG-8, a quarter of the width)
-checkpoint        milliseconds of that checkpoint alone: written, synced, renamed; checkpoint MB: its size
-raw write         milliseconds to write and sync as many bytes plainly: what the disk takes
-first kernel      seconds to build the C++ kernels; once per machine and user
+report            milliseconds that an epoch's report and checkpoint take in a trial
+checkpoint        milliseconds of that checkpoint alone: written, synced, renamed
+checkpoint MB     its size: a VGG-8 at a quarter of the width
+raw write         milliseconds to write and sync as many bytes plainly, which is the disk's part
+first kernel      seconds to build the C++ kernels, once per machine and user
 import kernels    seconds to load them afterwards
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 
@@ -58,13 +60,12 @@ train: {epochs: 1, batch_size: 50, learning_rate: 0.01, warmup_epochs: 0}
 """
 
 
-Look = Callable[
-    [float, int], Any
-]  # seconds since a command's start, bytes that it has written to the terminal
+# Called with the seconds since a command's start and the bytes that it has written to the terminal.
+Look = Callable[[float, int], Any]
 
 
 def watched(command: list[str], look: Look = lambda now, written: None) -> tuple[float, float]:
-    """Seconds of a command, and its own peak resident memory in MB; ``look`` is called
+    """Returns the seconds of a command and its own peak resident memory in MB. Calls ``look``
     meanwhile."""
     with tempfile.TemporaryFile() as output:
         start, peak = time.perf_counter(), 0.0
@@ -101,7 +102,7 @@ def of_a_plan(folder: Path) -> tuple[float, float, float]:
 
 
 def of_a_study(folder: Path, trials: int) -> dict[str, float]:
-    """A study of replicates that train for milliseconds, one at a time."""
+    """Measures a study of replicates that train for milliseconds, one at a time."""
     begun: dict[str, float] = {}
     first_epoch: list[float] = []
 
@@ -116,9 +117,8 @@ def of_a_study(folder: Path, trials: int) -> dict[str, float]:
     assert [row["state"] for row in rows] == ["completed"] * trials, rows
     training = {row["id"]: float(row["seconds_per_epoch"]) * int(row["epochs"]) for row in rows}
     order = sorted(begun, key=lambda name: begun[name])
-    between = [
-        begun[b] - begun[a] - training[a] for a, b in itertools.pairwise(order[1:])
-    ]  # the first one loads the data
+    # The first trial is left out, since it loads the data.
+    between = [begun[b] - begun[a] - training[a] for a, b in itertools.pairwise(order[1:])]
     last = begun[order[-1]] + training[order[-1]] + statistics.median(between)
     return {
         "first trial": begun[order[0]], "first epoch": first_epoch[0],
@@ -208,11 +208,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     figures = measure(options.trials)
-    print(
-        json.dumps(figures)
-        if options.json
-        else "\n".join(f"{name:16s} {value:8.3g}" for name, value in figures.items())
-    )
+    if options.json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:16s} {value:8.3g}")
 
 
 if __name__ == "__main__":

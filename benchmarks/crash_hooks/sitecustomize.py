@@ -1,14 +1,15 @@
 """Python loads this in every process of a study that `benchmarks/crash.py` starts; the study itself
 knows nothing of it.
 
-CRASH_HOME    the folder for epochs.txt (a line for every epoch that is begun: trial, epoch, process) and fired (the kill's moment)
-CRASH_AT      FILE:MOMENT:N:VICTIM, for example checkpoint.pt:half:3:everything: at the process's third writing of that file, half of it on
-              disk, SIGKILL. FILE may be commit, of the SQLite database. MOMENT: half (of the new
-              file is written), before (it is
-              whole, not yet in its place), after; of a commit before, during (a few milliseconds
-              into it), after. VICTIM: self, everything.
-CRASH_PAUSE   seconds of sleep before every epoch, for tests that need a study to go on for a while; 0 unless given
-"""  # noqa: E501
+CRASH_HOME    the folder for epochs.txt (a line for every epoch that is begun: trial, epoch,
+              process) and fired (the moment of the kill)
+CRASH_AT      FILE:MOMENT:N:VICTIM. For example, checkpoint.pt:half:3:everything sends SIGKILL when
+              a process writes that file for the third time and half of it is on disk. FILE may also
+              be commit, that of the SQLite database. MOMENT is half (of the new file is written),
+              before (it is whole, but not yet in its place) or after; for a commit it is before,
+              during (a few milliseconds into it) or after. VICTIM is self or everything.
+CRASH_PAUSE   seconds of sleep before every epoch, for tests that need a study to last; default 0
+"""
 
 from __future__ import annotations
 
@@ -23,19 +24,17 @@ from pathlib import Path
 from typing import Any
 
 HOME = Path(os.environ["CRASH_HOME"])
-DRIVER = int(
-    os.environ.setdefault("CRASH_DRIVER", str(os.getpid()))
-)  # the first process of a study
+# The first process of a study sets this for all others.
+DRIVER = int(os.environ.setdefault("CRASH_DRIVER", str(os.getpid())))
 FILE, MOMENT, NUMBER, VICTIM = (os.environ.get("CRASH_AT") or ":::").split(":")
 counts = {"writes": 0}
 replace = os.replace
 
 
 def die() -> None:
+    role = "driver" if os.getpid() == DRIVER else "worker"
     with open(HOME / "fired", "x") as file:
-        file.write(
-            f"{os.environ['CRASH_AT']} in the {'driver' if os.getpid() == DRIVER else 'worker'}"
-        )
+        file.write(f"{os.environ['CRASH_AT']} in the {role}")
     if VICTIM == "everything":
         from benchmarks.crash import descendants, kill
 
@@ -83,7 +82,7 @@ def watch_commits() -> None:
 
 
 class NoteEpochs:
-    """Puts a note in front of `eisnn.training.fit.train_epoch` when that module is imported."""
+    """Wraps `eisnn.training.fit.train_epoch`, when that module is imported, to note each epoch."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name != "eisnn.training.fit":
