@@ -3,8 +3,9 @@
     python -m benchmarks.step [--arch VGG --layers 8 --batch 64 --threads 2 --rounds 7 --only
     ours,floor --json]
 
-The variants take turns, one step each per round, so that a busy moment of the machine affects all. A ratio is the median over rounds of the variant's time divided by the floor's in the same
-round. Peak memory is measured in a separate process, above what that holds before.
+The variants take turns, one step each per round, so that a busy moment of the machine affects all.
+A ratio is the median over rounds of the variant's time divided by the floor's in the same round.
+Peak memory is measured in a separate process, above what that holds before.
 """
 
 from __future__ import annotations
