@@ -18,7 +18,8 @@ class InitConfig(Section):
     distribution: Literal["exponential", "gamma", "lognormal", "half_normal", "uniform"] = (
         "exponential"
     )
-    """Distribution of the weights, matched in mean and, where possible, in variance."""
+    """Distribution of the weights. Its scale gives the excitatory current the same variance with
+    each."""
     gamma_shape: Positive | None = None
     """Shape k of distribution: gamma; default 1, the exponential distribution."""
     gain: Positive = 1.0
