@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -22,8 +21,7 @@ def space(tmp_path: Path) -> Path:
     return write(tmp_path, STUDY)
 
 
-def test_help_is_fast() -> None:
-    start = time.perf_counter()
+def test_help_imports_nothing_that_takes_seconds() -> None:
     result = subprocess.run(
         [sys.executable, str(ROOT / "run_study.py"), "--help"],
         capture_output=True,
@@ -31,7 +29,6 @@ def test_help_is_fast() -> None:
         check=True,
     )
     assert "--dry-run" in result.stdout
-    assert time.perf_counter() - start < 5.0  # 0.2 s alone; the margin is for a busy machine
     code = (
         "import run_study, sys; print([m for m in ('torch', 'ray', 'optuna', 'pandas') if m in"
         " sys.modules])"
