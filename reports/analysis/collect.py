@@ -18,7 +18,8 @@ import pandas as pd
 from study import store
 
 # The order in which people read them.
-STATES = (store.State.COMPLETED, *(state for state in store.State if state != "completed"))
+_OTHERS = (state for state in store.State if state is not store.State.COMPLETED)
+STATES = (store.State.COMPLETED, *_OTHERS)
 UNFINISHED = tuple(state for state in store.State if not state.is_final)
 GONE = "no longer in the study file"  # the role of an arm that only trials.csv knows
 WORDS = ("id", "arm", "kind", "state", "reason", "started", "finished")

@@ -19,6 +19,7 @@ from reports.analysis.collect import GONE, Study, StudyError
 from reports.analysis.costs import COSTS
 from reports.analysis.sequential import looks
 from reports.analysis.statistics import Correction, Method, Test
+from study.store import Kind, State
 
 OLD_CORRECTIONS = {"bonferroni": "single_step"}
 
@@ -218,9 +219,8 @@ def with_resolution(study: Study, options: Options) -> Options:
         return options
     if options.test_images:
         return replace(options, resolution=1 / options.test_images)
-    done = study.trials[
-        (study.trials["kind"] == "replicate") & (study.trials["state"] == "completed")
-    ]
+    trials = study.trials
+    done = trials[(trials["kind"] == Kind.REPLICATE) & (trials["state"] == State.COMPLETED)]
     values = sorted(set(done[options.column].dropna().round(9)))
     gaps = [b - a for a, b in itertools.pairwise(values)]
     return replace(options, resolution=round(min(gaps), 9) if gaps else 0.0)

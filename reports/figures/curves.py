@@ -15,6 +15,7 @@ from reports.analysis.compare import Options
 from reports.figures import style
 from reports.figures.picture import Picture
 from reports.figures.style import REFERENCE, Look
+from study.store import Kind
 
 COLUMN = "val/accuracy"
 
@@ -52,9 +53,9 @@ class Curves:
 
 def picture(study: Study, options: Options, looks: Mapping[str, Look]) -> Picture | None:
     """Every arm; before there is a replicate, every search trial as a thin line."""
-    found = by_arm(study, "replicate")
+    found = by_arm(study, Kind.REPLICATE)
     searching = not found
-    found = found or by_arm(study, "search")
+    found = found or by_arm(study, Kind.SEARCH)
     shown = {arm: found[arm] for arm in study.arm_names if arm in found}
     if not shown:
         return None
@@ -80,7 +81,7 @@ def _caption(curves: Curves, missing: Sequence[str]) -> str:
     return text
 
 
-def by_arm(study: Study, kind: str) -> dict[str, pd.DataFrame]:
+def by_arm(study: Study, kind: Kind) -> dict[str, pd.DataFrame]:
     """arm -> validation accuracy in percent [trial x epoch], of trials in any state."""
     rows = study.trials.loc[study.trials["kind"] == kind, ["id", "arm"]].drop_duplicates()
     joined = study.epochs[["id", "epoch", COLUMN]].dropna().merge(rows, on="id")

@@ -42,7 +42,8 @@ def read(study: Study, order: Sequence[str]) -> pd.DataFrame:
 def files(study: Study, arm: str, name: str) -> list[Path]:
     """This file of the arm's replicates, completed ones first, then of its search trials."""
     rows = study.trials[study.trials["arm"] == arm]
-    searched, unfinished = rows["kind"] != "replicate", rows["state"] != "completed"
+    searched = rows["kind"] != store.Kind.REPLICATE
+    unfinished = rows["state"] != store.State.COMPLETED
     rows = rows.assign(searched=searched, open=unfinished)
     rows = rows.sort_values(["searched", "open", "seed"])
     paths = []

@@ -15,6 +15,7 @@ from reports.analysis.importance import Importance as ParameterImportance
 from reports.analysis.searched import arms_searched, short_names
 from reports.figures import heat, style
 from reports.figures.picture import Picture
+from study.store import Kind
 
 Found = Mapping[str, Sequence[ParameterImportance]]  # by arm
 
@@ -37,7 +38,8 @@ def importances(study: Study, found: Found) -> pd.DataFrame:
 
 def most_important(study: Study, shares: pd.DataFrame, most: int) -> list[str]:
     """By mean share over the arms; before there is one, in the study file's order."""
-    searched = search.searched_parameters(study, study.trials[study.trials["kind"] == "search"])
+    rows = study.trials[study.trials["kind"] == Kind.SEARCH]
+    searched = search.searched_parameters(study, rows)
     mean = shares.mean() if not shares.empty else pd.Series(dtype=float)
     return sorted(searched, key=lambda name: -float(mean.get(name, 0.0)))[:most]
 

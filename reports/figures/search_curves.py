@@ -14,6 +14,7 @@ from reports.analysis.searched import arms_searched, best_trial, default_trial
 from reports.figures import curves, style
 from reports.figures.picture import Picture
 from reports.figures.style import INK, NEUTRAL, REFERENCE
+from study.store import Kind, State
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,9 @@ class Panels:
 
 def picture(study: Study) -> Picture | None:
     """None before a search trial has an epoch."""
-    found = curves.by_arm(study, "search")
-    rows = study.trials[study.trials["kind"] == "search"]
-    pruned = frozenset(rows.loc[rows["state"] == "pruned", "id"].astype(str))
+    found = curves.by_arm(study, Kind.SEARCH)
+    rows = study.trials[study.trials["kind"] == Kind.SEARCH]
+    pruned = frozenset(rows.loc[rows["state"] == State.PRUNED, "id"].astype(str))
     arms, finished = [], arms_searched(study)
     for arm in study.arm_names:
         if arm not in found:

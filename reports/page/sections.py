@@ -37,6 +37,7 @@ from reports.tables import effects as effect_tables
 from reports.tables import importance as importance_tables
 from reports.tables import results as result_tables
 from reports.tables.table import Table
+from study.store import Kind
 
 Item = Table | Picture | Animation
 
@@ -89,7 +90,7 @@ def all_sections(study: Study, options: Options) -> Iterator[Section]:
 
 
 def _outcome(study: Study, results: Sequence[ArmResult], options: Options) -> Iterator[Section]:
-    if not any("replicate" in result.states for result in results):
+    if not any(Kind.REPLICATE in result.states for result in results):
         return
     tested = compare.comparison_family(results, options)
     more: list[Item | None] = []

@@ -34,6 +34,7 @@ from reports.tables.cells import (
 from reports.tables.costs import cost_table
 from reports.tables.states import all_states, state_table, states_text
 from reports.tables.table import Cell, Field, Table, build
+from study.store import Kind
 
 __all__ = [
     "comparison_table",
@@ -137,8 +138,8 @@ def _cost_fields() -> list[Field[ArmResult]]:
 
 
 def _ended(result: ArmResult) -> Cell:
-    searched = result.states.get("search")
-    ended = states_text(result.states.get("replicate", {}))
+    searched = result.states.get(Kind.SEARCH)
+    ended = states_text(result.states.get(Kind.REPLICATE, {}))
     note = f"search: {states_text(searched)}" if searched else ""
     return Cell(ended, ended, tone="quiet", note=note)
 

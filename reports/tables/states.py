@@ -11,7 +11,7 @@ from reports.analysis.collect import STATES, Study
 from reports.analysis.compare import ArmResult
 from reports.tables.cells import text_cell
 from reports.tables.table import Cell, Field, Table, build
-from study.store import State
+from study.store import Kind, State
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ def states_text(counts: Mapping[str, int]) -> str:
 
 def all_states(result: ArmResult) -> str:
     """'3 completed', and how the search's trials ended where the arm was searched."""
-    ended = states_text(result.states.get("replicate", {}))
-    searched = result.states.get("search")
+    ended = states_text(result.states.get(Kind.REPLICATE, {}))
+    searched = result.states.get(Kind.SEARCH)
     return f"{ended}; search: {states_text(searched)}" if searched else ended
 
 

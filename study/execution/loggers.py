@@ -163,7 +163,7 @@ def callback(started: Sequence[Feed], job_of: Callable[[str], Job | None]) -> An
             self, iteration: int, trials: list[Any], trial: Any, **info: Any
         ) -> None:
             outcome = trial.last_result.get("outcome")
-            failed = outcome is not None and json.loads(outcome)["state"] != "completed"
+            failed = outcome is not None and json.loads(outcome)["state"] != store.State.COMPLETED
             self._end(trial, failed)
 
         def on_trial_error(
