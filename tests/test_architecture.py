@@ -84,6 +84,29 @@ FOREIGN = {
     "matplotlib": ("reports",),
 }
 
+# tests/ mirrors the tree: a module's test has its name. Rooms that do so, their modules that have
+# nothing of their own to assert, and test files about more than one module.
+MIRRORED = ("eisnn", "reports")
+WITHOUT_TESTS = {
+    "eisnn.errors": "exceptions without behaviour",
+    "eisnn.layers.drive": "a protocol, which mypy holds the layers to",
+    "eisnn.kernels.gpu.parts": "compiled by Triton into the kernels that test_circuit runs",
+    "eisnn.kernels.gpu.forward": "kernels that test_circuit runs",
+    "eisnn.kernels.gpu.backward": "kernels that test_circuit runs",
+    "reports.analysis.search": "hands out the names of other modules",
+}
+THEMES = {
+    "eisnn/test_no_waits": "no line of a step waits for the device",
+    "eisnn/kernels/test_any_input": "the C++ kernels answer any input, or refuse it by name",
+    "eisnn/kernels/test_counts": "bytes and launches of whole steps, by benchmarks/counts.py",
+    "eisnn/kernels/test_sanitizers": "the C++ kernels under sanitizers",
+    "eisnn/training/test_imports": "what a worker's start must not import",
+    "reports/analysis/test_coverage": "verdicts on simulated studies whose truth is known",
+    "reports/analysis/test_rules_agree": "a study stops by the rule that its report judges by",
+    "reports/analysis/test_statistics_page": "docs/statistics.md says what the code does",
+    "reports/page/test_browser": "the page in a real browser",
+}
+
 
 def name_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
@@ -222,3 +245,23 @@ def test_the_reader_sees_imports_inside_functions(tmp_path, monkeypatch):
     )
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     assert imports(file) == {"os.path", "study", "study.store", "ray.tune", "eisnn.config"}
+
+
+def mirrored(path: Path) -> Path:
+    """Where the tests of a module are."""
+    name = "main" if path.stem == "__main__" else path.stem
+    return ROOT / "tests" / path.parent.relative_to(ROOT) / f"test_{name}.py"
+
+
+def test_every_module_has_a_test_file_of_its_name():
+    modules = [path for path in FILES if within(name_of(path), MIRRORED)]
+    modules = [path for path in modules if path.stem != "__init__"]
+    without = {name_of(path) for path in modules if not mirrored(path).exists()}
+    assert without == {name for name in WITHOUT_TESTS if within(name, MIRRORED)}
+
+
+def test_every_test_file_has_the_name_of_a_module_or_a_theme():
+    files = {path for room in MIRRORED for path in (ROOT / "tests" / room).rglob("test_*.py")}
+    stray = files - {mirrored(path) for path in FILES}
+    names = {str(path.relative_to(ROOT / "tests").with_suffix("")) for path in stray}
+    assert names == {theme for theme in THEMES if theme.startswith(MIRRORED)}

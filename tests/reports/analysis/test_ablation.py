@@ -104,10 +104,3 @@ def test_one_factor_has_one_effect(tmp_path):
     assert [e.kind for e in ablation.all_effects(factors, y, options_for(study))] == [
         ablation.TAKEN
     ]
-
-
-def test_what_a_factorial_study_shows(tmp_path):
-    study = read_study(factorial_study(tmp_path / "f", noise=0.005))
-    section = next(s for s in all_sections(study, options_for(study)) if s.key == "ablation")
-    assert [item.name for item in section.items] == ["ablation", "interactions", "ablation_path"]
-    assert [item.name for item in section.more] == ["ablation", "interactions"]

@@ -5,8 +5,13 @@ import optuna
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.importance import FanovaImportanceEvaluator
+from synthetic import PARAMETERS, arm, search, write_study
 
 from reports.analysis import importance
+from reports.analysis import search as s
+from reports.analysis.collect import read_study
+from reports.analysis.importance import missing
+from tests.reports.searches import searched_study
 
 SPACE = {
     "rate": FloatDistribution(-3, -1),
@@ -47,3 +52,39 @@ def test_shares_are_optunas(seed):
     theirs = np.array([found[name] for name in SPACE])
     assert np.argsort(-ours).tolist() == np.argsort(-theirs).tolist() == [0, 1, 2, 3]
     assert ours / ours.sum() == pytest.approx(theirs / theirs.sum(), abs=0.1)
+
+
+def test_importance_finds_the_parameter_that_matters(tmp_path):
+    first, *others = s.importances(searched_study(tmp_path), "full")
+    assert first.parameter == "train.learning_rate"
+    assert all(record.share < first.share for record in others)
+
+
+def test_importance_is_set_against_chance(tmp_path):
+    records = s.importances(searched_study(tmp_path), "full")
+    first, *others = records
+    assert first.parameter == "train.learning_rate"
+    assert first.low < first.share < first.high + 0.5
+    assert first.stands_out
+    assert not any(record.stands_out for record in others)
+
+
+def test_what_importance_cannot_say(tmp_path):
+    rows = [search("full", k, 0.5 + 0.01 * k, **{"train.learning_rate": 0.01}) for k in range(19)]
+    study = read_study(
+        write_study(tmp_path / "s", rows, [arm("full", "reference")], parameters=PARAMETERS)
+    )
+    assert s.importances(study, "full") == []
+    assert missing(study, "full") == "full: 19 completed trials, importance needs 20"
+    assert missing(searched_study(tmp_path), "full") == ""
+
+
+def test_importance_needs_trials_and_a_difference(tmp_path):
+    rows = [
+        search("full", k, 0.5 + 0.1 * k, **{"train.learning_rate": 0.01 * (k + 1)})
+        for k in range(4)
+    ]
+    study = read_study(
+        write_study(tmp_path / "s", rows, [arm("full", "reference")], parameters=PARAMETERS)
+    )
+    assert s.importances(study, "full") == []

@@ -35,7 +35,3 @@ def test_the_figure_counts_completed_trials_and_rings_the_front(tmp_path):
 
 def test_one_objective_has_no_front(tmp_path):
     assert drawn(tmp_path)[1] is None
-
-
-def test_a_reference_that_is_the_baseline_too_keeps_its_colour():
-    assert style.looks(["a", "b"], "a", "a") == style.looks(["a", "b"], "a")

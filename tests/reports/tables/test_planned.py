@@ -1,6 +1,5 @@
 """Planned comparisons: numbers that a hand can check."""
 
-import json
 import math
 
 import pytest
@@ -14,30 +13,7 @@ from reports.analysis.compare import options_for
 from reports.page.page import write_report
 from reports.tables import planned
 from reports.tables.text import main_table_text
-
-
-def depths(folder, seeds=6):
-    """ei_2 is ahead of bn_2 by 0.01 to 0.06.
-
-    ei_4 and bn_4 differ by -+0.01 in turn; full stands by itself.
-    """
-    rows = [replicate("full", 1000 + k, 0.9) for k in range(seeds)]
-    for k in range(seeds):
-        rows += [
-            replicate("ei_2", 1000 + k, 0.8 + 0.01 * (k + 1)),
-            replicate("bn_2", 1000 + k, 0.8),
-        ]
-        rows += [
-            replicate("ei_4", 1000 + k, 0.7 + 0.01 * (-1) ** k),
-            replicate("bn_4", 1000 + k, 0.7),
-        ]
-    arms = [
-        arm("full", "reference"),
-        *(arm(name, "baseline") for name in ("ei_2", "bn_2", "ei_4", "bn_4")),
-    ]
-    return write_study(
-        folder, rows, arms, baseline="full", pairs=[["ei_2", "bn_2"], ["bn_4", "ei_4"]]
-    )
+from tests.reports.pairs_of_depths import depths
 
 
 def test_a_pair_by_hand(tmp_path):
@@ -59,12 +35,6 @@ def test_a_pair_by_hand(tmp_path):
     assert second.record.mean == pytest.approx(0)
     assert second.record.p == 1.0
     assert second.record.verdict == "undecided"
-
-
-def test_a_pair_that_is_in_the_main_table_counts_once(tmp_path):
-    study = read_study(depths(tmp_path / "depth"))
-    assert options_for(study).comparisons == 6
-    assert options_for(study, pairs=[("bn_2", "full"), ("ei_2", "bn_2")]).comparisons == 5
 
 
 def test_only_shared_seeds_enter_both_means(tmp_path):
@@ -161,32 +131,3 @@ def test_pairs_on_the_command_line(tmp_path):
     )
     with pytest.raises(StudyError, match="an arm cannot be compared with itself; got bn twice"):
         options_for(study, pairs=[("bn", "bn")])
-
-
-def test_joined_pairs_keep_their_studys_arms(tmp_path):
-    one, two = depths(tmp_path / "one"), depths(tmp_path / "two")
-    (two / "plan.json").write_text(
-        json.dumps(json.loads((two / "plan.json").read_text()) | {"pairs": [["full", "bn_4"]]})
-    )
-    pairs = options_for(read_studies([one, two])).pairs
-    assert pairs == (
-        ("ei_2 (one)", "bn_2 (one)"),
-        ("bn_4 (one)", "ei_4 (one)"),
-        ("full (two)", "bn_4 (two)"),
-    )
-
-
-def test_studies_of_different_data_are_not_joined(tmp_path):
-    rows = [replicate("full", seed, 0.9) for seed in (1, 2)]
-    data = {"name": "digits", "train_size": None}
-    one = write_study(tmp_path / "one", rows, [arm("full", "reference")], data=data)
-    same = write_study(tmp_path / "same", rows, [arm("full", "reference")], data=data)
-    other = write_study(
-        tmp_path / "other", rows, [arm("full", "reference")], data={**data, "name": "mnist"}
-    )
-    assert len(read_studies([one, same]).arm_names) == 2
-    with pytest.raises(
-        StudyError,
-        match=r"other: data.name is mnist, and in .*one it is digits; .*report them one by one",
-    ):
-        read_studies([one, other])

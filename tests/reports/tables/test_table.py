@@ -1,4 +1,3 @@
-import math
 import shutil
 import subprocess
 
@@ -12,10 +11,6 @@ from reports.tables.table import (
     Column,
     Table,
     latex,
-    number,
-    p_text,
-    significant_digits,
-    span,
     to_latex,
     to_markdown,
     to_text,
@@ -57,29 +52,6 @@ def test_terminal():
     assert lines[4].startswith("no_init  −1.50")
     assert lines[5].endswith("97.00")
     assert len({len(line) for line in lines if line.startswith("─")}) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (number(1234.567), "1,234.57"),
-        (number(-0.004), "0.00"),
-        (number(-0.5, 1, signed=True), "−0.5"),
-        (number(0.5, 1, signed=True), "+0.5"),
-        (number(0.0, 1, signed=True), "0.0"),
-        (number(math.nan), "–"),
-        (significant_digits(0.0123456), "0.0123"),
-        (significant_digits(1234.5), "1,234"),
-        (significant_digits(1e-5), "1.00e−5"),
-        (significant_digits(-2.5e9), "−2.50e9"),
-        (p_text(0.0004), "< 0.001"),
-        (p_text(0.25), "0.250"),
-        (span([8, 8]), "8"),
-        (span([8, 6]), "6 to 8"),
-    ],
-)
-def test_numbers(text, expected):
-    assert text == expected
 
 
 @pytest.mark.slow

@@ -1,0 +1,17 @@
+"""The paper's paragraphs."""
+
+from dataclasses import replace
+
+from synthetic import small_study
+
+from reports.analysis.collect import read_study
+from reports.analysis.compare import Options
+from reports.paper.texts import methods
+
+
+def test_the_methods_name_the_seeds_of_further_repeats(tmp_path):
+    folder = small_study(tmp_path / "small")
+    study = read_study(folder)
+    plan = {**study.plan, "repeats": 3, "first_seed": 1000, "seeds": 2, "seeds_apart": 10_000}
+    text = methods(replace(study, plan=plan), [], replace(Options(), repeats=3))
+    assert "(1000 to 1001, 10,000 higher in each further repeat)" in " ".join(text.split())
