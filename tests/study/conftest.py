@@ -7,6 +7,7 @@ import copy
 import functools
 import itertools
 import json
+import os
 import random
 import tempfile
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from study.session import run
 from study.spec.reading import make_spec
 from study.worker import trial
 from tests import tiny
+from tests.tiny import small_disk
 
 STUDY: dict[str, Any] = {
     "name": "tiny",
@@ -65,6 +67,32 @@ def plan_of(write: Callable[[dict[str, Any]], Path]) -> Callable[[dict[str, Any]
         return make_plan(make_spec(copy.deepcopy(tree), str(path)), str(path))
 
     return plan
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
+    """Puts a shell script on the path, and returns the file that it notes its calls in."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    for name in ("CUDA_VISIBLE_DEVICES", "CUDA_MPS_PIPE_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def make(name: str, body: str) -> Path:
+        calls = tmp_path / f"{name}.calls"
+        path = programs / name
+        path.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n{body}\n')
+        path.chmod(0o755)
+        return calls
+
+    return make
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 4 MB."""
+    with small_disk(tmp_path / "small", 4) as folder:
+        yield folder
 
 
 # ---- a study without processes: jobs are run here, one after another, with a stand-in for training

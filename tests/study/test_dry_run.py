@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from study import dry_run, store
+from eisnn.config.yaml_file import ConfigError
+from study import store
+from study.dry_run import dry_run
 from study.forecast import power
 from study.forecast import time as estimate
-from study.plan.plan import Plan
+from study.plan import Plan
 from tests.study.forecast.measured import MEASURED, row
 
 Tree = dict[str, Any]
@@ -26,7 +28,7 @@ def plan(plan_of: PlanOf, study_tree: Tree) -> Plan:
 
 
 def test_a_dry_run_without_a_measurement_says_so(plan: Plan, tmp_path: Path) -> None:
-    assert "time: no measurement yet" in next(dry_run.dry_run(plan, tmp_path / "nowhere"))
+    assert "time: no measurement yet" in next(dry_run(plan, tmp_path / "nowhere"))
 
 
 def test_a_dry_run_tells_pace_time_and_spread_from_the_folder(plan: Plan, tmp_path: Path) -> None:
@@ -46,7 +48,7 @@ def test_a_dry_run_tells_pace_time_and_spread_from_the_folder(plan: Plan, tmp_pa
             }
             rows.append({**row(f"{arm}{number}"), **extra})
     store.write_text(tmp_path / "trials.csv", store.table_text(store.TRIAL_COLUMNS, rows))
-    text = "\n".join(dry_run.dry_run(plan, tmp_path))
+    text = "\n".join(dry_run(plan, tmp_path))
     assert "an epoch takes (mean over so many trials): full 2 s (2), bn 10 s (1)" in text
     # left: full 1 x 1.5 epochs of 2 s, bn 2 x 2 epochs of 10 s
     assert f"left: {estimate.duration(estimate.BESIDE * 43)} with one trial at a time" in text
@@ -59,3 +61,32 @@ def test_a_dry_run_tells_pace_time_and_spread_from_the_folder(plan: Plan, tmp_pa
 
 def detectable(seeds: int, alpha: float) -> float:
     return power.detectable(seeds, power.Pilot(1.0), power.Rule(alpha))
+
+
+def test_the_dry_run_shows_the_plan_and_then_refuses(
+    plan_of: PlanOf, study_tree: Tree, tmp_path: Path
+) -> None:
+    study_tree["baselines"]["twin"] = study_tree["baselines"]["bn"]
+    text = dry_run(plan_of(study_tree), tmp_path / "none")
+    assert "tiny: 4 arms" in next(text)
+    with pytest.raises(ConfigError, match=r"baselines\.twin: is the same network as bn"):
+        list(text)
+
+
+def test_the_dry_run_counts_what_a_budget_holds(
+    plan_of: PlanOf, study_tree: Tree, tmp_path: Path
+) -> None:
+    study_tree["budget"] = {"trials": 9}  # three arms: a search trial and two seeds of each
+    text = next(dry_run(plan_of(study_tree), tmp_path))
+    assert "budget: 9 trials: holds 1 search trials and 2 seeds of every arm" in text
+    study_tree["budget"] = {"trials": 5}
+    text = next(dry_run(plan_of(study_tree), tmp_path))
+    assert "too small for one search trial and one seed of every arm" in text
+
+
+def test_a_finished_study_has_nothing_new(world: Any, study_tree: Tree) -> None:
+    played = world(study_tree)
+    played.play()
+    assert "+0 new  =12 kept  -0 retired" in next(dry_run(played.plan, played.folder))
+    more = world({**study_tree, "replicate": {"seeds": 3}})
+    assert "+3 new  =12 kept  -0 retired" in next(dry_run(more.plan, played.folder))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from study import housekeeping, store
+from tests.tiny import STUDY, command, write
 
 Tree = dict[str, Any]
 
@@ -71,3 +72,11 @@ def test_a_folder_that_is_no_study_is_refused(tmp_path: Path) -> None:
     for call in (housekeeping.status, housekeeping.cleaning):
         with pytest.raises(store.StoreError, match="holds no readable plan"):
             call(tmp_path)
+
+
+def test_studies_are_listed_looked_at_and_cleaned(tmp_path: Path) -> None:
+    assert command("--list", "--results", tmp_path) == (0, f"{tmp_path}: holds no study\n")
+    write(tmp_path, STUDY)
+    for option in ("--status", "--clean"):
+        code, output = command(option, tmp_path)
+        assert (code, "holds no readable plan.json" in output) == (2, True), output

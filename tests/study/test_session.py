@@ -3,10 +3,7 @@ away."""
 
 from __future__ import annotations
 
-import http.server
-import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -109,54 +106,6 @@ def test_another_file_of_the_same_name_is_refused(
     study.request = replace(study.request, where=str(other), text=other.read_text("utf-8"))
     with pytest.raises(ConfigError, match="holds the trials of another study file of this name"):
         study.run()
-
-
-def test_a_log_that_is_a_link_is_not_followed(
-    without_ray: Study, study_tree: Tree, tmp_path: Path
-) -> None:
-    study = without_ray(study_tree)
-    _, folder = study.run()
-    outside = tmp_path / "outside"
-    outside.write_text("keep")
-    (folder / "log.txt").unlink()
-    (folder / "log.txt").symlink_to(outside)
-    study.run()
-    assert outside.read_text() == "keep"
-    assert not (folder / "log.txt").is_symlink()
-
-
-@pytest.fixture
-def listener() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """An address, and what was posted to it."""
-    heard: list[dict[str, Any]] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None: ...
-
-    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/", heard
-    server.shutdown()
-
-
-def test_the_end_is_posted_to_an_address(
-    without_ray: Study, study_tree: Tree, listener: tuple[str, list[dict[str, Any]]]
-) -> None:
-    address, heard = listener
-    study_tree["notify"] = address
-    _, folder = without_ray(study_tree).run()
-    assert [(line["event"], line["ended"], line["planned"]) for line in heard] == [("done", 12, 12)]
-    assert heard[0]["folder"] == str(folder)
-
-
-def test_a_messenger_that_fails_harms_nothing(without_ray: Study, study_tree: Tree) -> None:
-    study_tree["notify"] = "http://127.0.0.1:9/"
-    assert without_ray(study_tree).run()[0] == 0
 
 
 def test_the_record_is_whole(without_ray: Study, study_tree: Tree) -> None:

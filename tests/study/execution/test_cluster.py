@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +23,20 @@ import pytest
 
 from benchmarks import crash
 from study import store
-from study.worker import environment, trial
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = (ROOT / "docs" / "clusters.md").read_text()
 RAY = Path(sys.executable).with_name("ray")
 RUN = (sys.executable, ROOT / "run_study.py")
+
+
 CONFIG = """
 model: {arch: MLP, layers: 6, norm: ei, T: 4, width: 0.25}
 data: {name: digits, train_size: 1200, test_size: 128, validation_fraction: 0.2}
 train: {epochs: 12, batch_size: 16, learning_rate: 0.01}
 """
+
+
 STUDY = """
 name: crash
 base: base.yaml
@@ -156,25 +158,6 @@ class Transcript:
         print(f"{time.monotonic() - self.start:6.1f} s  {text}", flush=True)
 
 
-def test_a_worker_with_other_code_refuses_and_is_asked_again(
-    world: Any, study_tree: dict[str, Any], fit: Any, monkeypatch: Any
-) -> None:
-    monkeypatch.setattr("eisnn.fit", fit)
-    played = world(study_tree)
-    agenda = played.open()
-    order = agenda.order(agenda.next())
-    state = trial.run(replace(order, code="00000000"), lambda row: None)
-    assert (state.state, state.cause, state.again) == ("failed", "system", True)
-    assert (
-        f"holds other code ({environment.code_key()}) than the machine of the command (00000000)"
-        in state.reason
-    )
-    assert (
-        trial.run(replace(order, code=environment.code_key()), lambda row: None).state
-        == "completed"
-    )
-
-
 def test_documented_commands_have_options_that_exist() -> None:
     helps = [
         subprocess.run([*line, "--help"], capture_output=True, text=True, check=True).stdout
@@ -265,13 +248,12 @@ def test_an_address_where_nothing_answers_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "results").exists()
 
 
-# ---- SLURM, of which this machine has none: srun runs its command here, scontrol names two
-# machines and notes what it is asked ----
-
 SRUN = r"""#!/bin/bash
 while [[ $1 == --* ]]; do shift; done
 exec "${@//tmp\/ray-/tmp\/ray-$$-}" # both machines are this one, each with a folder of its own
 """
+
+
 SCONTROL = """#!/bin/bash
 if [ "$1" = show ]; then printf '127.0.0.1\\n127.0.0.1\\n'; else echo "$@" >> "$ASKED"; fi
 """

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from filelock import FileLock
 
 from benchmarks import crash
 from benchmarks.hosts import until
+from eisnn.config.yaml_file import ConfigError
 from eisnn.data import cache
 from eisnn.data.readers.idx import FILES
+from study.forecast import building
+from study.plan import Plan
 from tests import tiny
 
 ROOT = Path(__file__).parents[3]
+Tree = dict[str, Any]
+PlanOf = Callable[[Tree], Plan]
 COMMAND = """
 import pathlib, sys, time
 from study import request
@@ -66,3 +74,62 @@ def test_it_ends_when_the_command_is_killed_while_the_data_are_waited_for(
         assert until(torch_is_loaded, PATIENCE)
         command.kill()
         assert command.communicate(timeout=PATIENCE) == (b"", None)
+
+
+def test_a_network_that_cannot_be_built_is_one_line(plan_of: PlanOf, study_tree: Tree) -> None:
+    study_tree["parameters"]["circuit.ei_ratio"] = {"type": "categorical", "choices": [2, 5000]}
+    with pytest.raises(ConfigError) as caught:
+        building.begin(plan_of(study_tree))()
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 1
+    assert (
+        "parameters.circuit.ei_ratio: the value 5000: cannot be built in full, no_str" in lines[0]
+    )
+
+
+def test_a_dataset_that_is_not_there_is_said(
+    plan_of: PlanOf, study_tree: Tree, monkeypatch: Any, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EISNN_DATA", str(tmp_path / "nowhere"))
+    study_tree["overrides"] = {"data.name": "cifar10"}
+    with pytest.raises(ConfigError, match="data: cifar10 was not found"):
+        building.begin(plan_of(study_tree), download=False)()
+
+
+COUNTED_IN_VAIN = """
+import json, multiprocessing, pathlib, sys
+from study import request
+from study.forecast import building
+if __name__ == "__main__":
+    plan = request.from_file(pathlib.Path(sys.argv[1])).plan()
+    wait = building.begin(plan)
+    process, = multiprocessing.active_children()
+    if sys.argv[2] == "drop":
+        del wait
+        process.join()
+        print(process.exitcode)
+    else:
+        process.kill()
+        try:
+            wait()
+        except building.ConfigError as error:
+            print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("drop", f"{-signal.SIGTERM}\n"),
+        ("kill", "the process that tries the networks ended with -9"),
+    ],
+)
+def test_the_process_that_tries_networks_ends_with_its_purpose(
+    write: Any, study_tree: Tree, tmp_path: Path, how: str, words: str
+) -> None:
+    """It would keep an interrupted command waiting for a download; and its death is said."""
+    (tmp_path / "count.py").write_text(COUNTED_IN_VAIN)
+    command = [sys.executable, str(tmp_path / "count.py"), str(write(study_tree)), how]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert words in done.stdout

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 
 from eisnn.config.trial import resolved, trial_id
 from study import store
-from study.errors import Stopped, full
+from study.errors import Stopped
 from study.forecast import disk
-from study.log import logging_to
 from study.plan.plan import Plan
 from study.request import from_file
-from study.search.storage import open_storage
 from study.worker import trial
-from tests.tiny import fill, small_disk
+from tests.tiny import fill
 
 Tree = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[3]
@@ -72,12 +68,6 @@ def test_too_little_room_is_said_before_anything_starts(
     assert study.run()[0] == 0
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
-    with small_disk(tmp_path / "small", 4) as folder:
-        yield folder
-
-
 @pytest.mark.parametrize(
     ("moment", "leave"),
     [("first checkpoint", 40_000), ("later checkpoint", 0), ("log", 4096), ("nothing at all", 0)],
@@ -114,29 +104,6 @@ def test_a_disk_that_fills_up(
     assert {k: v for k, v in again.metrics.items() if k not in clocks} == {
         k: v for k, v in undisturbed.items() if k not in clocks
     }
-
-
-def test_a_full_disk_is_known_in_optunas_words(small: Path) -> None:
-    storage, _ = open_storage(small)
-    study = optuna.create_study(storage=storage, study_name="full")
-    fill(small, 0)
-    with pytest.raises(optuna.exceptions.StorageInternalError) as raised:
-        study.optimize(
-            lambda trial: trial.suggest_float("x", 0, 1), n_trials=2000
-        )  # until the database's free pages are used up
-    assert str(full(raised.value)).startswith("the disk is full (")
-    assert full(ValueError("else")) is None
-
-
-def test_a_log_that_cannot_be_written_is_not_complained_of(
-    small: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with logging_to(small / "log.txt"):
-        fill(small, 0)
-        for _ in range(2000):
-            logging.getLogger("study").error("what a full disk has no room for")
-    assert store.free_bytes(small) == 0
-    assert capsys.readouterr().err == ""
 
 
 def test_a_full_disk_has_no_room(tmp_path: Path) -> None:

@@ -39,3 +39,18 @@ def test_an_exit_of_users_code_says_where() -> None:
     assert said.startswith("the code called sys.exit(0) in test_causes.py, line ")
     assert reason_of(Diverged("silent")) == "silent"
     assert reason_of(KeyError("bug")) == "KeyError: 'bug'"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CUDA error: out of memory",
+        "CUDA out of memory. Tried to allocate 2.00 GiB",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried",
+    ],
+)
+def test_memory_that_ran_out_in_any_librarys_words(text: str) -> None:
+    assert cause_of(RuntimeError(text))[0] == State.OUT_OF_MEMORY

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from study.guest import is_guest
 from tests.tiny import write
 
 ROOT = Path(__file__).resolve().parents[1]
 ONE_TRIAL = {"name": "guest", "base": "base.yaml", "replicate": {"seeds": 1}}
+
+
 NOTEBOOK = """
 import logging, os, signal, sys, threading, warnings
 import matplotlib
@@ -57,6 +60,10 @@ assert ray.get(mine) == 41
 ray.shutdown()
 print("as it came")
 """
+
+
+def test_in_a_test_we_are_guests() -> None:
+    assert is_guest()
 
 
 def test_a_study_in_a_notebook_leaves_the_process_as_it_was(tmp_path: Path) -> None:
