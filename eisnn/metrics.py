@@ -27,6 +27,7 @@ class Metric:
         better: which direction is an improvement; None if neither is.
         scope: measured after every epoch, once a trial, or both.
         timed: differs between two equal runs, because it measures time or memory.
+        cost: the heading of its column where costs are listed; "" if it is none.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Metric:
     better: Better | None = None
     scope: Scope = "trial"
     timed: bool = False
+    cost: str = ""
 
     @property
     def axis(self) -> str:
@@ -56,6 +58,14 @@ def _accuracy(name: str, label: str, scope: Scope = "trial") -> Metric:
     return Metric(name, label, "%", 100.0, "higher", scope)
 
 
+def _timed(name: str, label: str, unit: str, cost: str) -> Metric:
+    return Metric(name, label, unit, better="lower", timed=True, cost=cost)
+
+
+def _counted(name: str, label: str, unit: str, factor: float, cost: str) -> Metric:
+    return Metric(name, label, unit, factor, "lower", cost=cost)
+
+
 _ROWS = (
     _accuracy("val/accuracy", "validation accuracy", "both"),
     Metric("val/loss", "validation loss", better="lower", scope="both"),
@@ -66,19 +76,22 @@ _ROWS = (
     _accuracy("test/accuracy", "test accuracy"),
     Metric("test/loss", "test loss", better="lower"),
     _accuracy("test/accuracy_best", "test accuracy at the best validation epoch"),
-    Metric("firing_rate", "firing rate", "spikes per cell and step", scope="both"),
-    Metric("parameters", "parameters", better="lower"),
-    Metric("seconds_per_epoch", "training time per epoch", "s", better="lower", timed=True),
-    Metric("peak_memory_mb", "peak memory", "MB", better="lower", timed=True),
-    Metric("macs", "multiply-accumulates per image", "M", 1e-6, "lower"),
-    Metric("acs", "accumulates per image", "M", 1e-6, "lower"),
-    Metric("energy_nj", "estimated energy per image", "µJ", 1e-3, "lower"),
+    Metric(
+        "firing_rate", "firing rate", "spikes per cell and step", scope="both", cost="firing rate"
+    ),
+    Metric("parameters", "parameters", better="lower", cost="parameters"),
+    _timed("seconds_per_epoch", "training time per epoch", "s", "s / epoch"),
+    _timed("peak_memory_mb", "peak memory", "MB", "peak memory (MB)"),
+    _counted("macs", "multiply-accumulates per image", "M", 1e-6, "MACs / image (M)"),
+    _counted("acs", "accumulates per image", "M", 1e-6, "ACs / image (M)"),
+    _counted("energy_nj", "estimated energy per image", "µJ", 1e-3, "energy / image (µJ)"),
     Metric("joules", "measured energy of training", "J", better="lower", timed=True),
     Metric("learning_rate", "learning rate", scope="epoch"),
     Metric("seconds", "time of the epoch", "s", better="lower", scope="epoch", timed=True),
 )
 METRICS: dict[str, Metric] = {row.name: row for row in _ROWS}
 
+COST_METRICS = tuple(row.name for row in _ROWS if row.cost)
 TRIAL_METRICS = tuple(row.name for row in _ROWS if row.once)
 EPOCH_METRICS = (  # the order of the columns of history.csv and epochs.csv
     "train/loss",

@@ -15,7 +15,8 @@ class Published:
 
     ``reader`` is the function that reads it, as module:function in `eisnn.data.readers`; it is
     called with the data root and T. ``transform`` is its training transform, a function of
-    `eisnn.data.transforms`. Samples of event data have T frames, each of ``shape``.
+    `eisnn.data.transforms`. Samples of event data have T frames, each of ``shape``. ``cite`` is
+    the key of its publication in references.bib.
     """
 
     shape: tuple[int, int, int]  # channels, height, width
@@ -25,21 +26,21 @@ class Published:
     reader: str
     transform: str | None = None
     events: bool = False
+    cite: str = ""
 
 
 DATASETS = {
-    "digits": Published((1, 8, 8), 10, 1_438, 359, "digits:digits"),
-    "mnist": Published((1, 28, 28), 10, 60_000, 10_000, "idx:mnist"),
-    "fashion_mnist": Published((1, 28, 28), 10, 60_000, 10_000, "idx:fashion_mnist"),
-    "cifar10": Published((3, 32, 32), 10, 50_000, 10_000, "cifar:cifar10", "cifar"),
-    "cifar100": Published((3, 32, 32), 100, 50_000, 10_000, "cifar:cifar100", "cifar"),
-    "tiny_imagenet": Published(
-        (3, 32, 32), 200, 100_000, 10_000, "tiny_imagenet:tiny_imagenet", "tiny_imagenet"
-    ),
-    "cifar10_dvs": Published(
-        (2, 48, 48), 10, 9_000, 1_000, "cifar10_dvs:cifar10_dvs", "cifar10_dvs", events=True
-    ),
-    "dvs_gesture": Published(
-        (2, 48, 48), 11, 1_077, 264, "dvs_gesture:dvs_gesture", "dvs_gesture", events=True
-    ),
-}
+    "digits": Published((1, 8, 8), 10, 1_438, 359, "digits:digits", cite="digits"),
+    "mnist": Published((1, 28, 28), 10, 60_000, 10_000, "idx:mnist", cite="mnist"),
+    "fashion_mnist": Published((1, 28, 28), 10, 60_000, 10_000, "idx:fashion_mnist",
+                               cite="fashionmnist"),
+    "cifar10": Published((3, 32, 32), 10, 50_000, 10_000, "cifar:cifar10", "cifar", cite="cifar"),
+    "cifar100": Published((3, 32, 32), 100, 50_000, 10_000, "cifar:cifar100", "cifar",
+                          cite="cifar"),
+    "tiny_imagenet": Published((3, 32, 32), 200, 100_000, 10_000, "tiny_imagenet:tiny_imagenet",
+                               "tiny_imagenet", cite="tinyimagenet"),
+    "cifar10_dvs": Published((2, 48, 48), 10, 9_000, 1_000, "cifar10_dvs:cifar10_dvs",
+                             "cifar10_dvs", events=True, cite="cifar10dvs"),
+    "dvs_gesture": Published((2, 48, 48), 11, 1_077, 264, "dvs_gesture:dvs_gesture",
+                             "dvs_gesture", events=True, cite="dvsgesture"),
+}  # fmt: skip

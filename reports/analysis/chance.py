@@ -6,17 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-# (classes, test images): old folders do not say how many their data have.
-KNOWN = {
-    "digits": (10, 359),
-    "mnist": (10, 10_000),
-    "fashion_mnist": (10, 10_000),
-    "cifar10": (10, 10_000),
-    "cifar100": (100, 10_000),
-    "tiny_imagenet": (200, 10_000),
-    "cifar10_dvs": (10, 1_000),
-    "dvs_gesture": (11, 264),
-}
+from eisnn.config.datasets import DATASETS
 
 
 def chance_of(metric: str, classes: int | None) -> float | None:
@@ -29,9 +19,9 @@ def chance_of(metric: str, classes: int | None) -> float | None:
 
 
 def classes_of(plan: Mapping[str, Any]) -> int | None:
-    """The plan's number of classes, or that of its dataset."""
-    known, _ = KNOWN.get(plan.get("data", {}).get("name", ""), (None, None))
-    return plan.get("classes") or known
+    """The plan's number of classes, or that of its dataset: old folders do not say theirs."""
+    known = DATASETS.get(plan.get("data", {}).get("name", ""))
+    return plan.get("classes") or (known.classes if known else None)
 
 
 def test_images_of(plan: Mapping[str, Any]) -> int | None:
@@ -39,6 +29,7 @@ def test_images_of(plan: Mapping[str, Any]) -> int | None:
     if plan.get("test_images"):
         return int(plan["test_images"])
     data = plan.get("data", {})
-    _, known = KNOWN.get(data.get("name", ""), (None, None))
-    size = data.get("test_size")
-    return min(known, size) if known and size else known
+    known, size = DATASETS.get(data.get("name", "")), data.get("test_size")
+    if known is None:
+        return None
+    return min(known.test_images, size) if size else known.test_images

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from eisnn.metrics import METRICS
+from eisnn.metrics import COST_METRICS, METRICS
 
-_COSTS = (
-    "parameters",
-    "seconds_per_epoch",
-    "peak_memory_mb",
-    "macs",
-    "acs",
-    "energy_nj",
-    "firing_rate",
-)
 # What an axis says, and the factor from the stored unit to that one.
-COSTS = {name: (METRICS[name].axis, METRICS[name].factor) for name in _COSTS}
+COSTS = {name: (METRICS[name].axis, METRICS[name].factor) for name in COST_METRICS}

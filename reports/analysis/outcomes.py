@@ -20,7 +20,7 @@ from reports.analysis.collect import Study
 from reports.analysis.options import Options
 from study.store import Kind, State
 
-FAILURES = (State.DIVERGED, State.OUT_OF_MEMORY)
+FAILURES = tuple(state for state in State if state.is_chance)
 KEYS = ["repeat", "seed"]
 
 

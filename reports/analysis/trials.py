@@ -14,6 +14,7 @@ import pandas as pd
 
 from reports.analysis.chance import chance_of, classes_of
 from reports.analysis.collect import UNFINISHED, Study
+from reports.analysis.outcomes import FAILURES
 from study.store import Kind, State, by_proposal
 
 
@@ -57,7 +58,7 @@ def trials_of(study: Study, arm: str) -> pd.DataFrame:
     reached = measured.where(rows["state"].isin((State.COMPLETED, State.PRUNED)))
     chance = chance_of(goal.name, classes_of(study.plan))
     if chance is not None:
-        reached = reached.mask(rows["state"].isin((State.DIVERGED, State.OUT_OF_MEMORY)), chance)
+        reached = reached.mask(rows["state"].isin(FAILURES), chance)
     return rows.assign(value=measured.where(rows["state"] == State.COMPLETED), reached=reached)
 
 

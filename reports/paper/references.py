@@ -5,20 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from eisnn.config.datasets import DATASETS
 from reports.analysis.collect import Study
 
 FILE = Path(__file__).with_name("references.bib")
-DATA = {
-    "digits": "digits",
-    "mnist": "mnist",
-    "fashion_mnist": "fashionmnist",
-    "cifar10": "cifar",
-    "cifar100": "cifar",
-    "cifar10dvs": "cifar10dvs",
-    "dvs_gesture": "dvsgesture",
-    "nmnist": "nmnist",
-    "tinyimagenet": "tinyimagenet",
-}
 ALWAYS = ("liu2026training", "pytorch", "raytune")
 
 
@@ -28,7 +18,8 @@ def cite(key: str) -> str:
 
 
 def data_key(name: str) -> str:
-    return DATA.get(name.lower().replace("-", "_"), "")
+    """The key of a dataset's publication, or nothing where it is the user's own."""
+    return DATASETS[name].cite if name in DATASETS else ""
 
 
 def sampler_key(name: str) -> str:

@@ -7,20 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from eisnn.metrics import METRICS
 from reports.analysis.compare import ArmResult
 from reports.analysis.costs import COSTS
 from reports.analysis.words import number
 from reports.tables.cells import digits_cell, text_cell
 from reports.tables.table import Cell, Field, Table, build
-
-HEADERS = {
-    "seconds_per_epoch": "s / epoch",
-    "peak_memory_mb": "peak memory (MB)",
-    "macs": "MACs / image (M)",
-    "acs": "ACs / image (M)",
-    "energy_nj": "energy / image (µJ)",
-    "firing_rate": "firing rate",
-}
 
 
 def cost_table(results: Sequence[ArmResult], joules: Mapping[str, float]) -> Table:
@@ -36,9 +28,10 @@ def cost_table(results: Sequence[ArmResult], joules: Mapping[str, float]) -> Tab
         Field("arm", lambda result: text_cell(result.arm), numeric=False),
         Field("parameters", parameters),
     ]
-    for key, header in HEADERS.items():
-        if any(result.costs[key] == result.costs[key] for result in results):
-            fields.append(_field(key, header))
+    for key in COSTS:
+        is_measured = any(result.costs[key] == result.costs[key] for result in results)
+        if key != "parameters" and is_measured:
+            fields.append(_field(key))
     text = (
         "Means over completed replicates. Energy is an estimate for inference: 0.9 pJ an accumulate"
         " (AC), 4.6 pJ a multiply-accumulate (MAC); firing rate in spikes per cell and time step."
@@ -58,5 +51,5 @@ def cost_table(results: Sequence[ArmResult], joules: Mapping[str, float]) -> Tab
     return build("cost", "Cost", text, fields, results, raw)
 
 
-def _field(key: str, header: str) -> Field[ArmResult]:
-    return Field(header, lambda result: digits_cell(result.costs[key], COSTS[key][1]))
+def _field(key: str) -> Field[ArmResult]:
+    return Field(METRICS[key].cost, lambda result: digits_cell(result.costs[key], COSTS[key][1]))

@@ -23,7 +23,6 @@ from study.store.tables import Row
 
 Rows = Mapping[Key, Row]
 METRIC = "test/accuracy"
-FAILURES = (State.DIVERGED, State.OUT_OF_MEMORY)  # count as chance
 
 
 def is_decided(
@@ -126,7 +125,7 @@ class Deciding:
 
     def _value(self, rows: Rows, arm: str, repeat: int, number: int) -> float | None:
         row = rows[Key(arm, Kind.REPLICATE, repeat, number)]
-        if row["state"] in FAILURES:
+        if State(row["state"]).is_chance:
             return self.chance
         value = row.get(METRIC) if row["state"] == State.COMPLETED else None
         return None if value is None else float(value)

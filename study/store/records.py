@@ -35,6 +35,11 @@ class State(StrEnum):
         """Whether the trial ended without a result, and not because the pruner stopped it."""
         return self in (State.DIVERGED, State.OUT_OF_MEMORY, State.FAILED)
 
+    @property
+    def is_chance(self) -> bool:
+        """Whether a trial that ended so did no better than guessing: the fault is its network's."""
+        return self in (State.DIVERGED, State.OUT_OF_MEMORY)
+
 
 class Kind(StrEnum):
     """What a trial is for."""
