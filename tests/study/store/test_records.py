@@ -16,6 +16,7 @@ def test_every_state_is_final_or_not() -> None:
     assert [state for state in State if not state.is_final] == ["planned", "running", "interrupted"]
     assert [state for state in State if state.is_open] == ["running", "interrupted"]
     assert [state for state in State if state.is_unwell] == ["diverged", "out_of_memory", "failed"]
+    assert [state for state in State if state.is_chance] == ["diverged", "out_of_memory"]
 
 
 @pytest.mark.parametrize(
