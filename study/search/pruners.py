@@ -32,9 +32,7 @@ def _hyperband(pruner: Pruner, epochs: int) -> BasePruner:
 
 
 def _median(pruner: Pruner, epochs: int) -> BasePruner:
-    return MedianPruner(
-        n_startup_trials=pruner.startup_trials, n_warmup_steps=pruner.grace_epochs - 1
-    )
+    return MedianPruner(n_startup_trials=pruner.startup_trials, n_warmup_steps=pruner.grace_epochs)
 
 
 def _wilcoxon(pruner: Pruner, epochs: int) -> BasePruner:
