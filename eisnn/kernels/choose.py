@@ -19,7 +19,7 @@ class Backend:
 
     name: str  # as a trial's record says it
     why_unavailable: Callable[[], str | None]  # loads the backend; None once it is there
-    own_maps: bool = False  # whether it has the linear maps and 3x3 convolutions of ops.py
+    own_maps: bool = False  # whether it has the other operations of ops.py too: maps, projection
 
 
 BACKENDS = {

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from eisnn.config.trial import TrainConfig
 from eisnn.config.user_code import UserCodeError, blame, find
-from eisnn.kernels.choose import is_available
+from eisnn.kernels.choose import has_own_maps, is_available
 from eisnn.layers.circuit import CircuitLayer
 
 Kind = TypeVar("Kind", bound=type[torch.optim.Optimizer])
@@ -57,7 +57,11 @@ def project_after_steps(optimizer: torch.optim.Optimizer, non_negative: Iterable
         return
 
     types = {(x.device.type, x.dtype) for x in constrained}
-    at_once = is_available("cpu") and types <= {("cpu", torch.float32), ("cpu", torch.float64)}
+    at_once = (
+        is_available("cpu")
+        and has_own_maps("cpu")
+        and types <= {("cpu", torch.float32), ("cpu", torch.float64)}
+    )
 
     def project(*step: Any) -> None:
         with torch.no_grad():
