@@ -86,13 +86,15 @@ FOREIGN = {
 
 # tests/ mirrors the tree: a module's test has its name. Rooms that do so, their modules that have
 # nothing of their own to assert, and test files about more than one module.
-MIRRORED = ("eisnn", "reports")
+MIRRORED = ("eisnn", "study", "reports")
 WITHOUT_TESTS = {
     "eisnn.errors": "exceptions without behaviour",
     "eisnn.layers.drive": "a protocol, which mypy holds the layers to",
     "eisnn.kernels.gpu.parts": "compiled by Triton into the kernels that test_circuit runs",
     "eisnn.kernels.gpu.forward": "kernels that test_circuit runs",
     "eisnn.kernels.gpu.backward": "kernels that test_circuit runs",
+    "study.agenda.job": "a record of what queue, agenda and choices hand about",
+    "study.search.proposal": "a record of what draws and arm_search hand about",
     "reports.analysis.search": "hands out the names of other modules",
 }
 THEMES = {
@@ -101,6 +103,11 @@ THEMES = {
     "eisnn/kernels/test_counts": "bytes and launches of whole steps, by benchmarks/counts.py",
     "eisnn/kernels/test_sanitizers": "the C++ kernels under sanitizers",
     "eisnn/training/test_imports": "what a worker's start must not import",
+    "study/test_crash": "whole studies killed at any moment, with real Ray",
+    "study/test_damage": "every file of a study's folder, damaged in every way",
+    "study/test_dashboard": "optuna-dashboard shows what trials.csv says",
+    "study/test_own_questions": "whole studies of other kinds: numbers as targets, crossed levels",
+    "study/execution/test_two_at_once": "two processes over one study's files",
     "reports/analysis/test_coverage": "verdicts on simulated studies whose truth is known",
     "reports/analysis/test_rules_agree": "a study stops by the rule that its report judges by",
     "reports/analysis/test_statistics_page": "docs/statistics.md says what the code does",

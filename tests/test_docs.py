@@ -20,14 +20,15 @@ ELSEWHERE = {  # what is run by another test, or cannot be run here, and why
     ),
     "make test": "runs this test",
     "pip install -e .": "tests/test_package.py installs the package",
-    "python run_study.py --space ... --address HOST:PORT": "tests/study/test_cluster.py",
+    "python run_study.py --space ... --address HOST:PORT": "tests/study/execution/test_cluster.py",
     "optuna-dashboard sqlite:///results/ei_ablation/optuna.db": (
         "a server that does not end; another package"
     ),
     "python run_study.py --space my_study.yaml": "tests/test_extending.py",
 }
 CLUSTER = (
-    "tests/study/test_cluster.py starts such a cluster; these lines name machines that are not here"
+    "tests/study/execution/test_cluster.py starts such a cluster; "
+    "these lines name machines that are not here"
 )
 PREFIXES = {"ray start": CLUSTER, "export RAY_": CLUSTER, "sbatch": "needs Slurm"}
 RUN = {  # in this order, in one folder; with what makes it short

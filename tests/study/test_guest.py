@@ -10,7 +10,7 @@ from pathlib import Path
 from study.guest import is_guest
 from tests.tiny import write
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ONE_TRIAL = {"name": "guest", "base": "base.yaml", "replicate": {"seeds": 1}}
 
 
