@@ -2,7 +2,8 @@
 
 import re
 
-from reports.paper.references import entries
+from eisnn.config.datasets import DATASETS
+from reports.paper.references import data_key, entries
 
 
 def test_every_work_that_is_cited_is_listed(kit):
@@ -10,3 +11,8 @@ def test_every_work_that_is_cited_is_listed(kit):
     texts = "".join(path.read_text() for path in kit.glob("*.tex"))
     cited = {key for found in re.findall(r"cite\{([^}]*)\}", texts) for key in found.split(",")}
     assert cited <= listed <= set(entries())
+
+
+def test_every_dataset_has_its_publication():
+    assert {data_key(name) for name in DATASETS} <= set(entries())
+    assert data_key("my_data:load") == ""

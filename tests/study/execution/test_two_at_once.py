@@ -4,7 +4,6 @@ that read while the study writes."""
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +15,6 @@ import pytest
 
 from eisnn.config.trial import make_config, resolved, trial_id
 from reports.analysis.collect import read_study
-from reports.figures import diagnostics
 from study import store
 from study.worker import trial
 
@@ -153,8 +151,6 @@ def test_a_killed_orphan_leaves_its_trial_to_the_next(worker: Any, tmp_path: Pat
     )
 
 
-# ---- reports read while the study writes
-
 # Every version of every file holds one number throughout, so that a mixture of two or a part of one
 # shows.
 WRITER = """
@@ -223,26 +219,3 @@ def test_a_report_never_reads_half_a_file(tmp_path: Path) -> None:
     finally:
         writer.kill()
         writer.wait()
-
-
-def test_of_a_diagnostics_file_that_is_being_written_whole_lines_count(tmp_path: Path) -> None:
-    """It is appended to, so a reader may meet any beginning of it."""
-    whole = "epoch,layer,quantity,value\n0,hidden.0,rate,0.125\n10,hidden.0,rate,0.0625\n10,output,grad_norm/W_EE,3\n"  # noqa: E501
-    path = tmp_path / "0123456789ab" / "diagnostics.csv"
-    path.parent.mkdir()
-    path.write_text(whole)
-    known = set(
-        diagnostics.read_file(path)[["epoch", "layer", "quantity", "value"]].itertuples(
-            index=False, name=None
-        )
-    )
-    assert len(known) == 3
-    for length in range(len(whole)):
-        path.write_text(whole[:length])
-        frame = diagnostics.read_file(path)
-        assert (
-            set(frame[["epoch", "layer", "quantity", "value"]].itertuples(index=False, name=None))
-            <= known
-        ), whole[:length]
-        assert len(frame) == min(2, max(0, whole[:length].count("\n") - 1))
-    shutil.rmtree(path.parent)
