@@ -45,9 +45,10 @@ def test_a_disk_that_fills_stops_the_study_before_it_is_full(
 ) -> None:
     agenda = world(study_tree).open()
     sizes = {arm.name: 1000 for arm in agenda.plan.arms}
+    monkeypatch.setattr("study.clock.SECONDS_BETWEEN_LOOKS", 3600.0)
     watch = DiskWatch(agenda, lambda: sizes)
     watch.tick()
     monkeypatch.setattr(store, "free_bytes", lambda folder: 1000)
-    watch.tick()  # a look is taken every few seconds
+    watch.tick()  # not yet time for another look
     with pytest.raises(Stopped, match="are free on this disk, and the study needs about"):
         DiskWatch(agenda, lambda: sizes).tick()
