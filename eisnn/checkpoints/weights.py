@@ -79,8 +79,10 @@ def load_weights(path: str | Path) -> Weights:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file")
-    read = _read_safetensors if path.suffix == ".safetensors" else _read_pickle
-    tensors, config = read(path)
+    if path.suffix == ".safetensors":
+        tensors, config = _read_safetensors(path)
+    else:
+        tensors, config = _read_pickle(path)
     if not tensors:
         raise CheckpointError(f"{path}: holds no tensors")
     tensors = {PREFIX.sub("", name): value for name, value in tensors.items()}
@@ -88,7 +90,9 @@ def load_weights(path: str | Path) -> Weights:
         problem = _why_unusable(value)
         if problem is not None:
             raise CheckpointError(f"{path}: {name} {problem}")
-    return Weights(tensors, None if config is None else make_config(config, f"{path} (config)"))
+    if config is None:
+        return Weights(tensors, None)
+    return Weights(tensors, make_config(config, f"{path} (config)"))
 
 
 def _why_unusable(value: Tensor) -> str | None:
@@ -224,13 +228,12 @@ def put_weights(model: Network, tensors: Mapping[str, Tensor]) -> LoadReport:
 
 def _non_negative(model: Network) -> list[str]:
     """Returns the names of the parameters that projection keeps at or above zero."""
-    return [
-        f"{path}.{name}"
-        for path, module in model.named_modules()
-        if isinstance(module, CircuitLayer) and module.config.dale == "project"
-        for name, _ in module.named_parameters(recurse=False)
-        if name not in module.SIGNED
-    ]
+    found: list[str] = []
+    for path, module in model.named_modules():
+        if isinstance(module, CircuitLayer) and module.config.dale == "project":
+            names = (name for name, _ in module.named_parameters(recurse=False))
+            found += [f"{path}.{name}" for name in names if name not in module.SIGNED]
+    return found
 
 
 def load_network(path: str | Path, config: Any = None) -> Network:

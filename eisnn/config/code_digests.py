@@ -100,8 +100,11 @@ def _imported(file: Path, module: str) -> list[str]:
             if isinstance(node, ast.Import):
                 names += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
-                base = package[: len(package) - node.level + 1] if node.level else []
-                base += [node.module] if node.module else []
+                base: list[str] = []
+                if node.level:
+                    base += package[: len(package) - node.level + 1]
+                if node.module:
+                    base.append(node.module)
                 names.append(".".join(base))
                 names += [".".join([*base, alias.name]) for alias in node.names]
     parts = [name.split(".") for name in names if name]

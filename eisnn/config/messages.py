@@ -154,11 +154,9 @@ def describe(annotation: Any, constraints: Iterable[Any] = ()) -> str:
     >= 1, or a list of them"."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        inner = [
-            item
-            for extra in arguments[1:]
-            for item in (extra.metadata if isinstance(extra, FieldInfo) else [extra])
-        ]
+        inner: list[Any] = []
+        for extra in arguments[1:]:
+            inner += extra.metadata if isinstance(extra, FieldInfo) else [extra]
         return describe(arguments[0], inner)
     if origin in (Union, types.UnionType):
         kinds = [describe(kind) for kind in arguments if kind is not types.NoneType]
@@ -175,13 +173,11 @@ def describe(annotation: Any, constraints: Iterable[Any] = ()) -> str:
         annotation, "another kind of value"
     )
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    limits = [
-        f"{sign} {getattr(item, limit):g}"
-        for item in constraints
-        for limit, sign in signs.items()
-        if hasattr(item, limit)
-    ]
-    return " ".join([name, " and ".join(limits)]) if limits else name
+    limits: list[str] = []
+    for item in constraints:
+        given = [limit for limit in signs if hasattr(item, limit)]
+        limits += [f"{signs[limit]} {getattr(item, limit):g}" for limit in given]
+    return f"{name} {' and '.join(limits)}".strip()
 
 
 def _key(part: Any) -> str:

@@ -114,8 +114,9 @@ def _fake(
 
         layer = sizes.describe(current, W_EI, T, shared, pool, rules)
         return out, current.new_empty(sizes.kept_size(layer))
-    columns = 2 * cells if inhibited and current.dim() == 2 else 2
-    return out, current.new_empty(current.shape[0] if inhibited else 0, columns)
+    if not inhibited:
+        return out, current.new_empty(0, 2)
+    return out, current.new_empty(current.shape[0], 2 * cells if current.dim() == 2 else 2)
 
 
 def _fake_backward(

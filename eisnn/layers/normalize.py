@@ -48,6 +48,10 @@ from eisnn.config.trial import ModelConfig
 SPIKE_GAIN = 0.1234**-0.5  # 2.8467, the constant of OTTT and IS-SNN
 
 
+def _batch_norm(spatial: bool) -> type[nn.BatchNorm1d | nn.BatchNorm2d]:
+    return nn.BatchNorm2d if spatial else nn.BatchNorm1d
+
+
 class TimeScaledNorm(nn.Module):
     """tebn: batch normalisation, then a learnable factor per time step."""
 
@@ -67,7 +71,7 @@ class PerStepNorm(nn.Module):
     def __init__(self, channels: int, T: int, spatial: bool) -> None:
         super().__init__()
         self.T = T
-        self.norm = nn.BatchNorm2d(T * channels) if spatial else nn.BatchNorm1d(T * channels)
+        self.norm = _batch_norm(spatial)(T * channels)
         self.norm.register_parameter("bias", None)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -83,7 +87,7 @@ class ThresholdNorm(nn.Module):
     def __init__(self, channels: int, threshold: float, spatial: bool) -> None:
         super().__init__()
         self.threshold = threshold
-        self.norm = (nn.BatchNorm2d if spatial else nn.BatchNorm1d)(channels, affine=False)
+        self.norm = _batch_norm(spatial)(channels, affine=False)
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
@@ -161,7 +165,7 @@ class Currents:
     config: ModelConfig
 
     def batch_norm(self) -> nn.Module:
-        return (nn.BatchNorm2d if self.spatial else nn.BatchNorm1d)(self.channels)
+        return _batch_norm(self.spatial)(self.channels)
 
 
 def _group_norm(currents: Currents) -> nn.Module:

@@ -85,19 +85,20 @@ class RateMeter:
 
     def _adder(self, name: str) -> Any:
         def add(module: nn.Module, args: tuple[Any, ...], spikes: Tensor) -> None:
-            total = spikes.mean(dtype=torch.float32).double() * spikes.shape[0]
-            self.sums[name] = self.sums[name] + total if name in self.sums else total
+            self._add(name, spikes.mean(dtype=torch.float32).double() * spikes.shape[0])
 
         return add
 
     def _counter(self, name: str) -> Any:
         def add(module: nn.Module, args: tuple[Any, ...], answer: Any) -> None:
             spikes = answer[0] if isinstance(answer, tuple) else answer
-            total = spikes.sum(dtype=torch.float64)
-            self.sums[name] = self.sums[name] + total if name in self.sums else total
+            self._add(name, spikes.sum(dtype=torch.float64))
             self.entries[name] = self.entries.get(name, 0) + spikes.numel()
 
         return add
+
+    def _add(self, name: str, total: Tensor) -> None:
+        self.sums[name] = self.sums[name] + total if name in self.sums else total
 
     def rates(self, samples: int) -> dict[str, float]:
         """Returns the rate of each layer over ``samples`` pairs of time step and image."""
