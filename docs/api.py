@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,9 +31,8 @@ def _entry(module: str, name: str, value: Any) -> str:
     text = inspect.cleandoc(value.__doc__ or "").strip()
     if hasattr(value, "model_fields"):
         return f"\n### {module}.{name}\n\n{text} Its options: [config.md](config.md).\n"
-    signature = _signature(value).replace("'", "")
-    signature = re.sub(r"<function (\w+) at 0x[0-9a-f]+>", r"\1", signature)
-    return f"\n### {module}.{name}\n\n```python\n{name}{signature}\n```\n\n```text\n{text}\n```\n"
+    signature = f"{name}{_signature(value)}"
+    return f"\n### {module}.{name}\n\n```python\n{signature}\n```\n\n```text\n{text}\n```\n"
 
 
 def _signature(value: Any) -> str:
@@ -43,16 +41,34 @@ def _signature(value: Any) -> str:
         signature = inspect.signature(value)
     except (TypeError, ValueError):
         return ""
+    parameters = []
+    for parameter in signature.parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in parameters:
+            parameters.append("*")
+        parameters.append(_parameter(parameter))
+    answer = ""
+    if signature.return_annotation is not inspect.Signature.empty:
+        answer = f" -> {signature.return_annotation}".replace("'", "")
     if len(signature.parameters) <= 3:
-        return str(signature)
-    words = str(signature.replace(return_annotation=inspect.Signature.empty))
-    returned = signature.return_annotation
-    answer = "" if returned is inspect.Signature.empty else f" -> {returned}"
-    lines = [f"    {parameter}," for parameter in signature.parameters.values()]
-    kinds = [parameter.kind for parameter in signature.parameters.values()]
-    if inspect.Parameter.KEYWORD_ONLY in kinds and "*args" not in words:
-        lines.insert(kinds.index(inspect.Parameter.KEYWORD_ONLY), "    *,")
+        return f"({', '.join(parameters)}){answer}"
+    lines = [f"    {parameter}," for parameter in parameters]
     return "(\n" + "\n".join(lines) + f"\n){answer}"
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    """Returns a parameter as code would write it, its type without the quotes of annotations."""
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    text = stars.get(parameter.kind, "") + parameter.name
+    if parameter.annotation is not inspect.Parameter.empty:
+        text += f": {parameter.annotation}"
+    default = parameter.default
+    if default is inspect.Parameter.empty:
+        return text
+    if inspect.isfunction(default):
+        return f"{text} = {default.__name__}"
+    if type(default).__module__.startswith("eisnn."):  # options at their defaults
+        return f"{text} = {type(default).__name__}()"
+    return f"{text} = {default!r}"
 
 
 if __name__ == "__main__":
