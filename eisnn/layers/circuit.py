@@ -130,7 +130,7 @@ def integrate(
 ) -> Tensor:
     """Returns the integrated current I_int of one circuit, with E-I Prop's backward pass.
 
-    The equations are in the module's docstring.
+    The equations are at the top of eisnn/layers/circuit.py.
 
     Args:
         I_ee: [N, n_E, ...] excitatory current; 0 to 3 trailing positions; any float type.

@@ -157,7 +157,7 @@ def lif(
     detach_reset: bool = True,
     shared_over: int | None = None,
 ) -> Tensor:
-    """Returns the spikes of LIF cells driven by ``current``, by the module's equations.
+    """Returns spikes of LIF cells driven by ``current``; equations: eisnn/layers/neurons.py.
 
     Args:
         current: [T, ...], any float type; or [...] with ``shared_over=T``: the same current at each
