@@ -175,8 +175,8 @@ def _hint(model: Network, report: LoadReport) -> str:
     )
     ei_model = any(model.circuits())
     if ei_file != ei_model:
-        kind = "E-I" if ei_file else "ordinary"
-        return f"the weights are of an {kind} network, but model.norm: {model.config.model.norm}"
+        kind, norm = "E-I" if ei_file else "ordinary", model.config.model.norm
+        return f"the weights belong to an {kind} network, but model.norm is {norm!r}"
     if any("conv_ie" in entry or "weight_ie" in entry for entry in report.wrong_shape) and not any(
         "conv_ee" in entry or "weight_ee" in entry for entry in report.wrong_shape
     ):

@@ -117,7 +117,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Any]:
             return tensors, _config_in(file.metadata() or {})
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
-            f"{path}: is not a sound safetensors file ({_first_line(error)})"
+            f"{path}: is not a valid safetensors file ({_first_line(error)})"
         ) from error
 
 
@@ -140,9 +140,9 @@ def _read_pickle(path: Path) -> tuple[dict[str, Tensor], Any]:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds; each means the same to the user
         raise CheckpointError(
-            f"{path}: refused, as it is damaged or holds more than tensors and plain values, which "
-            f"could run code when read ({_first_line(error)}). If you trust where it is from, save "
-            "its state dict alone, best as .safetensors"
+            f"{path}: is damaged, or holds more than tensors and plain values, which could run"
+            f" code when read ({_first_line(error)}). If you trust its source, save its state dict"
+            " alone, preferably as .safetensors"
         ) from error
     config = _config_of(content, path)
     for _ in range(3):  # a state dict may be nested, as {"model": {"state_dict": ...}}

@@ -200,8 +200,8 @@ class CircuitLayer(nn.Module):
         super().__init__()
         if ei_ratio > n_E:
             raise ValueError(
-                f"circuit.ei_ratio: layer {name!r} has {n_E} excitatory cells "
-                f"and cannot hold a ratio of {ei_ratio}"
+                f"circuit.ei_ratio: layer {name!r} has {n_E} excitatory cells, "
+                f"too few for a ratio of {ei_ratio}"
             )
         n_I = max(1, n_E // ei_ratio)
         window = () if kernel is None else (kernel, kernel)

@@ -212,7 +212,7 @@ def explained(config: TrialConfig) -> Iterator[None]:
             raise
         raise ConfigError(
             f"train.batch_size: must be at least 2 with model.norm: {config.model.norm}, which"
-            " takes a variance over a batch, given 1"
+            " needs the variance over a batch, given 1"
         ) from error
 
 

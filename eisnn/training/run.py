@@ -171,8 +171,8 @@ def with_data(config: TrialConfig, data: Dataset) -> TrialConfig:
         )
     if classes is not None and classes < data.classes:
         raise ConfigError(
-            f"model.classes: must be at least {data.classes}, as {config.data.name} has them, or be"
-            f" left out, given {classes}"
+            f"model.classes: must be at least {data.classes}, the number of classes of"
+            f" {config.data.name}, or be left out, given {classes}"
         )
     labels, loss = data.train.labels, config.train.loss
     if labels.is_floating_point() and loss in ("cross_entropy", "tet"):

@@ -94,8 +94,8 @@ class CircuitConfig(Section):
     tau_I: Annotated[float, Field(ge=1)] | None = None
     """Time constant of spiking inhibitory cells, in time steps; default 2."""
     output_layer: Literal["excitatory", "full"] = "excitatory"
-    """Which current the logits are the mean of over time. excitatory: I_ee - I_sub; full: I_int of
-    a whole circuit."""
+    """Current whose mean over time gives the logits. excitatory: I_ee - I_sub; full: I_int, of a
+    whole circuit."""
     init: InitConfig = InitConfig()
     prop: PropConfig = PropConfig()
 

@@ -54,7 +54,7 @@ def _read(name: str, torchvision_name: str, root: Path, places: list[Path], pack
             if other != name and tuple(labels[:16]) == first:
                 raise DataError(
                     f"{files[1]} holds the labels of {other}, not of {name}: "
-                    "give them folders of their own"
+                    "keep the two datasets in separate folders"
                 )
         return {
             "images": images[:, None],

@@ -130,10 +130,10 @@ def test_a_misfit_is_refused_with_what_and_where_and_changes_nothing(change, mes
 def test_other_ratios_and_other_kinds_are_named_as_the_cause():
     with pytest.raises(CheckpointError, match=r"check circuit.ei_ratio"):
         load_authors_state_dict(vgg(ei_ratio=2), weights())
-    with pytest.raises(CheckpointError, match=r"weights are of an E-I network, but model.norm: bn"):
+    with pytest.raises(CheckpointError, match=r"belong to an E-I network, but model.norm is 'bn'"):
         load_authors_state_dict(vgg("bn"), weights())
     with pytest.raises(
-        CheckpointError, match=r"weights are of an ordinary network, but model.norm: ei"
+        CheckpointError, match=r"belong to an ordinary network, but model.norm is 'ei'"
     ):
         load_authors_state_dict(vgg(), weights("bn"))
 

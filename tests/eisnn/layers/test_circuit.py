@@ -367,7 +367,7 @@ def test_n_I_is_n_E_over_the_ratio_and_never_zero():
     ]
     with pytest.raises(
         ValueError,
-        match=r"circuit.ei_ratio: layer 'test' has 3 excitatory cells and cannot hold a ratio of 4",
+        match=r"circuit.ei_ratio: layer 'test' has 3 excitatory cells, too few for a ratio of 4",
     ):
         make_layer(3, 3)
 

@@ -22,7 +22,7 @@ def test_a_ratio_that_a_hidden_layer_cannot_hold_is_refused_by_name():
     with pytest.raises(
         ValueError,
         match=(
-            r"circuit.ei_ratio: layer 'features.0' has 8 excitatory cells and cannot hold a ratio"
+            r"circuit.ei_ratio: layer 'features.0' has 8 excitatory cells, too few for a ratio"
             r" of 16"
         ),
     ):
@@ -44,7 +44,7 @@ def test_one_ratio_per_layer_from_the_bottom_up_and_as_many_as_there_are_circuit
     with pytest.raises(ValueError, match=r"gives 5 ratios, but the network has 4 circuits"):
         build_model({"model": net, "circuit": {"ei_ratio": [1, 2, 8, 5, 4]}})
     with pytest.raises(
-        ValueError, match=r"layer 'output' has 10 excitatory cells and cannot hold a ratio of 16"
+        ValueError, match=r"layer 'output' has 10 excitatory cells, too few for a ratio of 16"
     ):
         build_model(
             {"model": net, "circuit": {"ei_ratio": [1, 2, 8, 16]}}
