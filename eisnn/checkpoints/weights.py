@@ -140,9 +140,9 @@ def _read_pickle(path: Path) -> tuple[dict[str, Tensor], Any]:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds; each means the same to the user
         raise CheckpointError(
-            f"{path}: is damaged, or holds more than tensors and plain values, which could run"
-            f" code when read ({_first_line(error)}). If you trust its source, save its state dict"
-            " alone, preferably as .safetensors"
+            f"{path}: refused, since it is damaged or holds more than tensors and plain values,"
+            f" which could run code when read ({_first_line(error)}). If you trust its source, save"
+            " its state dict alone, preferably as .safetensors"
         ) from error
     config = _config_of(content, path)
     for _ in range(3):  # a state dict may be nested, as {"model": {"state_dict": ...}}
