@@ -107,7 +107,7 @@ class Agenda:
     def _candidate(self) -> Job | None:
         if any(job.alone for job in self.queue.running.values()):
             return None
-        if (job := self.queue.take()) is not None:
+        if (job := self.queue.take(self.outcomes.is_held)) is not None:
             return job
         if self.queue.is_blocked or self.out_of_budget(replicates=True):
             return None
@@ -188,7 +188,7 @@ class Agenda:
             once_more = machine_lost or self._deaths[job.id] < self.plan.spec.retry.dead_worker
             if outcome is None and once_more:
                 self._deaths[job.id] += not machine_lost
-                return self._once_more(job, reason)
+                return self._once_more(job, reason, lost=machine_lost)
             found = outcome or self.outcomes.failed(job, reason, "dead_worker")
         in_company = found.state == State.OUT_OF_MEMORY and not job.alone
         if in_company and self.plan.spec.retry.out_of_memory:
@@ -201,9 +201,9 @@ class Agenda:
         self._problem = self._problem or senseless(self._ended, self.plan.spec.max_failed)
         return found
 
-    def _once_more(self, job: Job, reason: str | None) -> Outcome:
+    def _once_more(self, job: Job, reason: str | None, *, lost: bool = False) -> Outcome:
         """Puts a job in front of what waits: its worker died, or it shall run alone."""
-        self.queue.add_first(job)
+        self.queue.add_first(job, lost=lost)
         self.tables.put(job.key, {"state": State.INTERRUPTED, "reason": reason})
         epochs = self.tables.epochs(job.id)
         return Outcome(job.id, State.INTERRUPTED, job.seed, reason=reason, epochs=epochs)

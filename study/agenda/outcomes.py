@@ -34,6 +34,10 @@ class Outcomes:
     def place(self, job: Job) -> Path:
         return store.trial_folder(self.folder, job.id)
 
+    def is_held(self, job: Job) -> bool:
+        """Whether another process has the job's trial."""
+        return store.is_held(self.place(job))
+
     def settled(self, job: Job) -> Outcome | None:
         """The final outcome that is on disk for a job, unless it is to be tried once more."""
         outcome = store.finished_state(self.place(job), tested=not job.is_search)

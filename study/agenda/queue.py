@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from study import store
 from study.agenda.job import Job
 from study.search.proposal import Slot
 
@@ -16,18 +18,29 @@ class Queue:
         self.waiting: list[Job] = []
         self.running: dict[str, Job] = {}
         self.followers: dict[str, list[Job]] = {}  # other roles of a trial that runs
+        self._lost: dict[str, float] = {}  # until when a trial waits for its lost machine
 
     def add(self, job: Job) -> None:
         self.waiting.append(job)
 
-    def add_first(self, job: Job) -> None:
+    def add_first(self, job: Job, *, lost: bool = False) -> None:
+        """``lost``: the job's machine was lost, and nobody knows what still runs there."""
         self.waiting.insert(0, job)
+        if lost:
+            self._lost[job.id] = time.monotonic() + store.PATIENCE
 
-    def take(self) -> Job | None:
-        """The first waiting job that may start now. One that must run alone waits for the rest."""
+    def take(self, is_held: Callable[[Job], bool] = lambda job: False) -> Job | None:
+        """The first waiting job that may start now. One that must run alone waits for the rest.
+
+        ``is_held``: whether another process has the job's trial, as the worker of a machine that
+        is cut off may; such a job lets others pass for a while.
+        """
         for index, job in enumerate(self.waiting):
-            if not job.alone or not self.running:
-                return self.waiting.pop(index)
+            if job.alone and self.running:
+                continue
+            if time.monotonic() < self._lost.get(job.id, 0.0) and is_held(job):
+                continue
+            return self.waiting.pop(index)
         return None
 
     @property

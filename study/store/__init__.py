@@ -26,6 +26,7 @@ from study.store.frames import epochs_frame, load_plan, trials_frame
 from study.store.locks import (
     PATIENCE,
     check_free,
+    is_held,
     lock_study,
     lock_trial,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "finished_state",
     "free_bytes",
     "is_full",
+    "is_held",
     "last_metrics",
     "load_plan",
     "lock_study",

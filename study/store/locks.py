@@ -155,3 +155,12 @@ def lock_trial(folder: Path, patience: float) -> FileLock:
             f"{folder}: another process still trains this trial after {patience:.0f} s of waiting"
         ) from None
     return lock
+
+
+def is_held(folder: Path) -> bool:
+    """Whether another process holds a trial folder's lock."""
+    try:
+        lock_trial(folder, 0.0).release()
+    except StoreError:
+        return folder.is_dir()
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from study.agenda.job import Job
@@ -20,6 +21,32 @@ def test_what_waits_comes_in_order_and_a_repeated_job_first() -> None:
     queue.add_first(job("c"))
     taken = [queue.take(), queue.take(), queue.take(), queue.take()]
     assert [one.id if one else None for one in taken] == ["c", "a", "b", None]
+
+
+def test_a_trial_that_a_lost_machine_still_holds_lets_others_pass() -> None:
+    held = {"a", "b"}
+    queue = Queue()
+    queue.add(job("b"))  # held by an orphan of an earlier run: its worker waits for the lock
+    queue.add(job("c"))
+    queue.add_first(job("a"), lost=True)
+
+    def take() -> str | None:
+        found = queue.take(lambda job: job.id in held)
+        return found.id if found else None
+
+    assert [take(), take(), take()] == ["b", "c", None]
+    held.clear()
+    assert [take(), take()] == ["a", None]
+
+
+def test_a_lost_machine_is_waited_for_no_longer_than_a_lock() -> None:
+    queue = Queue()
+    queue.add_first(job("a"), lost=True)
+    queue.add(job("b"))
+    queue._lost["a"] = time.monotonic() - 1.0
+    taken = queue.take(lambda job: True)
+    assert taken is not None
+    assert taken.id == "a"
 
 
 def test_a_job_that_runs_alone_waits_for_the_others() -> None:
