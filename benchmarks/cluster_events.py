@@ -1,6 +1,6 @@
 """Does to a running study what happens on clusters, and prints what became of it. Linux, root.
 
-    python -m benchmarks.cluster_events [joined killed cut starting head token nobody symmetric]
+    python -m benchmarks.cluster_events [joined killed cut starting creating head token nobody ...]
 
 Hosts are namespaces of this machine (`benchmarks/hosts.py`); its project folder must not be under
 /tmp, which is each host's own. For each event: what the command printed and after how many seconds,
@@ -119,8 +119,15 @@ def cut_off(cluster: Cluster, host: Host, account: Account) -> None:
     time.sleep(max(0.0, account.began + CUT_OFF - time.monotonic()))
     host.join()
     account.note("the host is back")
-    back = until(lambda: cluster.trains(host, 0), 120)
-    account.note("nothing trains there" if back is None else "a trial trains there again")
+    begun = len(crash.begun(cluster.folder))
+
+    def trains_anew() -> bool:
+        names = list(crash.begun(cluster.folder))
+        return host.training(cluster.results) in names[begun:]
+
+    over = until(lambda: trains_anew() or account.process.poll() is not None, 200)
+    used = over is not None and account.process.poll() is None
+    account.note("a further trial trains there" if used else "no further trial trained there")
 
 
 def cut(cluster: Cluster) -> None:
@@ -128,21 +135,31 @@ def cut(cluster: Cluster) -> None:
     disturb(cluster, 3, lambda host, account: cut_off(cluster, host, account))
 
 
-def starting(cluster: Cluster) -> None:
-    """A host is cut off for a minute while its first worker starts."""
+def begins(cluster: Cluster, title: bytes) -> None:
+    """Cuts the second host off as soon as one of its processes has this in its command line."""
     head, second = cluster.head(), cluster.joined(2)
     process = cluster.command(head)
 
-    def worker_starts() -> bool:
+    def it_begins() -> bool:
         lines = [Path(f"/proc/{pid}/cmdline") for pid in second.processes()]
-        return any(b"default_worker.py" in line.read_bytes() for line in lines if line.exists())
+        return any(title in line.read_bytes() for line in lines if line.exists())
 
-    if until(worker_starts, 120) is None:
+    if until(it_begins, 120) is None:
         print("no worker has started on the second host")
         return
     account = Account(cluster, process)
     cut_off(cluster, second, account)
     account.end()
+
+
+def starting(cluster: Cluster) -> None:
+    """A host is cut off for a minute while its first worker process starts."""
+    begins(cluster, b"default_worker.py")
+
+
+def creating(cluster: Cluster) -> None:
+    """A host is cut off for a minute while Tune's actor is made in its first worker."""
+    begins(cluster, b"ray::ImplicitFunc")
 
 
 def head(cluster: Cluster) -> None:
@@ -195,6 +212,7 @@ EVENTS: dict[str, Callable[[Cluster], Any]] = {
     "killed": killed,
     "cut": cut,
     "starting": starting,
+    "creating": creating,
     "head": head,
     "token": token,
     "nobody": nobody,

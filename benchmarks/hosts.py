@@ -25,8 +25,7 @@ PORT = 6379
 SHARED = "/var/tmp"  # /tmp is each host's own
 INIT = "mount --make-rprivate /; mount -t tmpfs tmpfs /tmp; mount -t tmpfs tmpfs /dev/shm; \
 ip link set lo up; exec sleep infinity"
-COMMON = ("--block", "--disable-usage-stats", "--num-cpus=1", "--temp-dir=/tmp/r")
-SMALL = ("--object-store-memory=100000000", "--include-log-monitor=false")
+COMMON = ("--block", "--disable-usage-stats", "--num-cpus=1", "--object-store-memory=100000000")
 
 
 def settings() -> dict[str, str]:
@@ -121,7 +120,8 @@ class Host:
     def ray(self, *options: str) -> None:
         """Starts Ray there and waits until it runs."""
         self.log.unlink(missing_ok=True)
-        self.start(RAY, "start", *COMMON, *SMALL, *options)
+        own = self.log.with_suffix("")  # on the disk that stays, for its logs
+        self.start(RAY, "start", *COMMON, f"--temp-dir={own}", *options)
         if until(lambda: "Ray runtime started" in self.log.read_text(), 120) is None:
             raise RuntimeError(f"Ray did not start on {self.name}: {self.log.read_text()}")
 
