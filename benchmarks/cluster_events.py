@@ -1,6 +1,6 @@
 """Does to a running study what happens on clusters, and prints what became of it. Linux, root.
 
-    python -m benchmarks.cluster_events [joined killed cut starting creating head token nobody ...]
+    python -m benchmarks.cluster_events [joined killed cut away starting creating head token ...]
 
 Hosts are namespaces of this machine (`benchmarks/hosts.py`); its project folder must not be under
 /tmp, which is each host's own. For each event: what the command printed and after how many seconds,
@@ -37,6 +37,7 @@ replicate: {seeds: 1}
 """
 EPOCH = 2.0  # seconds of sleep before each
 CUT_OFF = 60.0  # seconds
+AWAY = 150.0  # seconds after which Ray has called a machine dead
 
 
 class Account:
@@ -113,10 +114,10 @@ def killed(cluster: Cluster) -> None:
     disturb(cluster, 3, event)
 
 
-def cut_off(cluster: Cluster, host: Host, account: Account) -> None:
+def cut_off(cluster: Cluster, host: Host, account: Account, seconds: float = CUT_OFF) -> None:
     host.cut()
     account.line("machine was lost|worker died", CUT_OFF)
-    time.sleep(max(0.0, account.began + CUT_OFF - time.monotonic()))
+    time.sleep(max(0.0, account.began + seconds - time.monotonic()))
     host.join()
     account.note("the host is back")
     begun = len(crash.begun(cluster.folder))
@@ -133,6 +134,23 @@ def cut_off(cluster: Cluster, host: Host, account: Account) -> None:
 def cut(cluster: Cluster) -> None:
     """A host that trains is cut off for a minute."""
     disturb(cluster, 3, lambda host, account: cut_off(cluster, host, account))
+
+
+def away(cluster: Cluster) -> None:
+    """A host that trains is cut off for longer, and Ray is started there again."""
+
+    def event(host: Host, account: Account) -> None:
+        host.cut()
+        account.line("now 1 machine", AWAY)
+        time.sleep(max(0.0, account.began + AWAY - time.monotonic()))
+        host.join()
+        account.note("the host is back")
+        ended = until(lambda: "raylet" not in host.names(), 60)
+        account.note("Ray has ended there" if ended is not None else "Ray goes on there")
+        host.ray(f"--address={cluster.address}")
+        account.line("now 2 machines", 60)
+
+    disturb(cluster, 3, event)
 
 
 def begins(cluster: Cluster, title: bytes) -> None:
@@ -211,6 +229,7 @@ EVENTS: dict[str, Callable[[Cluster], Any]] = {
     "joined": joined,
     "killed": killed,
     "cut": cut,
+    "away": away,
     "starting": starting,
     "creating": creating,
     "head": head,

@@ -92,6 +92,14 @@ class Host:
                     found.append(int(entry.name))
         return found
 
+    def names(self) -> list[str]:
+        """What runs on it, by the names of the programs."""
+        names = []
+        for pid in self.processes():
+            with contextlib.suppress(OSError):
+                names.append(Path(f"/proc/{pid}/comm").read_text().strip())
+        return names
+
     def training(self, results: Path) -> str | None:
         """The trial that a worker here trains: the one whose lock it holds open."""
         for pid in self.processes():
