@@ -23,25 +23,30 @@ def removed_when_reached() -> Iterator[None]:
 
     ended = threading.Event()
     remove = placement_group.remove_placement_group
+    threads: list[threading.Thread] = []
 
     def later(group: Any) -> None:
-        wait = threading.Thread(target=_remove, args=(group, remove, ended), daemon=True)
-        wait.start()
+        threads[:] = [thread for thread in threads if thread.is_alive()]
+        threads.append(threading.Thread(target=_remove, args=(group, remove, ended), daemon=True))
+        threads[-1].start()
 
     placement_group.remove_placement_group = later
     try:
         yield
     finally:
-        ended.set()
         placement_group.remove_placement_group = remove
+        ended.set()
+        for thread in threads:  # or one that asks Ray after its end would start it anew
+            thread.join(2 * PATIENCE)
 
 
 def _remove(group: Any, remove: Callable[[Any], None], ended: threading.Event) -> None:
     while not _reached(group):
         if ended.wait(SECONDS):
             return  # Ray removes what a command had, when the command has ended
-    with contextlib.suppress(Exception):  # Ray itself may have ended
-        remove(group)
+    if not ended.is_set():
+        with contextlib.suppress(Exception):  # the head may have died
+            remove(group)
 
 
 def _reached(group: Any) -> bool:
