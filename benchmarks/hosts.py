@@ -45,6 +45,21 @@ def address(net: int, number: int) -> str:
     return f"10.78.{net}.{10 + number}"
 
 
+def _new_bridge() -> int:
+    """Makes the bridge of the first network that nobody has; returns its number."""
+    net = 1
+    while not _added(bridge(net)):
+        net += 1
+    shell(f"ip addr add {address(net, 0)}/24 dev {bridge(net)} && ip link set {bridge(net)} up")
+    return net
+
+
+def _added(name: str) -> bool:
+    """Whether the bridge could be added: nobody has one of this name."""
+    add = ["ip", "link", "add", name, "type", "bridge"]
+    return subprocess.run(add, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
 def shell(line: str) -> None:
     subprocess.run(line, shell=True, check=True)
 
@@ -176,12 +191,7 @@ class Cluster:
             "CRASH_PAUSE": str(pause),
         }
         self.hosts: dict[int, Host] = {}
-        self.net = 1
-        while Path(f"/sys/class/net/{bridge(self.net)}").exists():
-            self.net += 1
-        name, own = bridge(self.net), address(self.net, 0)
-        shell(f"ip link add {name} type bridge && ip addr add {own}/24 dev {name}")
-        shell(f"ip link set {name} up")
+        self.net = _new_bridge()
 
     def host(self, number: int) -> Host:
         """Adds a machine without Ray."""
