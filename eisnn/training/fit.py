@@ -38,6 +38,7 @@ from eisnn.training.run import Checkpoints, Metrics, Run, best_epoch, with_data
 from eisnn.training.steps import training_step
 
 PROBE = 256  # validation images on which operations are counted
+START_IMAGES = 128  # on which layers start that train on single images; batch_size's default
 
 __all__ = ["best_epoch", "fit", "training_step", "with_data"]
 
@@ -201,7 +202,7 @@ def explained(config: TrialConfig) -> Iterator[None]:
 
     Raises:
         UserCodeError: a run with users' code raised an error or called sys.exit.
-        ConfigError: E-I Init or batch normalisation met a batch of one image.
+        ConfigError: batch normalisation met a batch of one image without positions.
     """
     named = ", ".join(f"{key}: {word}" for key, word in references(resolved(config)).items())
     try:
@@ -211,15 +212,20 @@ def explained(config: TrialConfig) -> Iterator[None]:
         if config.train.batch_size > 1 or isinstance(error, ConfigError):
             raise
         raise ConfigError(
-            f"train.batch_size: must be at least 2 with model.norm: {config.model.norm}, which"
-            " needs the variance over a batch, given 1"
+            f"train.batch_size: must be at least 2 with model.norm: {config.model.norm} in"
+            f" {config.model.arch}, which needs the variance over a batch, given 1"
         ) from error
 
 
 def first_batch(run: Run, train: Split) -> Tensor:
-    """Returns the first training batch, without augmentation, to initialise the layers on."""
+    """Returns the first training batch, without augmentation, to initialise the layers on.
+
+    E-I Init needs the variance over images, which a single one has not: networks that train on
+    single images start on the first `START_IMAGES`.
+    """
     order = shuffled(len(train.labels), seed=run.config.seed, epoch=0, device=train.labels.device)
-    x, _ = next(batches(train, run.config.train.batch_size, order=order))
+    size = run.config.train.batch_size
+    x, _ = next(batches(train, size if size > 1 else START_IMAGES, order=order))
     return x.to(run.dtype)
 
 

@@ -54,7 +54,8 @@ class TrainConfig(Section):
     epochs: Count = 300
     """Passes over the training images."""
     batch_size: Count = 128
-    """Images per optimiser step. A single image left over at the end joins the batch before it."""
+    """Images per optimiser step. A single image left over at the end joins the batch before it.
+    With 1, layers start on the first 128 images, as E-I Init needs a variance over images."""
     learning_rate: Positive = 1e-3
     """Learning rate after the warm-up, at which the schedule begins."""
     optimizer: word_or_reference("sgd", "adam", "adamw") = "sgd"  # type: ignore[valid-type]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from eisnn.config.trial import make_config
 from eisnn.config.yaml_file import ConfigError
-from eisnn.training.fit import fit
+from eisnn.data.loading import load
+from eisnn.training.fit import first_batch, fit
+from eisnn.training.run import Run
 
 
 def config(norm: str = "ei", train_size: int = 300, **train: object):
@@ -28,9 +31,28 @@ def test_one_image_left_over_trains_with_every_norm(norm):
     assert any("has 270 images" in line for line in said)
 
 
-@pytest.mark.parametrize("norm", ["ei", "bn"])
-def test_a_batch_size_of_one_is_named(norm):
+def test_circuits_train_on_single_images():
+    """Only their start needs a variance over images: it is taken from the first 128."""
+    final = fit(config(batch_size=1, epochs=1, learning_rate=0.002))
+    assert final["val/accuracy"] > 0.3  # of ten classes
+    data = load(config().data, T=2)
+    run = Run(config(batch_size=1), data, torch.device("cpu"), keep_best=False)
+    assert len(first_batch(run, data.train)) == 128
+
+
+def test_batch_normalisation_of_single_images_without_positions_is_named():
     with pytest.raises(
-        ConfigError, match=r"train\.batch_size: must be at least 2 with model\.norm"
+        ConfigError, match=r"train\.batch_size: must be at least 2 with model\.norm: bn in MLP"
     ):
-        fit(config(norm, batch_size=1, epochs=1))
+        fit(config("bn", batch_size=1, epochs=1))
+
+
+def test_batch_normalisation_of_single_images_trains_where_they_have_positions():
+    given = make_config(
+        {
+            "model": {"arch": "VGG", "layers": 4, "width": 0.1, "T": 2, "norm": "bn"},
+            "data": {"name": "digits", "train_size": 100},
+            "train": {"epochs": 1, "batch_size": 1, "learning_rate": 0.01},
+        }
+    )
+    assert 0 <= fit(given)["val/accuracy"] <= 1
