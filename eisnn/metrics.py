@@ -85,6 +85,12 @@ _ROWS = (
     _counted("macs", "multiply-accumulates per image", "M", 1e-6, "MACs / image (M)"),
     _counted("acs", "accumulates per image", "M", 1e-6, "ACs / image (M)"),
     _counted("energy_nj", "estimated energy per image", "µJ", 1e-3, "energy / image (µJ)"),
+    Metric(
+        "rate_to_break_even",
+        "firing rate, in break-even rates",
+        better="lower",
+        cost="rate / break-even",
+    ),
     Metric("joules", "measured energy of training", "J", better="lower", timed=True),
     Metric("learning_rate", "learning rate", scope="epoch"),
     Metric("seconds", "time of the epoch", "s", better="lower", scope="epoch", timed=True),

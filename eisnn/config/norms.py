@@ -17,13 +17,15 @@ class Norm:
         is_circuit: it is an E-I circuit, and the config has a `circuit` section.
         varies_in_time: the current of a static image differs between time steps.
         has_bias: it adds a learned number to each cell, so that the map below it does not.
+        in_cells: it normalises the cells' potentials, too.
         macs, acs: operations per cell and position at inference; 0 where the statistics are known
-            beforehand and fold into the weights.
+            beforehand and fold into the weights or the threshold.
     """
 
     is_circuit: bool = False
     varies_in_time: bool = False
     has_bias: bool = True
+    in_cells: bool = False
     macs: int = 0
     acs: int = 0
 
@@ -35,9 +37,12 @@ NORMS = {
     "tdbn": Norm(),
     "tebn": Norm(varies_in_time=True),
     "bntt": Norm(varies_in_time=True),
+    "tab": Norm(varies_in_time=True),
+    "mpbn": Norm(in_cells=True),
     "gn": Norm(macs=2, acs=1),  # square for the statistic, scale and shift; mean
     "rmsnorm": Norm(macs=2),
     "sws": Norm(has_bias=False),
+    "issnn": Norm(has_bias=False),
     "none": Norm(has_bias=False),
 }
 CIRCUIT_NORMS = tuple(name for name, norm in NORMS.items() if norm.is_circuit)

@@ -155,6 +155,7 @@ ADDED_LATER = (
     "neuron.dampening",
     "neuron.reset_value",
     "neuron.input_decay",
+    "neuron.adaptive",
     "train.optimizer",
     "train.beta1",
     "train.beta2",

@@ -1,13 +1,16 @@
-"""Energy that the machine itself measures: RAPL counters of Intel and AMD processors under Linux.
+"""Energy that the machine itself measures: processors' counters (RAPL), graphics cards' (NVML).
 
-The counters cover whole processor packages, including everything else that runs on them, but not
-memory and graphics cards. On many systems only root can read them.
+RAPL counters of Intel and AMD processors under Linux cover whole processor packages, including
+everything else that runs on them, but not memory. On many systems only root can read them.
 
 Where several processes share a package, each is charged by its part of the processor time:
 
     own joules = joules of all packages * own processor seconds / busy processor seconds of all
 
 so that the shares of everything that runs add up to what was measured, idle power included.
+
+Cards are read by zeus (pip install 'eisnn-study[joules]'). Where trials share one, each is charged
+the card's joules times the part of the card that it was given. Never run on a card.
 """
 
 from __future__ import annotations
@@ -17,9 +20,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 POWERCAP = Path("/sys/class/powercap")
 STAT = Path("/proc/stat")
+WINDOW = "trial"  # the name of what zeus measures
 IDLE = (3, 4)  # the columns of /proc/stat that count waiting: idle, iowait
 
 
@@ -100,16 +105,55 @@ def busy_seconds(stat: Path = STAT) -> float:
     return busy / os.sysconf("SC_CLK_TCK")
 
 
-class OwnEnergy:
-    """The share of the packages' energy that this process used."""
+class CardMeter:
+    """The energy of the visible graphics cards, read by zeus; unknown without zeus or a card."""
 
-    def __init__(self, folder: Path = POWERCAP, stat: Path = STAT) -> None:
-        self.meter, self.stat = EnergyMeter(folder), stat
-        self.meter.__enter__()
-        self._last = self._now()
+    def __init__(self) -> None:
+        self.monitor: Any = None
+        try:
+            from zeus.monitor import ZeusMonitor
+
+            monitor = ZeusMonitor(cpu_indices=[])
+            if monitor.gpu_indices:
+                monitor.begin_window(WINDOW, sync_execution=False)
+                self.monitor = monitor
+        except Exception:  # whatever zeus says of a driver, a trial goes on without
+            return
 
     def taken(self) -> float | None:
         """Returns the joules since the last call, or the start; None if nothing is measured."""
+        if self.monitor is None:
+            return None
+        try:
+            measured = self.monitor.end_window(WINDOW, sync_execution=False)
+            self.monitor.begin_window(WINDOW, sync_execution=False)
+        except Exception:
+            self.monitor = None
+            return None
+        return float(sum(measured.gpu_energy.values()))
+
+
+class OwnEnergy:
+    """The share of the machine's energy that this process used.
+
+    ``gpu``: the part of a graphics card that it was given.
+    """
+
+    def __init__(self, gpu: float = 0.0, folder: Path = POWERCAP, stat: Path = STAT) -> None:
+        self.meter, self.stat = EnergyMeter(folder), stat
+        self.meter.__enter__()
+        self._last = self._now()
+        self.gpu = gpu
+        self.card = CardMeter() if gpu else None
+
+    def taken(self) -> float | None:
+        """Returns the joules since the last call, or the start; None if nothing is measured."""
+        on_card = self.card.taken() if self.card is not None else None
+        parts = [self._of_processors(), None if on_card is None else on_card * self.gpu]
+        known = [part for part in parts if part is not None]
+        return sum(known) if known else None
+
+    def _of_processors(self) -> float | None:
         if self.meter.joules is None:
             return None
         try:

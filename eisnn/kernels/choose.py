@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from eisnn.config.norms import NORMS
 from eisnn.config.trial import CircuitConfig, NeuronConfig, TrialConfig
 from eisnn.kernels.cpu import build
 from eisnn.kernels.gpu import load
@@ -41,7 +42,9 @@ class Choice:
         return self.backend.name
 
 
-def choose(circuit: CircuitConfig | None, neuron: NeuronConfig, device: str) -> Choice:
+def choose(
+    circuit: CircuitConfig | None, neuron: NeuronConfig, device: str, norm: str = ""
+) -> Choice:
     """Returns the backend for a hidden layer on a type of device.
 
     ``circuit`` None means LIF cells alone.
@@ -49,17 +52,21 @@ def choose(circuit: CircuitConfig | None, neuron: NeuronConfig, device: str) -> 
     backend = BACKENDS.get(device)
     if backend is None:
         return Choice(None, f"there are no kernels for {device}")
-    reason = why_unsupported(circuit, neuron) or backend.why_unavailable()
+    reason = why_unsupported(circuit, neuron, norm) or backend.why_unavailable()
     return Choice(None, reason) if reason else Choice(backend)
 
 
 def path(config: TrialConfig, device: str) -> str:
     """Returns how a network's blocks are computed on a type of device, in a record's words."""
-    return str(choose(config.circuit, config.neuron, device))
+    return str(choose(config.circuit, config.neuron, device, config.model.norm))
 
 
-def why_unsupported(circuit: CircuitConfig | None, neuron: NeuronConfig) -> str | None:
+def why_unsupported(
+    circuit: CircuitConfig | None, neuron: NeuronConfig, norm: str = ""
+) -> str | None:
     """Returns why no kernel can compute a layer of this kind; None if they can."""
+    if norm in NORMS and NORMS[norm].in_cells:
+        return f"model.norm: {norm} has no kernel"
     if neuron.learnable_tau:
         return "neuron.learnable_tau has no kernel"
     if neuron.surrogate not in SURROGATES:

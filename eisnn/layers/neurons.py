@@ -30,7 +30,7 @@ DEFAULT_ALPHA = {
 LEAK = 0.01  # slope of leaky_relu far from the threshold
 
 
-def surrogate_gradient(x: Tensor, surrogate: str, alpha: float) -> Tensor:
+def surrogate_gradient(x: Tensor, surrogate: str, alpha: float | Tensor) -> Tensor:
     """h(x), which stands in for the derivative of the step function; x = v - threshold.
 
     sigmoid      alpha q (1 - q), q = sigmoid(alpha x)
@@ -69,7 +69,7 @@ class _LIF(torch.autograd.Function):
         T: int,
         shared: bool,
         threshold: float,
-        surrogate: tuple[str, float, float],
+        surrogate: tuple[str, float | Tensor, float],
         reset_to: float | None,
         detach_reset: bool,
     ) -> Tensor:
@@ -85,7 +85,7 @@ class _LIF(torch.autograd.Function):
             else:  # A view of step 0 would keep the currents of all steps in memory.
                 v = step.clone()
             spike = (v >= threshold).to(v.dtype)
-            u = _after_reset(v, spike, threshold, reset_to) if t < T - 1 else None
+            u = after_reset(v, spike, threshold, reset_to) if t < T - 1 else None
             potentials.append(v)
             spikes.append(spike)
         ctx.save_for_backward(decay, *potentials)
@@ -114,7 +114,7 @@ class _LIF(torch.autograd.Function):
                 grad = grad + (decay if du_dv is None else decay * du_dv) * after
                 if learns_decay:
                     spike = (v >= threshold).to(v.dtype)
-                    u = _after_reset(v, spike, threshold, reset_to)
+                    u = after_reset(v, spike, threshold, reset_to)
                     grad_decay = grad_decay + (after * u).sum()
             if total is not None:
                 total += grad
@@ -136,7 +136,7 @@ def _reset_slope(
     return silent if h is None else silent - (v - reset_to) * h
 
 
-def _after_reset(v: Tensor, spikes: Tensor, threshold: float, reset_to: float | None) -> Tensor:
+def after_reset(v: Tensor, spikes: Tensor, threshold: float, reset_to: float | None) -> Tensor:
     """Returns u. ``reset_to`` None means a soft reset; else it is a cell's value after a spike."""
     if reset_to is None:
         return v - threshold * spikes
@@ -150,7 +150,7 @@ def lif(
     tau: float | Tensor = 2.0,
     threshold: float = 1.0,
     surrogate: str = "sigmoid",
-    alpha: float | None = None,
+    alpha: float | Tensor | None = None,
     dampening: float = 1.0,
     reset: str = "soft",
     reset_value: float = 0.0,
@@ -164,7 +164,8 @@ def lif(
             of T steps.
         tau: membrane time constant in time steps, >= 1; a scalar tensor may be learned.
         threshold: firing threshold, in units of the current.
-        surrogate, alpha: see `surrogate_gradient`; None takes the surrogate's default alpha.
+        surrogate, alpha: see `surrogate_gradient`; None takes the surrogate's default alpha. A
+            tensor, which gets no gradient, must go with the shape of one step's potentials.
         dampening: multiplies the surrogate.
         reset: "soft" (subtract the threshold) or "hard" (to ``reset_value``).
         detach_reset: whether to stop gradients through the spike in the reset.

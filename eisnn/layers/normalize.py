@@ -13,17 +13,17 @@ positions, eps = 1e-5, and gamma_c (at first 1) and beta_c (at first 0) are lear
              p_t is learned, one for each time step, at first 1 (Duan et al. 2022)
     bntt     y_t = gamma_t (x_t - mu_t) / sqrt(var_t + eps)
              each step has its own statistics and gamma, and no beta (Kim & Panda 2021)
+    tab      y_t = p_t^2 (gamma_t (x_t - mu_{1:t}) / sqrt(var_{1:t} + eps) + beta_t)
+             the statistics are those of all steps up to t; p_t is at first 1 (Jiang et al. 2024;
+             how they are pooled, and p_t, are taken from the code that the authors published)
+    mpbn     bn, and a second one of the potentials (Guo et al. 2023), see channel_threshold.py
     gn       y = gamma (x - m) / sqrt(v + eps) + beta
              m, v of one sample (t, b) over the channels of a group and all positions
              (Wu & He 2018); 1 group is LayerNorm over C, H, W
     rmsnorm  y = gamma x / sqrt(mean_c(x^2) + eps)
              of one sample at one position over its channels (Zhang & Sennrich 2019)
-    sws      y = W' x + b,  W' = gamma k (W - mean) / sqrt(N Var + 1e-4)
-             weights standardised for each output cell over its N inputs (unbiased variance),
-             nothing measured on activity; gamma is learned; k = 1 / sqrt(0.1234) = 2.8467 makes
-             up for the variance of spikes, and is 1 in the first layer, which sees images (Brock
-             et al. 2021; OTTT, Xiao et al. 2022; IS-SNN). Its residual branches are multiplied
-             by a learned scalar that starts at 0 (SkipInit, De & Smith 2020).
+    sws      y = W' x + b,  W' standardised, nothing measured on activity, see standardize.py
+    issnn    the same with factors that follow from where a layer stands
     none     y = W x + b
              the control
 
@@ -39,13 +39,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eisnn.config.norms import NORMS
 from eisnn.config.trial import ModelConfig
-
-SPIKE_GAIN = 0.1234**-0.5  # 2.8467, the constant of OTTT and IS-SNN
+from eisnn.layers.standardize import make_map
 
 
 def _batch_norm(spatial: bool) -> type[nn.BatchNorm1d | nn.BatchNorm2d]:
@@ -81,6 +79,25 @@ class PerStepNorm(nn.Module):
         )
 
 
+class AccumulatedNorm(nn.Module):
+    """tab: each step is normalised by the statistics of the steps up to it."""
+
+    def __init__(self, channels: int, T: int, spatial: bool) -> None:
+        super().__init__()
+        kind = nn.BatchNorm2d if spatial else nn.BatchNorm1d
+        self.norms = nn.ModuleList(kind(channels) for _ in range(T))
+        self.step_weight = nn.Parameter(torch.ones(T))
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch = len(x) // len(self.norms)
+        steps = [
+            norm(x[: t * batch])[-batch:]  # only the last step of those up to t
+            for t, norm in enumerate(self.norms, start=1)
+        ]
+        y = torch.stack(steps)
+        return (y * self.step_weight.square().view(-1, *[1] * (y.dim() - 1))).flatten(0, 1)
+
+
 class ThresholdNorm(nn.Module):
     """tdbn: a batch normalisation to variance theta^2 instead of 1."""
 
@@ -107,52 +124,6 @@ class RMSNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         scale = torch.rsqrt(x.square().mean(1, keepdim=True) + self.eps)
         return x * scale * self.weight.view(-1, *[1] * (x.dim() - 2))
-
-
-def standardized(weight: Tensor, gain: Tensor, factor: float) -> Tensor:
-    """sws: gives each row of a weight [n, ...] mean 0 and norm ``gain x factor``, up to eps."""
-    rows = weight.flatten(1)
-    variance, mean = torch.var_mean(rows, 1, keepdim=True)
-    rows = (rows - mean) * torch.rsqrt(variance * rows.shape[1] + 1e-4)
-    return (rows * (factor * gain)[:, None]).view_as(weight)
-
-
-class StandardizedLinear(nn.Linear):
-    """sws of a fully connected layer."""
-
-    def __init__(self, inputs: int, outputs: int, factor: float) -> None:
-        super().__init__(inputs, outputs)
-        self.factor = factor
-        self.gain = nn.Parameter(torch.ones(outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, standardized(self.weight, self.gain, self.factor), self.bias)
-
-
-class StandardizedConv2d(nn.Conv2d):
-    """sws of a convolution."""
-
-    def __init__(
-        self, inputs: int, outputs: int, kernel: int, stride: int, padding: int, factor: float
-    ) -> None:
-        super().__init__(inputs, outputs, kernel, stride, padding)
-        self.factor = factor
-        self.gain = nn.Parameter(torch.ones(outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        weight = standardized(self.weight, self.gain, self.factor)
-        return F.conv2d(x, weight, self.bias, self.stride, self.padding)
-
-
-class SkipGain(nn.Module):
-    """SkipInit: a learnable scalar, 0 at first, on the branch of a residual block."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gain = nn.Parameter(torch.zeros(()))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.gain * x
 
 
 @dataclass(frozen=True)
@@ -184,9 +155,12 @@ BUILDERS: dict[str, Callable[[Currents], nn.Module]] = {
     "tdbn": lambda c: ThresholdNorm(c.channels, c.threshold, c.spatial),
     "tebn": lambda c: TimeScaledNorm(c.batch_norm(), c.config.T),
     "bntt": lambda c: PerStepNorm(c.channels, c.config.T, c.spatial),
+    "tab": lambda c: AccumulatedNorm(c.channels, c.config.T, c.spatial),
+    "mpbn": Currents.batch_norm,  # of the currents; the cells have another
     "gn": _group_norm,
     "rmsnorm": lambda c: RMSNorm(c.channels),
     "sws": lambda c: nn.Identity(),  # its weights are standardised, not its currents
+    "issnn": lambda c: nn.Identity(),
     "none": lambda c: nn.Identity(),
 }
 
@@ -198,28 +172,12 @@ def make_norm(config: ModelConfig, channels: int, threshold: float, spatial: boo
     return BUILDERS[config.norm](Currents(channels, threshold, spatial, config))
 
 
-def make_map(
-    norm: str, inputs: int, outputs: int, kernel: int | None, stride: int, padding: int, first: bool
-) -> nn.Linear | nn.Conv2d:
-    """Returns W x, with + b if the normalisation has no beta, and standardised weights for sws."""
-    bias = not NORMS[norm].has_bias
-    factor = 1.0 if first else SPIKE_GAIN
-    if kernel is None:
-        if norm == "sws":
-            return StandardizedLinear(inputs, outputs, factor)
-        return nn.Linear(inputs, outputs, bias=bias)
-    if norm == "sws":
-        return StandardizedConv2d(inputs, outputs, kernel, stride, padding, factor)
-    return nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=bias)
-
-
-def residual_scale(config: ModelConfig) -> nn.Module | None:
-    """Returns the factor of a residual block's branch, for normalisations that need one."""
-    return SkipGain() if config.norm == "sws" else None
-
-
 class NormalizedLayer(nn.Module):
-    """A linear map or convolution, then its normalisation."""
+    """A linear map or convolution, then its normalisation.
+
+    ``first`` says that the layer reads images; ``added`` is the number of residual branches that
+    are summed in its input since the last layer of cells.
+    """
 
     def __init__(
         self,
@@ -229,6 +187,7 @@ class NormalizedLayer(nn.Module):
         config: ModelConfig,
         threshold: float,
         first: bool = False,
+        added: int = 0,
         kernel: int | None = None,
         stride: int = 1,
         padding: int = 0,
@@ -237,7 +196,9 @@ class NormalizedLayer(nn.Module):
         super().__init__()
         self.name = name
         self.needs_time = NORMS[config.norm].varies_in_time
-        self.map = make_map(config.norm, inputs, outputs, kernel, stride, padding, first)
+        self.map = make_map(
+            config.norm, inputs, outputs, kernel, stride, padding, first=first, added=added
+        )
         self.norm = make_norm(config, outputs, threshold, spatial=kernel is not None)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -17,14 +17,17 @@ from typing import Any
 
 from torch import nn
 
+from eisnn.config.norms import NORMS
 from eisnn.config.trial import TrialConfig
 from eisnn.config.user_code import is_reference
+from eisnn.layers.channel_threshold import AdaptiveLIF, ChannelLIF, membrane_norm
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.layers.neurons import LIF
-from eisnn.layers.normalize import NormalizedLayer, residual_scale
+from eisnn.layers.normalize import NormalizedLayer
+from eisnn.layers.standardize import residual_scale
 from eisnn.networks.network import Block, Chain, Dropout, GlobalAverage, Pool, Residual
 from eisnn.networks.own import own_layer
-from eisnn.networks.starts import cells_of
+from eisnn.networks.starts import cells_of, deviation_of
 
 MLP_TABLE = {
     2: [500],
@@ -59,7 +62,7 @@ class Layers:
         self.cells = cells_of(config)
         self.made = 0
 
-    def _drive(self, inputs: int, outputs: int, name: str, **shape: Any) -> Any:
+    def _drive(self, inputs: int, outputs: int, name: str, *, added: int = 0, **shape: Any) -> Any:
         index, self.made = self.made, self.made + 1
         model, circuit = self.config.model, self.config.circuit
         if is_reference(model.norm):
@@ -72,6 +75,7 @@ class Layers:
                 config=model,
                 threshold=threshold,
                 first=index == 0,
+                added=added,
                 name=name,
                 **shape,
             )
@@ -90,13 +94,35 @@ class Layers:
         )
 
     def block(
-        self, inputs: int, outputs: int, name: str, *, kernel: int | None = None, stride: int = 1
+        self,
+        inputs: int,
+        outputs: int,
+        name: str,
+        *,
+        kernel: int | None = None,
+        stride: int = 1,
+        added: int = 0,
     ) -> Block:
         """Makes a hidden layer, fully connected if ``kernel`` is None, else a convolution that
-        keeps the map's size at stride 1."""
+        keeps the map's size at stride 1.
+
+        ``added`` is the number of residual branches that are summed in its input.
+        """
         padding = (kernel - 1) // 2 if kernel else 0
-        drive = self._drive(inputs, outputs, name, kernel=kernel, stride=stride, padding=padding)
-        return Block(drive, LIF(self.cells, self.config.model.T))
+        drive = self._drive(
+            inputs, outputs, name, kernel=kernel, stride=stride, padding=padding, added=added
+        )
+        norm = self.config.model.norm
+        return Block(drive, self._neuron(outputs, spatial=kernel is not None), norm)
+
+    def _neuron(self, channels: int, *, spatial: bool) -> LIF:
+        """The cells of a hidden layer."""
+        T, norm = self.config.model.T, self.config.model.norm
+        if norm in NORMS and NORMS[norm].in_cells:
+            return ChannelLIF(self.cells, T, membrane_norm(channels, spatial))
+        if self.cells.adaptive:
+            return AdaptiveLIF(self.cells, T, channels, deviation_of(self.config))
+        return LIF(self.cells, T)
 
     def connected(self, inputs: int, outputs: int, name: str) -> list[nn.Module]:
         """Makes a fully connected hidden layer, and its dropout if the config asks for it."""
@@ -164,6 +190,7 @@ def _resnet(make: Layers, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
     expansion = 4 if depth >= 50 else 1
     inputs = make.width(64)
     layers: list[nn.Module] = [make.block(shape[0], inputs, "stem", kernel=3)]
+    added = 0  # branches in a block's input, since its last layer of cells
     for stage, (cells, count) in enumerate(
         zip([64, 128, 256, 512], RESNET_TABLE[depth], strict=True)
     ):
@@ -174,20 +201,23 @@ def _resnet(make: Layers, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
             outputs = planes * expansion
             if expansion == 1:
                 branch = [
-                    make.block(inputs, planes, f"{name}.1", kernel=3, stride=stride),
+                    make.block(inputs, planes, f"{name}.1", kernel=3, stride=stride, added=added),
                     make.block(planes, planes, f"{name}.2", kernel=3),
                 ]
             else:
                 branch = [
-                    make.block(inputs, planes, f"{name}.1", kernel=1),
+                    make.block(inputs, planes, f"{name}.1", kernel=1, added=added),
                     make.block(planes, planes, f"{name}.2", kernel=3, stride=stride),
                     make.block(planes, outputs, f"{name}.3", kernel=1),
                 ]
             shortcut = None
             if stride != 1 or inputs != outputs:
-                shortcut = make.block(inputs, outputs, f"{name}.shortcut", kernel=1, stride=stride)
+                shortcut = make.block(
+                    inputs, outputs, f"{name}.shortcut", kernel=1, stride=stride, added=added
+                )
             layers.append(Residual(branch, shortcut, residual_scale(make.config.model)))
             inputs = outputs
+            added = added + 1 if shortcut is None else 1
     return Chain([*layers, GlobalAverage()]), inputs
 
 

@@ -29,12 +29,12 @@ class Block(nn.Module):
     have a backend.
     """
 
-    def __init__(self, drive: Any, neuron: LIF) -> None:
+    def __init__(self, drive: Any, neuron: LIF, norm: str = "") -> None:
         super().__init__()
         self.drive = drive
         self.neuron = neuron
         circuit = drive.config if isinstance(drive, CircuitLayer) else None
-        self.plain_because = choose.why_unsupported(circuit, neuron.config)
+        self.plain_because = choose.why_unsupported(circuit, neuron.config, norm)
 
     def forward(
         self, x: Tensor, shared: bool = False, *, pool: bool = False, residual: Tensor | None = None

@@ -242,3 +242,9 @@ def cells_of(config: TrialConfig) -> NeuronConfig:
     if not solved or cells.alpha is not None:
         return cells
     return cells.model_copy(update={"alpha": surrogate_width(cells, rate_of(config))})
+
+
+def deviation_of(config: TrialConfig) -> float:
+    """The standard deviation of the potentials at the rate that a network starts from."""
+    kappa = 1 - 1 / config.neuron.tau
+    return steady_state(config.neuron.threshold, kappa, rate_of(config)).deviation

@@ -23,6 +23,7 @@ from eisnn.config.yaml_file import ConfigError
 from eisnn.data.batches import Split, batch_count, batches, shuffled, to_device
 from eisnn.data.files import data_root
 from eisnn.data.loading import load_once
+from eisnn.diagnostics.break_even import break_even_rate
 from eisnn.diagnostics.energy import count_operations
 from eisnn.errors import DataError, Diverged
 from eisnn.metrics import seconds_per_epoch
@@ -83,7 +84,8 @@ def fit(
 
     Returns:
         The last epoch's metrics and val/accuracy_best, best_epoch, parameters, seconds_per_epoch,
-        peak_memory_mb; macs, acs, energy_nj (per image) where all layers are ours; with ``test``
+        peak_memory_mb; macs, acs, energy_nj (per image), rate_to_break_even (see
+        `eisnn.diagnostics.break_even`) where all layers are ours; with ``test``
         also test/accuracy, test/loss, test/NAME (last weights), and test/accuracy_best,
         test/NAME_best (weights of the best validation epoch). Accuracies are fractions.
 
@@ -245,6 +247,9 @@ def final_metrics(
         probe, _ = next(batches(validation, PROBE))
         operations = count_operations(run.model, probe.to(run.dtype))
         costs |= {"macs": operations.macs, "acs": operations.acs, "energy_nj": operations.energy_nj}
+        if run.model.T > 1 and "firing_rate" in history[-1]:
+            rate = history[-1]["firing_rate"]
+            costs["rate_to_break_even"] = rate / break_even_rate(run.model.T)
     final: Metrics = {
         **history[-1],
         **best_of(history[best - 1]),

@@ -121,8 +121,8 @@ def _hours(found: Compute) -> str:
         text += f" Peak memory of a trial: {significant_digits(found.peak_memory_mb)} MB."
     if not math.isnan(found.joules):
         text += (
-            f" The processors' counters (RAPL) charge {significant_digits(found.joules / 1000)} kJ"
-            " to these trials, by their parts of the processor time."
+            f" The machines' counters (RAPL, NVML) charge {significant_digits(found.joules / 1000)}"
+            " kJ to these trials, by their parts of the processor time and of graphics cards."
         )
     return text
 

@@ -37,6 +37,11 @@ def cost_table(results: Sequence[ArmResult], joules: Mapping[str, float]) -> Tab
         " (AC), 4.6 pJ a multiply-accumulate (MAC); firing rate in spikes per cell and time step."
         " Seconds depend on what else the machine did."
     )
+    if any(result.costs["rate_to_break_even"] < math.inf for result in results):
+        text += (
+            " Where rate / break-even is below 1, a spiking net takes less energy than its"
+            " quantised equal, data movement included (eisnn/diagnostics/break_even.py)."
+        )
     if any(value == value for value in joules.values()):
 
         def measured(result: ArmResult) -> Cell:
@@ -44,8 +49,9 @@ def cost_table(results: Sequence[ArmResult], joules: Mapping[str, float]) -> Tab
 
         fields.append(Field("measured, all trials (kJ)", measured))
         text += (
-            " Measured energy is that of the processors' own counters (RAPL) while an arm's trials"
-            " trained, searches and failures included, by their parts of the processor time."
+            " Measured energy is that of the processors' own counters (RAPL), and of graphics cards"
+            " (NVML), where they can be read, while an arm's trials trained, searches and failures"
+            " included, by their parts of the processor time and of the card."
         )
     raw = pd.DataFrame([{"arm": result.arm, **result.costs} for result in results])
     return build("cost", "Cost", text, fields, results, raw)

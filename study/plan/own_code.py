@@ -31,7 +31,7 @@ def check(plan: Plan, where: str) -> None:
                 seen.append(parts)
                 lines |= dict.fromkeys(_problem(config, f"{where}: arm {arm.name}"))
     second = plan.spec.second_objective
-    if second is not None and second.name in ("macs", "acs", "energy_nj"):
+    if second is not None and second.name in ("macs", "acs", "energy_nj", "rate_to_break_even"):
         for arm in plan.arms:
             if any(config.model.own_layers for config in _configs(arm)):
                 lines[

@@ -96,7 +96,7 @@ def _attempt(order: Order, folder: Path, report: Report) -> Outcome:
     text = yaml.dump(dict(order.config), Dumper=DUMPER, sort_keys=False)
     store.write_text(folder / "config.yaml", text)
     store.write_state(folder, outcome)
-    history = _History(folder, report)
+    history = _History(folder, report, order.gpu)
     try:
         _take_share(order)
         outcome = replace(outcome, path=_path(config, order))
@@ -165,9 +165,9 @@ def _path(config: TrialConfig, order: Order) -> str:
 class _History:
     """The trial's epochs: on disk before the driver hears of them."""
 
-    def __init__(self, folder: Path, report: Report) -> None:
+    def __init__(self, folder: Path, report: Report, gpu: float = 0.0) -> None:
         self.folder, self.report = folder, report
-        self.energy = OwnEnergy()
+        self.energy = OwnEnergy(gpu)
         self.rows: list[dict[str, Any]] = list(store.read_history(folder) or [])
 
     def add(self, metrics: Mapping[str, Any]) -> None:

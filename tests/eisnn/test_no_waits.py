@@ -40,7 +40,10 @@ NETS = {
     "ResNet": {"arch": "ResNet", "layers": 18, "input_shape": [3, 32, 32], "width": 0.125},
     "events": {"arch": "VGG", "layers": 5, "input_shape": [2, 48, 48], "width": 0.125},
 }
-NORMS = ("ei", "bn", "tdbn", "tebn", "bntt", "gn", "rmsnorm", "sws", "none", "dann")
+NORMS = (
+    "ei", "dann", "bn", "tdbn", "tebn", "bntt", "tab", "mpbn", "gn", "rmsnorm", "sws", "issnn",
+    "none",
+)  # fmt: skip
 IMAGES_OF = {"MLP": "fashion_mnist", "VGG": "cifar10", "ResNet": "cifar10", "events": "cifar10_dvs"}
 VARIANTS: dict[str, dict[str, Any]] = {
     "spiking inhibition": {"circuit": {"inhibitory_cells": "spiking"}},
@@ -49,6 +52,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "straight-through off": {"circuit": {"prop": {"straight_through": False}}},
     "learned tau": {"neuron": {"learnable_tau": True}},
     "hard reset": {"neuron": {"reset": "hard", "detach_reset": False, "surrogate": "atan"}},
+    "adaptive cells": {"neuron": {"adaptive": True, "surrogate": "exponential"}},
     "authors' first step": {"train": {"first_step": "authors", "momentum": 0.9}},
 }
 

@@ -34,9 +34,17 @@ class NeuronConfig(Section):
     """Whether the current is divided by tau: v <- (1 - 1/tau) v + I / tau."""
     detach_reset: Switch = True
     """Whether to stop gradients through the reset."""
+    adaptive: Switch = False
+    """Whether each channel learns its threshold, and its surrogate is as wide as its potentials
+    spread (SpikeInit's adaptive cells); with surrogate: exponential only."""
 
     @model_validator(mode="after")
     def _meaningful(self) -> NeuronConfig:
+        if self.adaptive and self.surrogate != "exponential":
+            raise ValueError(
+                "adaptive applies only with surrogate: exponential, "
+                f"given surrogate: {self.surrogate}"
+            )
         if self.reset_value is not None and self.reset != "hard":
             raise ValueError("reset_value applies only with reset: hard, given reset: soft")
         if self.reset_value is not None and self.reset_value >= self.threshold:

@@ -46,8 +46,8 @@ CASES = [
     (
         tree(neuron__zzz=3),
         (
-            "c.yaml: neuron.zzz: unknown key; known: alpha, dampening, detach_reset, input_decay,"
-            " learnable_tau, reset, reset_value,"
+            "c.yaml: neuron.zzz: unknown key; known: adaptive, alpha, dampening, detach_reset,"
+            " input_decay, learnable_tau, reset, reset_value,"
         ),
     ),
     # choices

@@ -1,7 +1,10 @@
 """The energy counters of the machine, from files as Linux lays them out."""
 
 import os
+import sys
 import time
+import types
+from typing import Any
 
 import pytest
 
@@ -54,7 +57,7 @@ def test_a_process_is_charged_by_its_part_of_the_processor_time(powercap, tmp_pa
     monkeypatch.setattr(joules.time, "process_time", lambda: next(clock))
     powercap("intel-rapl:0", 100, limit=100_000_000)
     processors(user=50, idle=9)
-    own = OwnEnergy(powercap.folder, tmp_path / "stat")
+    own = OwnEnergy(folder=powercap.folder, stat=tmp_path / "stat")
     powercap("intel-rapl:0", 10_000_100, limit=100_000_000)
     processors(user=58, idle=400, guest=7)  # guests' time is in the user's already
     assert own.taken() == pytest.approx(2.5)
@@ -73,10 +76,67 @@ def test_energy_taken_within_a_tick_is_charged_at_the_next_one(powercap, tmp_pat
 
 
 def test_a_trial_goes_on_where_the_counter_goes_away(powercap, tmp_path):
-    own = OwnEnergy(powercap.folder)
+    own = OwnEnergy(folder=powercap.folder)
     (powercap.folder / "intel-rapl:0" / "energy_uj").unlink()
     assert own.taken() is None
-    assert OwnEnergy(tmp_path / "none").taken() is None
+    assert OwnEnergy(folder=tmp_path / "none").taken() is None
+
+
+class Zeus:
+    """Two cards, 30 and 10 J a window, behind the interface of zeus.monitor.ZeusMonitor."""
+
+    def __init__(self, gpu_indices=None, cpu_indices=None):
+        assert cpu_indices == []  # the packages' energy is measured by ourselves
+        self.gpu_indices, self.open, self.broken = [0, 1], False, False
+
+    def begin_window(self, key, sync_execution=True):
+        assert not self.open
+        self.open = True
+
+    def end_window(self, key, sync_execution=True):
+        if self.broken:
+            raise RuntimeError("the driver went away")
+        assert self.open
+        self.open = False
+        return types.SimpleNamespace(gpu_energy={0: 30.0, 1: 10.0})
+
+
+@pytest.fixture
+def zeus(monkeypatch):
+    monkeypatch.setitem(sys.modules, "zeus", types.ModuleType("zeus"))
+    monitor: Any = types.ModuleType("zeus.monitor")
+    monitor.ZeusMonitor = Zeus
+    monkeypatch.setitem(sys.modules, "zeus.monitor", monitor)
+    return monitor
+
+
+def test_a_trial_is_charged_its_part_of_the_cards(zeus, tmp_path):
+    own = OwnEnergy(gpu=0.25, folder=tmp_path / "none")
+    assert own.taken() == pytest.approx(10.0)
+    assert own.taken() == pytest.approx(10.0)
+    own.card.monitor.broken = True
+    assert own.taken() is None
+    assert OwnEnergy(folder=tmp_path / "none").card is None  # trials without a card load no zeus
+
+
+def test_cards_and_processors_add_up(zeus, powercap, tmp_path, monkeypatch):
+    """All 10 J of the processors while this process alone worked, and half of the cards' 40 J."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    clock = iter((0.0, 8.0))
+    monkeypatch.setattr(joules.time, "process_time", lambda: next(clock))
+    powercap("intel-rapl:0", 100, limit=100_000_000)
+    (tmp_path / "stat").write_text("cpu  0 0 0 0 0 0 0 0 0 0\n")
+    own = OwnEnergy(gpu=0.5, folder=powercap.folder, stat=tmp_path / "stat")
+    powercap("intel-rapl:0", 10_000_100, limit=100_000_000)
+    (tmp_path / "stat").write_text(f"cpu  {8 * ticks} 0 0 0 0 0 0 0 0 0\n")
+    assert own.taken() == pytest.approx(30.0)
+
+
+def test_without_a_card_nothing_is_measured(zeus, tmp_path):
+    zeus.ZeusMonitor = lambda cpu_indices: types.SimpleNamespace(gpu_indices=[])
+    assert OwnEnergy(gpu=1.0, folder=tmp_path / "none").taken() is None
+    del zeus.ZeusMonitor
+    assert OwnEnergy(gpu=1.0, folder=tmp_path / "none").taken() is None
 
 
 def test_the_busy_seconds_of_this_machine_grow_with_work():
