@@ -139,7 +139,7 @@ class OwnEnergy:
     ``gpu``: the part of a graphics card that it was given.
     """
 
-    def __init__(self, gpu: float = 0.0, folder: Path = POWERCAP, stat: Path = STAT) -> None:
+    def __init__(self, folder: Path = POWERCAP, stat: Path = STAT, *, gpu: float = 0.0) -> None:
         self.meter, self.stat = EnergyMeter(folder), stat
         self.meter.__enter__()
         self._last = self._now()

@@ -167,7 +167,7 @@ class _History:
 
     def __init__(self, folder: Path, report: Report, gpu: float = 0.0) -> None:
         self.folder, self.report = folder, report
-        self.energy = OwnEnergy(gpu)
+        self.energy = OwnEnergy(gpu=gpu)
         self.rows: list[dict[str, Any]] = list(store.read_history(folder) or [])
 
     def add(self, metrics: Mapping[str, Any]) -> None:

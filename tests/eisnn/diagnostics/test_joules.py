@@ -57,7 +57,7 @@ def test_a_process_is_charged_by_its_part_of_the_processor_time(powercap, tmp_pa
     monkeypatch.setattr(joules.time, "process_time", lambda: next(clock))
     powercap("intel-rapl:0", 100, limit=100_000_000)
     processors(user=50, idle=9)
-    own = OwnEnergy(folder=powercap.folder, stat=tmp_path / "stat")
+    own = OwnEnergy(powercap.folder, tmp_path / "stat")
     powercap("intel-rapl:0", 10_000_100, limit=100_000_000)
     processors(user=58, idle=400, guest=7)  # guests' time is in the user's already
     assert own.taken() == pytest.approx(2.5)
@@ -76,10 +76,10 @@ def test_energy_taken_within_a_tick_is_charged_at_the_next_one(powercap, tmp_pat
 
 
 def test_a_trial_goes_on_where_the_counter_goes_away(powercap, tmp_path):
-    own = OwnEnergy(folder=powercap.folder)
+    own = OwnEnergy(powercap.folder)
     (powercap.folder / "intel-rapl:0" / "energy_uj").unlink()
     assert own.taken() is None
-    assert OwnEnergy(folder=tmp_path / "none").taken() is None
+    assert OwnEnergy(tmp_path / "none").taken() is None
 
 
 class Zeus:
@@ -111,12 +111,12 @@ def zeus(monkeypatch):
 
 
 def test_a_trial_is_charged_its_part_of_the_cards(zeus, tmp_path):
-    own = OwnEnergy(gpu=0.25, folder=tmp_path / "none")
+    own = OwnEnergy(tmp_path / "none", gpu=0.25)
     assert own.taken() == pytest.approx(10.0)
     assert own.taken() == pytest.approx(10.0)
     own.card.monitor.broken = True
     assert own.taken() is None
-    assert OwnEnergy(folder=tmp_path / "none").card is None  # trials without a card load no zeus
+    assert OwnEnergy(tmp_path / "none").card is None  # trials without a card load no zeus
 
 
 def test_cards_and_processors_add_up(zeus, powercap, tmp_path, monkeypatch):
@@ -126,7 +126,7 @@ def test_cards_and_processors_add_up(zeus, powercap, tmp_path, monkeypatch):
     monkeypatch.setattr(joules.time, "process_time", lambda: next(clock))
     powercap("intel-rapl:0", 100, limit=100_000_000)
     (tmp_path / "stat").write_text("cpu  0 0 0 0 0 0 0 0 0 0\n")
-    own = OwnEnergy(gpu=0.5, folder=powercap.folder, stat=tmp_path / "stat")
+    own = OwnEnergy(powercap.folder, tmp_path / "stat", gpu=0.5)
     powercap("intel-rapl:0", 10_000_100, limit=100_000_000)
     (tmp_path / "stat").write_text(f"cpu  {8 * ticks} 0 0 0 0 0 0 0 0 0\n")
     assert own.taken() == pytest.approx(30.0)
@@ -134,9 +134,9 @@ def test_cards_and_processors_add_up(zeus, powercap, tmp_path, monkeypatch):
 
 def test_without_a_card_nothing_is_measured(zeus, tmp_path):
     zeus.ZeusMonitor = lambda cpu_indices: types.SimpleNamespace(gpu_indices=[])
-    assert OwnEnergy(gpu=1.0, folder=tmp_path / "none").taken() is None
+    assert OwnEnergy(tmp_path / "none", gpu=1.0).taken() is None
     del zeus.ZeusMonitor
-    assert OwnEnergy(gpu=1.0, folder=tmp_path / "none").taken() is None
+    assert OwnEnergy(tmp_path / "none", gpu=1.0).taken() is None
 
 
 def test_the_busy_seconds_of_this_machine_grow_with_work():

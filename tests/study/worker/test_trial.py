@@ -39,7 +39,7 @@ def test_measured_energy_is_kept_for_each_epoch_and_summed(tmp_path, monkeypatch
     (package / "energy_uj").write_text("0")
     stat = tmp_path / "stat"
     stat.write_text("cpu 0 0 0 0 0 0 0 0")
-    monkeypatch.setattr(trial, "OwnEnergy", lambda: OwnEnergy(tmp_path, stat))
+    monkeypatch.setattr(trial, "OwnEnergy", lambda gpu: OwnEnergy(tmp_path, stat))
 
     def one_joule_more(row):
         epochs = int(row["epoch"])
@@ -56,7 +56,7 @@ def test_measured_energy_is_kept_for_each_epoch_and_summed(tmp_path, monkeypatch
 
 
 def test_without_counters_there_is_no_energy(tmp_path, monkeypatch):
-    monkeypatch.setattr(trial, "OwnEnergy", lambda: OwnEnergy(tmp_path / "none"))
+    monkeypatch.setattr(trial, "OwnEnergy", lambda gpu: OwnEnergy(tmp_path / "none"))
     outcome = trial.run(order(tmp_path), lambda row: None)
     assert "joules" not in outcome.metrics
     assert all("joules" not in row for row in store.read_history(tmp_path / "trial"))
