@@ -194,8 +194,7 @@ def _check(statistics: InputStatistics, layer: CircuitLayer, x: Tensor) -> None:
         )
     if len(x) == 1:
         raise DataError(
-            f"E-I Init of layer {layer.name!r}: one image has no variance; initialise on "
-            "at least 2"
+            f"E-I Init of layer {layer.name!r}: one image has no variance; initialise on at least 2"
         )
     if statistics.mean_square == 0:
         problem = (
