@@ -5,7 +5,7 @@ Add a metric by adding a row to `METRICS`. Imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -43,6 +43,11 @@ class Metric:
     def axis(self) -> str:
         """The label with its unit, as an axis shows it."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it lies between 0 and 1; differences of it are told in points."""
+        return self.unit == "%"
 
     @property
     def each_epoch(self) -> bool:
@@ -108,6 +113,15 @@ EPOCH_METRICS = (  # the order of the columns of history.csv and epochs.csv
     "firing_rate",
     "seconds",
 )
+
+
+def judged(measured: Container[str]) -> Metric:
+    """The test metric that verdicts rest on, of those ``measured``.
+
+    It is the accuracy, and the loss where there is none because targets are numbers.
+    """
+    has_accuracy = "test/accuracy" in measured or "test/loss" not in measured
+    return METRICS["test/accuracy" if has_accuracy else "test/loss"]
 
 
 def metric(name: str, own: Iterable[Metric] = ()) -> Metric:

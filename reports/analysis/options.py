@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from eisnn.config.conditions import condition_of
-from eisnn.metrics import BEST, Metric
+from eisnn.metrics import BEST, Metric, judged
 from eisnn.metrics import metric as metric_called
 from reports.analysis.chance import chance_of, classes_of, test_images_of
 from reports.analysis.collect import GONE, Study, StudyError
@@ -85,7 +85,7 @@ class Options:
 
     @property
     def percent(self) -> bool:
-        return self.measure.unit == "%"
+        return self.measure.is_share
 
     @property
     def unit_of_differences(self) -> str:
@@ -114,8 +114,8 @@ class Options:
         """The value of a replicate that failed; None if failures have none."""
         if self.failures != "chance":
             return None
-        is_accuracy = self.measure.unit == "%"  # perhaps under a changed test condition
-        return chance_of("test/accuracy" if is_accuracy else self.metric, self.classes)
+        # A share is an accuracy, perhaps under a changed test condition.
+        return chance_of("test/accuracy" if self.percent else self.metric, self.classes)
 
     @property
     def against(self) -> tuple[str, ...]:
@@ -201,12 +201,7 @@ def options_of(study: Study) -> Options:
 def _metric(study: Study) -> str:
     """The test accuracy, or the test loss of a study whose targets are numbers."""
     trials = study.trials
-    measured = [
-        name
-        for name in ("test/accuracy", "test/loss")
-        if name in trials and trials[name].notna().any()
-    ]
-    return measured[0] if measured else "test/accuracy"
+    return judged(trials.columns[trials.notna().any()]).name
 
 
 def with_resolution(study: Study, options: Options) -> Options:

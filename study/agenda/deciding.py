@@ -16,13 +16,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from eisnn.metrics import Metric
 from study.plan import Plan, Wanted
 from study.plan.family import comparisons, looks_of
 from study.store.records import Key, Kind, State
-from study.store.tables import Row
+from study.store.tables import Row, judged_in
 
 Rows = Mapping[Key, Row]
+<<<<<<< HEAD
 METRIC = "test/accuracy"
+=======
+FAILURES = (State.DIVERGED, State.OUT_OF_MEMORY)  # count as chance
+>>>>>>> 9243b7d (A regression is decided and forecast by its loss)
 
 
 def is_decided(
@@ -71,17 +76,20 @@ class Deciding:
 
     def open(self, rows: Rows, without: frozenset[str] = frozenset()) -> list[tuple[str, str]]:
         """The comparisons that no look has decided so far, and that a later one may decide."""
+        if len(self.looks) < 2:
+            return []
+        measure = judged_in(rows.values())
         return [
             pair
             for pair in self.pairs
-            if len(self.looks) > 1 and not without & set(pair) and not self._decided(rows, pair)
+            if not without & set(pair) and not self._decided(rows, pair, measure)
         ]
 
-    def _decided(self, rows: Rows, pair: tuple[str, str]) -> bool:
+    def _decided(self, rows: Rows, pair: tuple[str, str], measure: Metric) -> bool:
         for look in self.looks:
             if not self._is_complete(rows, pair, look):
                 return False
-            if self._decides(rows, pair, look):
+            if self._decides(rows, pair, look, measure):
                 return True
         return False
 
@@ -108,24 +116,33 @@ class Deciding:
                         return False
         return True
 
-    def _decides(self, rows: Rows, pair: tuple[str, str], look: int) -> bool:
+    def _decides(self, rows: Rows, pair: tuple[str, str], look: int, measure: Metric) -> bool:
         repeats, seeds = self._size(look)
         differences = []
         for repeat in range(repeats):
             of_repeat = []
             for number in range(seeds):
-                one, other = (self._value(rows, arm, repeat, number) for arm in pair)
+                one, other = (
+                    self._value(rows[Key(arm, Kind.REPLICATE, repeat, number)], measure)
+                    for arm in pair
+                )
                 if one is not None and other is not None:
                     of_repeat.append(one - other)
             if self.plan.repeats == 1:
                 differences = of_repeat
             elif of_repeat:  # a repeat counts once, with the mean of its seeds
                 differences.append(float(np.mean(of_repeat)))
-        return is_decided(differences, self.level, self.resolution, self.margin)
+        resolution = self.resolution if measure.is_share else 0.0
+        return is_decided(differences, self.level, resolution, self.margin)
 
+<<<<<<< HEAD
     def _value(self, rows: Rows, arm: str, repeat: int, number: int) -> float | None:
         row = rows[Key(arm, Kind.REPLICATE, repeat, number)]
         if State(row["state"]).is_chance:
+=======
+    def _value(self, row: Row, measure: Metric) -> float | None:
+        if row["state"] in FAILURES:
+>>>>>>> 9243b7d (A regression is decided and forecast by its loss)
             return self.chance
-        value = row.get(METRIC) if row["state"] == State.COMPLETED else None
+        value = row.get(measure.name) if row["state"] == State.COMPLETED else None
         return None if value is None else float(value)

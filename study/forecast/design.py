@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import statistics
+from dataclasses import replace
 from typing import Any
 
+from eisnn.config.user_code import is_reference
+from eisnn.metrics import METRICS, Metric
 from study.forecast import power
 from study.forecast import time as estimate
 from study.plan import Arm, Plan, plan_record
 from study.plan.family import comparisons, looks_of
 from study.store.records import Kind, State
+from study.store.tables import judged_in
 
 USUAL_SPREAD = 0.01  # of paired differences, where nothing has been measured: one point of accuracy
 
@@ -31,6 +35,16 @@ def level_of(plan: Plan) -> float:
     return alpha / (max(1, len(comparisons(plan))) * looks)
 
 
+def measure_of(plan: Plan, rows: estimate.Rows) -> Metric | None:
+    """The metric that verdicts will rest on; None while only the data can tell."""
+    if any(row.get("test/loss") is not None for row in rows.values()):
+        return judged_in(rows.values())
+    config = plan.reference.config({}, 0)
+    can_be_numbers = config.train.loss not in ("cross_entropy", "tet")  # which need classes
+    is_unknown = is_reference(config.data.name) and can_be_numbers
+    return None if is_unknown else METRICS["test/accuracy"]
+
+
 def shown(plan: Plan, rows: estimate.Rows) -> list[str]:
     """What the design finds with 80 % probability, by the spread so far or a usual one."""
     n, unit = units(plan)
@@ -45,41 +59,62 @@ def shown(plan: Plan, rows: estimate.Rows) -> list[str]:
         needed = math.ceil(1 - math.log2(test.level))
         smallest = f"2^(1 - {n}) = {2.0 ** (1 - n):.4g}"
         lines.append(f"  the smallest p of a sign-flip test is {smallest}: {needed} {unit} needed")
-    found = power.detectable(n, power.Pilot(USUAL_SPREAD), test)
-    lines.append(
-        f"  with {n} {unit} a difference of {_points(found)} is found with 80 % probability, "
-        f"if differences have a spread of {_points(USUAL_SPREAD)} (assumed)"
-    )
+    measure = measure_of(plan, rows)
+    lines.append(f"  with {n} {unit} a difference of {_by_usual_spread(n, test, measure)}")
     if plan.repeats == 1 and plan.spec.tuned:
         lines.append(
             "  one search per arm: verdicts are about the configurations that it finds; "
             "search.repeats makes them about the arms"
         )
-    return [*lines, *_by_spread(plan, rows, test)]
+    return [*lines, *(_by_spread(plan, rows, test, measure) if measure else ())]
 
 
-def _points(difference: float) -> str:
-    return "no size" if math.isnan(difference) else f"{100 * difference:.2f} points"
+def _by_usual_spread(n: int, test: power.Rule, measure: Metric | None) -> str:
+    """What is found if accuracies spread as usual; of other metrics, in multiples of the spread."""
+    found = power.detectable(n, power.Pilot(USUAL_SPREAD), test)
+    if measure is None or not measure.is_share:
+        multiple = (
+            "no size" if math.isnan(found) else f"{found / USUAL_SPREAD:.2f} times the spread"
+        )
+        return f"{multiple} of differences is found with 80 % probability"
+    return (
+        f"{_size(found, measure)} is found with 80 % probability, "
+        f"if differences have a spread of {_size(USUAL_SPREAD, measure)} (assumed)"
+    )
 
 
-def _by_spread(plan: Plan, rows: estimate.Rows, test: power.Rule) -> list[str]:
+def _size(difference: float, measure: Metric) -> str:
+    if math.isnan(difference):
+        return "no size"
+    words = "points" if measure.is_share else f"in {measure.axis}"
+    return f"{_number(difference, measure)} {words}"
+
+
+def _number(value: float, measure: Metric) -> str:
+    return f"{100 * value:.2f}" if measure.is_share else f"{measure.factor * value:.3g}"
+
+
+def _by_spread(plan: Plan, rows: estimate.Rows, test: power.Rule, measure: Metric) -> list[str]:
     """What is found of each arm, by the spread and the failures of its replicates so far."""
     n, _ = units(plan)
-    reference = _values(plan, plan.reference.name, rows)
+    reference = _values(plan, plan.reference.name, rows, measure)
     lines = []
     for arm in plan.arms[1:]:
-        found = _values(plan, arm.name, rows)
+        found = _values(plan, arm.name, rows, measure)
         pairs = [found[key] - reference[key] for key in found if key in reference]
         if len(pairs) < 2:
             continue
         spread = statistics.stdev(pairs)
         dies, reference_dies = _share_failed(arm, rows), _share_failed(plan.reference, rows)
         drop = statistics.fmean(reference.values()) - _chance(plan)
-        pilot = power.Pilot(max(spread, 1e-6), dies, reference_dies, drop)
+        pilot = power.Pilot(max(spread, 1e-6))
+        if measure.is_share:  # a failure counts as chance, or has no value at all
+            pilot = replace(pilot, dies=dies, reference_dies=reference_dies, drop=drop)
         failing = f", and {100 * dies:.0f} % of its replicates fail" if dies else ""
+        least = _size(power.detectable(n, pilot, test), measure)
         lines.append(
-            f"    {arm.name}: {_points(power.detectable(n, pilot, test))}, where differences have "
-            f"a spread of {100 * spread:.2f} (n = {len(pairs)}){failing}"
+            f"    {arm.name}: {least}, where differences have a spread of "
+            f"{_number(spread, measure)} (n = {len(pairs)}){failing}"
         )
     head = (
         f"  with the spread of the replicates so far, of a difference from {plan.reference.name}:"
@@ -87,11 +122,11 @@ def _by_spread(plan: Plan, rows: estimate.Rows, test: power.Rule) -> list[str]:
     return [head, *lines] if lines else []
 
 
-def _values(plan: Plan, arm: str, rows: estimate.Rows) -> dict[Any, float]:
-    """The arm's test accuracies by unit: by repeat (its mean over seeds), or by seed."""
+def _values(plan: Plan, arm: str, rows: estimate.Rows, measure: Metric) -> dict[Any, float]:
+    """What the arm's replicates measured by unit: by repeat (its mean over seeds), or by seed."""
     found: dict[Any, list[float]] = {}
     for key, row in rows.items():
-        measured = row.get("test/accuracy")
+        measured = row.get(measure.name)
         if key[0] == arm and key[1] == Kind.REPLICATE and measured is not None:
             unit = key[2] if plan.repeats > 1 else row["seed"]
             found.setdefault(unit, []).append(float(measured))

@@ -6,10 +6,11 @@ import csv
 import io
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eisnn.metrics import Metric, judged
 from study.store.columns import (
     EPOCH_COLUMNS,
     TRIAL_COLUMNS,
@@ -126,6 +127,11 @@ def row_of(role: Role, outcome: Outcome) -> Row:
     for path, value in role.parameters.items():
         row[path] = json.dumps(value) if isinstance(value, list) else value
     return row
+
+
+def judged_in(rows: Iterable[Mapping[str, Any]]) -> Metric:
+    """The test metric that verdicts on these trials rest on."""
+    return judged({name for row in rows for name, value in row.items() if value is not None})
 
 
 def running_row(role: Role, identity: str, seed: int, before: Outcome | None) -> Row:

@@ -67,6 +67,20 @@ def test_open_comparisons_get_more_seeds(deciding: Deciding) -> None:
     assert deciding.open(rows) == [("no_straight_through", "full")]
 
 
+def test_a_regression_is_decided_by_its_loss(deciding: Deciding) -> None:
+    """Its losses lie closer together than one image in 100 would, and a failure has no value."""
+    rows = ends({"full": [0.0] * 3, "no_straight_through": [0.0] * 3, "bn": [0.0] * 3})
+    losses = {
+        "full": [0.0040, 0.0041, 0.0039],
+        "no_straight_through": [0.0050, 0.0052, 0.0049],
+        "bn": [0.0041, 0.0039, 0.0040],
+    }
+    for key, row in rows.items():
+        row |= {"test/accuracy": None, "test/loss": losses[key.arm][key.number]}
+    # differences of 0.0010, 0.0011, 0.0010: mean 0.00103, spread 0.00006; t(0.00625, 2 df) = 8.9
+    assert deciding.open(rows) == [("bn", "full")]
+
+
 def test_what_a_look_decided_stays_decided(deciding: Deciding) -> None:
     """Later seeds of the reference, trained for another arm, change nothing."""
     rows = ends({"full": [0.9] * 3 + [0.1] * 3, "no_straight_through": [0.9] * 6, "bn": [None] * 3})

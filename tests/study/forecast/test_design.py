@@ -1,15 +1,19 @@
-"""What a study's design can show."""
+"""What a study's design can show, in the unit of the metric that verdicts rest on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from eisnn.config.user_code import look_in
 from study.forecast.design import level_of, shown, units
 from study.plan import Plan
-from study.store import Key, Kind
+from study.store import Key, Kind, State
+from tests import tiny
 
 PlanOf = Callable[[dict[str, Any]], Plan]
 
@@ -73,3 +77,51 @@ def test_failures_so_far_are_said_with_the_spread(
     said = shown(plan_of(study_tree), rows)[-1]
     assert said.startswith("    bn: ")
     assert said.endswith("a spread of 1.41 (n = 2), and 33 % of its replicates fail")
+
+
+@pytest.fixture
+def plan(plan_of: PlanOf, study_tree: dict[str, Any]) -> Plan:
+    """Arms full and bn with 2 seeds each: one comparison at level 0.05."""
+    study_tree["ablation"] = {}
+    return plan_of(study_tree)
+
+
+@pytest.fixture
+def regression(plan_of: PlanOf, study_tree: dict[str, Any], tmp_path: Path) -> Plan:
+    look_in([tmp_path])
+    base = {**tiny.BASE, "data": {"name": "their_numbers:load"}}
+    base["train"] = {**tiny.BASE["train"], "loss": "mse"}
+    (tmp_path / "their_numbers.py").write_text("def load(root, T): ...")
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(base))
+    study_tree |= {"base": "own.yaml", "ablation": {}}
+    study_tree["metric"] = {"name": "val/loss", "mode": "min"}
+    return plan_of(study_tree)
+
+
+def rows(metric: str, **arms: list[float]) -> dict[Key, dict[str, Any]]:
+    found = {}
+    for arm, values in arms.items():
+        for number, value in enumerate(values):
+            row = {"state": State.COMPLETED, "seed": 1000 + number, "test/loss": 0.5, metric: value}
+            found[Key(arm, Kind.REPLICATE, 0, number)] = row
+    return found
+
+
+def test_accuracies_are_told_in_points(plan: Plan) -> None:
+    line = shown(plan, {})[1]
+    assert line.endswith("if differences have a spread of 1.00 points (assumed)")
+    # differences of -0.02 and -0.04 spread by 0.0141
+    said = shown(plan, rows("test/accuracy", full=[0.90, 0.92], bn=[0.88, 0.88]))
+    assert "points, where differences have a spread of 1.41 (n = 2)" in said[-1]
+
+
+def test_losses_are_told_in_their_own_unit(regression: Plan, plan: Plan) -> None:
+    """Of which nothing is assumed, so that a difference is a multiple of the spread at first."""
+    spread_of_a_point = float(shown(plan, {})[1].split("difference of ")[1].split(" ")[0])
+    line = shown(regression, {})[1]
+    assert f"a difference of {spread_of_a_point:.2f} times the spread of differences is" in line
+    said = shown(regression, rows("test/loss", full=[0.0040, 0.0041], bn=[0.0050, 0.0054]))
+    # differences of 0.0010 and 0.0013 spread by 0.000212
+    found = f"{0.000212132 * spread_of_a_point:.3g} in test loss"
+    assert said[-1].startswith(f"    bn: {found}, where differences have a spread of 0.000212 (n")
+    assert "point" not in "".join(said)
