@@ -26,7 +26,7 @@ STUDY: dict[str, Any] = {
     "name": "cells",
     "base": "base.yaml",
     "parameters": {
-        "train.learning_rate": {"type": "float", "low": 1e-3, "high": 1e-1, "log": True},
+        "train.learning_rate": {"type": "float", "low": 1e-2, "high": 1e-1, "log": True},
         "model.options.cells": {"type": "categorical", "choices": [32, 64]},
     },
     "search": {"trials": 2, "repeats": 2},
