@@ -70,6 +70,7 @@ EXAMPLES = {
         "--config": "python -m eisnn --evaluate vgg8.pth --config configs/EI-SNN/CIFAR10-VGG8.yaml",
         "--export": f"{EVALUATE} --export weights.safetensors",
         "--workload": f"{EVALUATE} --workload layers.csv",
+        "--weights": f"{SCRATCH} --weights mlp8.pth",
         "--output": f"{SCRATCH} --output results/single/EI-MLP8",
         "--seed": f"{SCRATCH} --seed 7",
         "--device": f"{SCRATCH} --device cpu",

@@ -26,6 +26,7 @@ ONLY = {  # which commands read an option
     "config": ("evaluate",),
     "export": ("evaluate",),
     "workload": ("evaluate",),
+    "weights": ("scratch",),
     "output": ("scratch",),
     "seed": ("scratch",),
     "log": ("scratch", "resume"),
@@ -58,6 +59,11 @@ ONLY = {  # which commands read an option
     "--workload",
     metavar="FILE",
     help="With --evaluate: also write NeuroBench's metrics of each layer, as CSV.",
+)
+@click.option(
+    "--weights",
+    metavar="FILE",
+    help="With --scratch: begin with saved weights, ours or the authors', instead of drawing them.",
 )
 @click.option(
     "--output",
@@ -115,7 +121,8 @@ def run(given: dict[str, Any]) -> None:
     elif given["resume"] is not None:
         train(order_to_resume(Path(given["resume"]), device, log))
     else:
-        train(new_order(given["scratch"], given["output"], given["seed"], device, log))
+        files = (given["scratch"], given["weights"], given["output"])
+        train(new_order(*files, given["seed"], device, log))
 
 
 def main() -> None:

@@ -12,31 +12,41 @@ from eisnn.config.user_code import look_in
 from eisnn.config.yaml_file import read_yaml, shipped
 from eisnn.errors import CheckpointError
 from eisnn.single.lines import say
+from eisnn.single.start import check_start, digest
 
 
 @dataclass(frozen=True)
 class Order:
-    """A run: its config, and the checkpoint that it resumes from and writes."""
+    """A run: its config, and the checkpoint that it resumes from and writes.
+
+    ``weights``: the file that it begins with, if it does not draw them.
+    """
 
     config: TrialConfig
     checkpoint: Path
     device: str
     log: int
+    weights: Path | None = None
 
     @property
     def folder(self) -> Path:
         return self.checkpoint.parent
 
 
-def new_order(file: str, output: str | None, seed: int | None, device: str, log: int) -> Order:
+def new_order(
+    file: str, weights: str | None, output: str | None, seed: int | None, device: str, log: int
+) -> Order:
     """Returns the run of a config file, which continues what was begun in its folder."""
     config = load_config(file)
     if is_the_authors(read_yaml(shipped(Path(file)))):
         say(f"{file}: is a config of the paper's authors; config.yaml holds it in our format")
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
-    default = Path("results/single") / f"{Path(file).stem}-{trial_id(config)}"
-    return Order(config, Path(output or default) / "checkpoint.pt", device, log)
+    begun = None if weights is None else Path(weights)
+    name = f"{Path(file).stem}-{trial_id(config)}" + (f"-from-{digest(begun)}" if begun else "")
+    folder = Path(output or Path("results/single") / name)
+    check_start(folder, begun)
+    return Order(config, folder / "checkpoint.pt", device, log, begun)
 
 
 def order_to_resume(path: Path, device: str, log: int) -> Order:

@@ -20,6 +20,7 @@ from eisnn.history import History
 from eisnn.kernels.choose import path
 from eisnn.single.lines import describe, epoch_line, final_line, say
 from eisnn.single.order import Order
+from eisnn.single.start import put_start
 from eisnn.training.device import pick_device
 from eisnn.training.fit import fit
 from eisnn.training.run import refuse_another_config, with_data
@@ -38,6 +39,9 @@ def train(order: Order) -> None:
         say(note)
     say(f"trial {trial_id(config)}: {describe(config)} -> {folder}")
     say(f"layers: {path(config, place.type)}")
+    if order.weights is not None and not checkpoint.exists():
+        found = put_start(config, checkpoint, order.weights, order.device)
+        say(f"begins with {order.weights}, so that it is no trial of a study: {found}")
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "config.yaml").exists():
         write_whole(folder / "config.yaml", yaml.safe_dump(tree, sort_keys=False).encode())
