@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
+from optuna.trial import FrozenTrial
+
 from eisnn.config.datasets import DATASETS
 from eisnn.config.trial import NUMERICS_VERSION, resolved
 from eisnn.config.yaml_file import ConfigError
@@ -113,6 +116,11 @@ def _search(plan: Plan) -> Iterator[str]:
         yield (
             "search.sampler: cmaes needs the package cmaes, which is not installed; "
             "pip install 'eisnn-study[cmaes]' (pip install -e '.[cmaes]' in a checkout)"
+        )
+    if search.constraints and not hasattr(FrozenTrial, "constraints"):
+        yield (
+            f"search.constraints: need Optuna 5 or later, this is {optuna.__version__}; "
+            "pip install 'optuna>=5'"
         )
     if search.from_ is not None and not (Path(search.from_) / "trials.csv").is_file():
         yield f"search.from: must be a study's folder with a trials.csv, given {search.from_}"

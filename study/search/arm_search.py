@@ -119,6 +119,7 @@ class ArmSearch:
         attributes: dict[str, Any] = {"id": end.id, "state": end.state, "reason": end.reason or ""}
         if end.state == State.PRUNED:
             attributes["stopped_at"] = end.epochs
+        violations = self.search.violations(end.metrics)
         trial = optuna.create_trial(
             state=outcome,
             values=measured,
@@ -126,7 +127,7 @@ class ArmSearch:
             distributions={path: distribution(self.arm.space[path]) for path in parameters},
             intermediate_values=dict(values) if self.ends.pruner else {},
             user_attrs=attributes,
-            constraints=self.search.violations(end.metrics) or None,
+            **({"constraints": violations} if violations else {}),  # which Optuna 4 has not
         )
         self.optuna.add_trial(trial)
 

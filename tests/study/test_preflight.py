@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.trial import FrozenTrial
 
 from eisnn.config.yaml_file import ConfigError
 from study.forecast import machine
@@ -60,6 +61,15 @@ def test_a_sampler_whose_package_is_missing_is_refused(
     plan = plan_of({**study_tree, "search": {"trials": 2, "sampler": "cmaes"}})
     monkeypatch.setitem(sys.modules, "cmaes", None)
     with pytest.raises(ConfigError, match=r"cmaes, which is not installed; pip install 'eisnn"):
+        check(plan, "s.yaml")
+
+
+def test_constraints_need_an_optuna_that_has_them(
+    plan_of: PlanOf, study_tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of({**study_tree, "search": {"trials": 2, "constraints": {"acs": {"max": 1e6}}}})
+    monkeypatch.delattr(FrozenTrial, "constraints", raising=False)
+    with pytest.raises(ConfigError, match=r"^s.yaml: search.constraints: need Optuna 5 or later"):
         check(plan, "s.yaml")
 
 
