@@ -23,11 +23,6 @@ from study.store.records import Key, Kind, State
 from study.store.tables import Row, judged_in
 
 Rows = Mapping[Key, Row]
-<<<<<<< HEAD
-METRIC = "test/accuracy"
-=======
-FAILURES = (State.DIVERGED, State.OUT_OF_MEMORY)  # count as chance
->>>>>>> 9243b7d (A regression is decided and forecast by its loss)
 
 
 def is_decided(
@@ -135,14 +130,8 @@ class Deciding:
         resolution = self.resolution if measure.is_share else 0.0
         return is_decided(differences, self.level, resolution, self.margin)
 
-<<<<<<< HEAD
-    def _value(self, rows: Rows, arm: str, repeat: int, number: int) -> float | None:
-        row = rows[Key(arm, Kind.REPLICATE, repeat, number)]
-        if State(row["state"]).is_chance:
-=======
     def _value(self, row: Row, measure: Metric) -> float | None:
-        if row["state"] in FAILURES:
->>>>>>> 9243b7d (A regression is decided and forecast by its loss)
+        if State(row["state"]).is_chance:
             return self.chance
         value = row.get(measure.name) if row["state"] == State.COMPLETED else None
         return None if value is None else float(value)

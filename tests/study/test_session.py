@@ -114,3 +114,25 @@ def test_the_record_is_whole(without_ray: Study, study_tree: Tree) -> None:
     assert command is not None
     assert command["file"].endswith("study.yaml")
     assert "learning_rate" in (folder / "base.yaml").read_text()
+
+
+def test_a_grid_that_is_finished_stays_finished(
+    without_ray: Study, study_tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """0.0 to 0.3 by 0.1, where sums of floats end at 0.30000000000000004."""
+    study_tree |= {"baselines": {}, "ablation": {}, "replicate": {"seeds": 1}}
+    steps = {"type": "float", "low": 0.0, "high": 0.3, "step": 0.1}
+    study_tree["parameters"] = {"train.momentum": steps}
+    study_tree["search"] = {"sampler": "grid", "trials": 4}
+    study = without_ray(study_tree)
+    tables = []
+    for run in range(3):
+        code, folder = study.run()
+        assert code == 0
+        said = capsys.readouterr().out
+        assert run == 0 or "+0 new  =5 kept  -0 retired" in said  # a new folder has no difference
+        tables.append((folder / "trials.csv").read_text())
+    assert tables[0] == tables[1] == tables[2]
+    found = store.trials_frame(folder)
+    searched = found.loc[found["kind"] == store.Kind.SEARCH, "train.momentum"]
+    assert sorted(searched) == [0.0, 0.1, 0.2, 0.3]
