@@ -20,6 +20,7 @@ from reports.analysis.costs import COSTS
 from reports.analysis.sequential import looks
 from reports.analysis.statistics import Correction, Method, Test
 from study.store import Kind, State
+from study.store.columns import OVERRIDE
 
 OLD_CORRECTIONS = {"bonferroni": "single_step"}
 
@@ -280,7 +281,8 @@ def _check_names(
 def _check_column(study: Study, options: Options) -> None:
     numbers = study.trials.select_dtypes("number").columns
     if options.column not in numbers:
-        known = [name for name in numbers if "/" in name or name in COSTS]
+        measured = [name for name in numbers if "/" in name and not name.startswith(OVERRIDE)]
+        known = measured + [name for name in numbers if name in COSTS]
         raise StudyError(
             f"--metric: trials.csv has no numbers {options.column!r} (--at {options.at}); "
             + _choices(options.column, known)

@@ -7,12 +7,15 @@ from typing import Any
 import pandas as pd
 
 from reports.analysis.collect import Study
-
-PREFIX = "override/"
+from study.store.columns import OVERRIDE
 
 
 def with_overrides(study: Study) -> pd.DataFrame:
-    """The trials, with what each one's arm overrides in the base config as columns."""
+    """The trials, with what each one's arm overrides in the base config as columns.
+
+    They are made anew from the plan: a table of an earlier version has none, and in a CSV file a
+    switch is a word.
+    """
     frame = study.trials.copy()
     overrides: dict[str, dict[str, Any]] = {}
     for arm in study.arms:
@@ -20,5 +23,5 @@ def with_overrides(study: Study) -> pd.DataFrame:
     keys = dict.fromkeys(key for found in overrides.values() for key in found)
     for key in keys:
         values = {arm: found.get(key) for arm, found in overrides.items()}
-        frame[f"{PREFIX}{key}"] = frame["arm"].map(values)
+        frame[f"{OVERRIDE}{key}"] = frame["arm"].map(values)
     return frame

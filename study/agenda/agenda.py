@@ -42,8 +42,15 @@ class Agenda:
         self.folder, self.plan, self.searches = folder, plan, dict(searches)
         self.open_search = open_search
         spec = plan.spec
-        arms, own = [arm.name for arm in plan.arms], list(spec.metrics)
-        self.tables = Tables(folder, arms, list(spec.parameters), own, plan.search_seeds)
+        overrides = {arm.name: arm.overrides for arm in plan.arms}
+        self.tables = Tables(
+            folder,
+            list(overrides),
+            list(spec.parameters),
+            list(spec.metrics),
+            plan.search_seeds,
+            overrides,
+        )
         self.spent_seconds = spent_seconds
         self.concurrency = 1
         self.queue = Queue()

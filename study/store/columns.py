@@ -14,6 +14,7 @@ EPOCH_COLUMNS = ("id", *HISTORY_COLUMNS)
 OF_ROLE = ("id", "arm", "kind", "number", "repeat")
 OF_OUTCOME = ("seed", "state", "reason", "epochs")
 OF_TIME = ("started", "finished", "retries")
+OVERRIDE = "override/"  # begins the columns of what an arm overrides in its base config
 TRIAL_COLUMNS = (*OF_ROLE, *OF_OUTCOME, *TRIAL_METRICS, *OF_TIME)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from eisnn.metrics import Metric, judged
 from study.store.columns import (
     EPOCH_COLUMNS,
+    OVERRIDE,
     TRIAL_COLUMNS,
     TRIAL_METRICS,
     table_text,
@@ -36,12 +37,19 @@ class Tables:
         parameters: Sequence[str],
         metrics: Sequence[str] = (),
         seeds: int = 1,
+        overrides: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        """``metrics``: the names of the user's own. ``seeds``: of each search trial."""
+        """``metrics``: the names of the user's own. ``seeds``: of each search trial. ``overrides``:
+        what each arm overrides in its base config, by dotted path."""
         self.folder = folder
         own = [column for name in metrics for column in own_columns(name)]
         index = ("seed_index",) if seeds > 1 else ()
-        self.columns = (*TRIAL_COLUMNS, *index, *own, *parameters)
+        self.overrides = {
+            arm: {f"{OVERRIDE}{path}": _cell(value) for path, value in given.items()}
+            for arm, given in (overrides or {}).items()
+        }
+        overridden = dict.fromkeys(name for given in self.overrides.values() for name in given)
+        self.columns = (*TRIAL_COLUMNS, *index, *own, *parameters, *overridden)
         self.epoch_columns = (*EPOCH_COLUMNS, *(f"val/{name}" for name in metrics))
         self.order = {arm: index for index, arm in enumerate(arms)}
         self.rows: dict[Key, Row] = {}
@@ -86,7 +94,8 @@ class Tables:
         start = time.monotonic()
         if not self._changed or not (now or start >= self._next):
             return
-        rows = [self.rows[key] for key in sorted(self.rows, key=self._place)]
+        keys = sorted(self.rows, key=self._place)
+        rows = [{**self.rows[key], **self.overrides.get(key.arm, {})} for key in keys]
         write_text(self.folder / "trials.csv", table_text(self.columns, rows), durable=now)
         lines = [_line(self.epoch_columns)]
         for identity in dict.fromkeys(row["id"] for row in rows):
@@ -125,8 +134,13 @@ def row_of(role: Role, outcome: Outcome) -> Row:
     for name in ("id", "seed", "state", "reason", "epochs", "started", "finished", "retries"):
         row[name] = getattr(outcome, name)
     for path, value in role.parameters.items():
-        row[path] = json.dumps(value) if isinstance(value, list) else value
+        row[path] = _cell(value)
     return row
+
+
+def _cell(value: Any) -> Any:
+    """A value of a config as a cell; a list becomes its JSON text."""
+    return json.dumps(value) if isinstance(value, list) else value
 
 
 def judged_in(rows: Iterable[Mapping[str, Any]]) -> Metric:

@@ -33,6 +33,20 @@ def test_tables_are_tidy(tmp_path: Path) -> None:
     assert epochs.loc[0, "train/loss"] == ROW["train/loss"]
 
 
+def test_what_an_arm_overrides_has_columns(tmp_path: Path) -> None:
+    """Also where an arm has a list, or null, in the place of the reference's value."""
+    overrides = {"full": {}, "slow": {"neuron.tau": 8.0, "model.input_shape": [1, 8, 8]}}
+    tables = Tables(tmp_path, list(overrides), [], overrides=overrides)
+    for arm in overrides:
+        role = store.Role(arm, store.Kind.REPLICATE, 0)
+        tables.put(role.key, row_of(role, outcome("a" * 12, {})))
+    tables.write(now=True)
+    frame = store.trials_frame(tmp_path).set_index("arm")
+    assert frame.loc["slow", "override/neuron.tau"] == 8.0
+    assert frame.loc["slow", "override/model.input_shape"] == "[1, 8, 8]"
+    assert frame.filter(like="override/").loc["full"].isna().all()
+
+
 def test_metrics_of_the_users_have_columns(tmp_path: Path) -> None:
     tables = Tables(tmp_path, ["full"], [], ["f1"])
     role = store.Role("full", store.Kind.REPLICATE, 0, repeat=1)
