@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial
 
 from eisnn.config.datasets import DATASETS
 from eisnn.config.trial import NUMERICS_VERSION, resolved
@@ -117,7 +116,7 @@ def _search(plan: Plan) -> Iterator[str]:
             "search.sampler: cmaes needs the package cmaes, which is not installed; "
             "pip install 'eisnn-study[cmaes]' (pip install -e '.[cmaes]' in a checkout)"
         )
-    if search.constraints and not hasattr(FrozenTrial, "constraints"):
+    if search.constraints and int(optuna.__version__.split(".")[0]) < 5:
         yield (
             f"search.constraints: need Optuna 5 or later, this is {optuna.__version__}; "
             "pip install 'optuna>=5'"
