@@ -12,6 +12,7 @@ from typing import Any
 from eisnn.config.trial import load_config, resolved
 from eisnn.config.yaml_file import ConfigError
 from eisnn.metrics import METRICS
+from eisnn.surroundings import describe
 from study import store
 from study.execution.portion import Portion
 from study.request import Request
@@ -83,7 +84,7 @@ def _surroundings(study: Path, before: Outcome, after: Outcome) -> list[str]:
     then = environment.recorded(study, before.environment)
     if then is None:
         return notes
-    now = environment.describe()
+    now = describe()
     names = ["commit", "uncommitted_changes", "packages", "python", "cpu", "host"]
     names += ["kernels", "instructions"]
     # What an earlier version did not record is not said to differ.

@@ -18,6 +18,7 @@ import yaml
 
 from eisnn.config.trial import resolved
 from eisnn.config.yaml_file import ConfigError
+from eisnn.surroundings import record_surroundings
 from study import notify, preflight, store, user_code
 from study.agenda.agenda import Agenda
 from study.agenda.limits import why_too_small
@@ -33,7 +34,6 @@ from study.log import logging_to
 from study.plan import Plan, own_code, plan_record
 from study.request import Request, digest_of, intact
 from study.store import links, temporary
-from study.worker import environment
 
 DONE, OUR_FAULT, TRIALS_FAILED, INTERRUPTED = 0, 1, 3, 130
 MANY = 200  # trials, whose folders take seconds to read
@@ -224,7 +224,7 @@ def _work(
         agenda.tables.write(now=True)
         return _verdict(agenda, "nothing to train")
     sizes = sizes or disk.weights(plan)
-    key = environment.record(folder)
+    key = record_surroundings(folder)
     for attempt in range(RAY_STARTS):
         clock, watch = Clock(agenda), DiskWatch(agenda, sizes)
 

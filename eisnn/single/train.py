@@ -21,6 +21,7 @@ from eisnn.kernels.choose import path
 from eisnn.single.lines import describe, epoch_line, final_line, say
 from eisnn.single.order import Order
 from eisnn.single.start import put_start
+from eisnn.surroundings import record_surroundings
 from eisnn.training.device import pick_device
 from eisnn.training.fit import fit
 from eisnn.training.run import refuse_another_config, with_data
@@ -45,6 +46,7 @@ def train(order: Order) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "config.yaml").exists():
         write_whole(folder / "config.yaml", yaml.safe_dump(tree, sort_keys=False).encode())
+    record_surroundings(folder)
     history = History(folder)
 
     def report(metrics: dict[str, float]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from eisnn.surroundings import code_key
 from study import store
 from study.agenda.agenda import Agenda
 from study.errors import Stopped, full
@@ -29,7 +30,6 @@ from study.execution.shares import Share
 from study.execution.signals import interruption
 from study.execution.tune_jobs import TuneJobs
 from study.worker import gpu, trial
-from study.worker.environment import code_key
 from study.worker.gpu import is_lost
 
 Train = Callable[[store.Order, trial.Report], store.Outcome]  # called in a worker

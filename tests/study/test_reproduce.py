@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from eisnn.surroundings import record_surroundings
 from study import reproduce, store
 from study.spec.models import Resources
 from study.store.records import Outcome, State
-from study.worker import environment
 
 
 def test_other_kernels_and_instructions_are_named(tmp_path: Path) -> None:
-    trained = Outcome("0" * 12, State.COMPLETED, environment=environment.record(tmp_path))
+    trained = Outcome("0" * 12, State.COMPLETED, environment=record_surroundings(tmp_path))
     assert reproduce._surroundings(tmp_path, trained, trained) == []
     record = store.read_json(tmp_path / "environment.json")
     assert record is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from eisnn.__main__ import main
 from eisnn.checkpoints.checkpoint import load_checkpoint
 from eisnn.checkpoints.weights import load_weights
 from eisnn.config.trial import resolved
+from eisnn.surroundings import code_key
 
 AUTHORS = Path(__file__).parents[2] / "data" / "authors"
 CONFIG = """
@@ -81,6 +83,8 @@ def test_weights_of_ours_are_where_it_begins(tmp_path: Path, config: Path, call:
     assert call(*start, "--output", tmp_path / "second")[0] == 0
     second = load_checkpoint(tmp_path / "second" / "checkpoint.pt")
     assert second["epoch"] == 1
+    surroundings = json.loads((tmp_path / "second" / "environment.json").read_text())
+    assert surroundings["code"] == code_key()
     assert second["history"][0]["val/accuracy"] == first["history"][0]["val/accuracy"]
     for name, value in first["model"].items():
         torch.testing.assert_close(second["model"][name], value, rtol=1e-5, atol=1e-7)
