@@ -33,14 +33,15 @@ def test_spikes_and_gradients_are_the_authors(case):
 
 class Spike(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, surrogate, alpha):
+    def forward(ctx, x, surrogate, alpha, dampening):
         ctx.save_for_backward(x)
-        ctx.shape = surrogate, alpha
+        ctx.shape, ctx.dampening = (surrogate, alpha), dampening
         return (x >= 0).to(x.dtype)
 
     @staticmethod
     def backward(ctx, grad):
-        return grad * surrogate_gradient(ctx.saved_tensors[0], *ctx.shape), None, None
+        slope = ctx.dampening * surrogate_gradient(ctx.saved_tensors[0], *ctx.shape)
+        return grad * slope, None, None, None
 
 
 def twin(
@@ -50,18 +51,19 @@ def twin(
     threshold=1.0,
     surrogate="sigmoid",
     alpha=None,
+    dampening=1.0,
     reset="soft",
+    reset_value=0.0,
     detach_reset=True,
 ):
     """lif(), one step after the other."""
     u, spikes = torch.zeros_like(current[0]), []
     for step in current:
         v = (1 - 1 / tau) * u + step
-        s = Spike.apply(
-            v - threshold, surrogate, DEFAULT_ALPHA[surrogate] if alpha is None else alpha
-        )
+        slope = DEFAULT_ALPHA[surrogate] if alpha is None else alpha
+        s = Spike.apply(v - threshold, surrogate, slope, dampening)
         gone = s.detach() if detach_reset else s
-        u = v - threshold * gone if reset == "soft" else v * (1 - gone)
+        u = v - threshold * gone if reset == "soft" else v * (1 - gone) + reset_value * gone
         spikes.append(s)
     return torch.stack(spikes)
 
@@ -76,6 +78,10 @@ OPTIONS = [
     {"surrogate": "triangle", "alpha": 0.7, "threshold": 0.8, "tau": 5.0},
     {"alpha": 8.0, "tau": 1.0},
     {"surrogate": "atan", "threshold": 1.7, "reset": "hard", "detach_reset": False, "tau": 3.0},
+    {"surrogate": "leaky_relu", "alpha": 1.5},
+    {"surrogate": "exponential", "dampening": 0.3, "detach_reset": False},
+    {"reset": "hard", "reset_value": -0.4},
+    {"reset": "hard", "reset_value": 0.2, "detach_reset": False, "dampening": 2.0},
 ]
 
 
@@ -142,6 +148,28 @@ def test_a_cell_leaks_fires_at_the_threshold_and_keeps_what_is_above_it():
     assert lif(big, tau=1e9, reset="hard").flatten().tolist() == [1, 0, 0]
     assert lif(x, tau=1.0).flatten().tolist() == [0, 0, 0, 0], "tau = 1 forgets everything"
     assert lif(x, threshold=0.5).flatten().tolist() == [1, 1, 1, 1]
+
+
+def test_a_cell_is_reset_to_the_value_that_is_given():
+    """tau = 2, reset to -0.4: v = 1.2 (fires), 0.4, 0.6, then 0.8; to 0 it is 1.2 (fires), 0.6, 0.9
+    and 1.05 (fires)."""
+    x = torch.tensor([[1.2], [0.6], [0.4], [0.5]], dtype=torch.float64)
+    y = torch.tensor([[1.2], [0.6], [0.6], [0.6]], dtype=torch.float64)
+    assert lif(x, reset="hard", reset_value=-0.4).flatten().tolist() == [1, 0, 0, 0]
+    assert lif(y, reset="hard").flatten().tolist() == [1, 0, 0, 1]
+
+
+def test_an_input_that_decays_is_divided_by_tau():
+    x = torch.rand(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 8
+    decaying = LIF(NeuronConfig(tau=4.0, input_decay=True), T=3)
+    assert torch.equal(decaying(x), LIF(NeuronConfig(tau=4.0), T=3)(x / 4))
+    assert 0 < decaying(x).mean() < 1
+
+
+def test_the_leaky_surrogate_is_flat_near_the_threshold_and_small_elsewhere():
+    x = torch.tensor([-2.0, -0.6, -0.5, 0.0, 0.5, 0.6], dtype=torch.float64)
+    slope = surrogate_gradient(x, "leaky_relu", 2.0)
+    assert slope.tolist() == [0.01, 0.01, 1.0, 1.0, 1.0, 0.01]
 
 
 @pytest.mark.parametrize("surrogate", ["sigmoid", "atan", "triangle"])
