@@ -19,7 +19,7 @@ def test_resume_reads_the_file_that_is_named_and_needs_nothing_beside_it(trained
     code, _, err = here("--resume", tmp_path / "no.pt")
     assert (code, "no.pt: there is no such checkpoint" in err) == (2, True)
     written = {path.name for path in tmp_path.iterdir()}
-    assert written == {"kept.pt", "config.yaml", "history.csv"}
+    assert written == {"kept.pt", "config.yaml", "history.csv", "environment.json"}
 
 
 def test_a_new_run_lies_in_a_folder_of_its_trial(config):
