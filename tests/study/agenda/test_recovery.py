@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import shutil
 from collections import Counter
@@ -26,9 +27,10 @@ def equal_after_kills(world: Any, tree: Tree, rows_of: Any, killed: Any, step: i
     events = len(undisturbed.trained) + 3 * len(expected)
     for kill in range(2, events, step):
         disturbed = world(tree, f"killed-{kill}")
-        for more in (kill, 3):
-            with pytest.raises(killed):
-                disturbed.play(events=more)
+        with pytest.raises(killed):
+            disturbed.play(events=kill)
+        with contextlib.suppress(killed):  # fewer may be left; how many, Optuna's draws decide
+            disturbed.play(events=3)
         assert rows_of(disturbed.play()) == expected
         assert sorted(disturbed.trained) == sorted(
             undisturbed.trained
