@@ -135,7 +135,7 @@ class Search(Section):
     same names completed there, as far as the parameters are the same. Those trials do not count."""
     constraints: dict[str, Bounds] = Field(default_factory=dict)
     """What a configuration must keep to, such as energy_nj: {max: 500}. Samplers learn of it, and
-    an arm's configuration is the best one that does."""
+    an arm's configuration is the best one that does. Needs Optuna 5 or later."""
 
     @model_validator(mode="after")
     def _meaningful(self) -> Search:
