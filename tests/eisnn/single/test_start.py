@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
-from eisnn.__main__ import main
 from eisnn.checkpoints.checkpoint import load_checkpoint
 from eisnn.checkpoints.weights import load_weights
 from eisnn.config.trial import resolved
@@ -24,24 +21,6 @@ model: {arch: MLP, layers: 4, width: 0.1}
 data: {name: digits, train_size: 300, test_size: 100}
 train: {epochs: 1, batch_size: 30, learning_rate: 0.02}
 """
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Calls the command in this process: (exit code, output, errors)."""
-
-    def called(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["eisnn", *map(str, arguments), "--threads", "1"])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return called
 
 
 @pytest.fixture
@@ -58,7 +37,7 @@ def still(config: Path) -> Path:
     return path
 
 
-def test_the_authors_weights_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call):
+def test_the_authors_weights_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here):
     """After an epoch of steps too small to matter, their accuracy and loss are still theirs."""
     shutil.copytree(AUTHORS / "MNIST", tmp_path / "MNIST")
     monkeypatch.setenv("EISNN_DATA", str(tmp_path))
@@ -68,19 +47,19 @@ def test_the_authors_weights_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     tree["train"] |= {"epochs": 1, "learning_rate": 1e-12}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(tree))
     start = ("--scratch", tmp_path / "mine.yaml", "--weights", AUTHORS / "ckpt-best.pth")
-    code, out, err = call(*start, "--output", tmp_path / "run")
+    code, out, err = here(*start, "--output", tmp_path / "run")
     assert (code, err) == (0, "")
     assert "tensors loaded" in out
     assert "test accuracy 86.50%" in out
-    measured = call("--evaluate", tmp_path / "run" / "checkpoint.pt")[1]
+    measured = here("--evaluate", tmp_path / "run" / "checkpoint.pt")[1]
     assert "test: accuracy 86.50%, loss 1.1454" in measured
 
 
-def test_weights_of_ours_are_where_it_begins(tmp_path: Path, config: Path, call: Call) -> None:
-    assert call("--scratch", config, "--output", tmp_path / "first")[0] == 0
+def test_weights_of_ours_are_where_it_begins(tmp_path: Path, config: Path, here) -> None:
+    assert here("--scratch", config, "--output", tmp_path / "first")[0] == 0
     first = load_checkpoint(tmp_path / "first" / "checkpoint.pt")
     start = ("--scratch", still(config), "--weights", tmp_path / "first" / "checkpoint.pt")
-    assert call(*start, "--output", tmp_path / "second")[0] == 0
+    assert here(*start, "--output", tmp_path / "second")[0] == 0
     second = load_checkpoint(tmp_path / "second" / "checkpoint.pt")
     assert second["epoch"] == 1
     surroundings = json.loads((tmp_path / "second" / "environment.json").read_text())
@@ -88,30 +67,30 @@ def test_weights_of_ours_are_where_it_begins(tmp_path: Path, config: Path, call:
     assert second["history"][0]["val/accuracy"] == first["history"][0]["val/accuracy"]
     for name, value in first["model"].items():
         torch.testing.assert_close(second["model"][name], value, rtol=1e-5, atol=1e-7)
-    assert call("--resume", tmp_path / "second")[0] == 0
+    assert here("--resume", tmp_path / "second")[0] == 0
 
 
 def test_a_folder_keeps_to_the_weights_that_it_began_with(
-    tmp_path: Path, config: Path, call: Call
+    tmp_path: Path, config: Path, here
 ) -> None:
     folder = ("--output", tmp_path / "run")
-    assert call("--scratch", config, "--output", tmp_path / "first")[0] == 0
+    assert here("--scratch", config, "--output", tmp_path / "first")[0] == 0
     start = ("--scratch", config, "--weights", tmp_path / "first" / "checkpoint.pt", *folder)
-    assert call(*start)[0] == 0
-    assert call(*start)[0] == 0  # goes on, and has nothing left to do
-    code, _, err = call("--scratch", config, *folder)
+    assert here(*start)[0] == 0
+    assert here(*start)[0] == 0  # goes on, and has nothing left to do
+    code, _, err = here("--scratch", config, *folder)
     assert (code, "holds a run that began with the weights " in err) == (2, True)
     again = ("--scratch", config, "--weights", tmp_path / "first" / "checkpoint.pt")
-    code, _, err = call(*again, "--output", tmp_path / "first")
+    code, _, err = here(*again, "--output", tmp_path / "first")
     assert (code, "began with weights of its own" in err) == (2, True)
 
 
-def test_weights_that_do_not_fit_change_nothing(tmp_path: Path, config: Path, call: Call) -> None:
-    assert call("--scratch", config, "--output", tmp_path / "first")[0] == 0
+def test_weights_that_do_not_fit_change_nothing(tmp_path: Path, config: Path, here) -> None:
+    assert here("--scratch", config, "--output", tmp_path / "first")[0] == 0
     config.write_text(CONFIG.replace("width: 0.1", "width: 0.2"))
     start = ("--scratch", config, "--weights", tmp_path / "first" / "checkpoint.pt")
-    code, _, err = call(*start, "--output", tmp_path / "run")
+    code, _, err = here(*start, "--output", tmp_path / "run")
     assert (code, "the weights do not fit this network" in err) == (2, True)
     assert not (tmp_path / "run").exists()
-    code, _, err = call("--scratch", config, "--weights", tmp_path / "none.pth")
+    code, _, err = here("--scratch", config, "--weights", tmp_path / "none.pth")
     assert (code, "there is no such file" in err) == (2, True)
