@@ -121,8 +121,8 @@ def run(given: dict[str, Any]) -> None:
     elif given["resume"] is not None:
         train(order_to_resume(Path(given["resume"]), device, log))
     else:
-        files = (given["scratch"], given["weights"], given["output"])
-        train(new_order(*files, given["seed"], device, log))
+        output, seed, weights = given["output"], given["seed"], given["weights"]
+        train(new_order(given["scratch"], output, seed, device, log, weights))
 
 
 def main() -> None:

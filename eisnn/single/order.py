@@ -34,7 +34,12 @@ class Order:
 
 
 def new_order(
-    file: str, weights: str | None, output: str | None, seed: int | None, device: str, log: int
+    file: str,
+    output: str | None,
+    seed: int | None,
+    device: str,
+    log: int,
+    weights: str | None = None,
 ) -> Order:
     """Returns the run of a config file, which continues what was begun in its folder."""
     config = load_config(file)
