@@ -1,4 +1,5 @@
-// Backward computes the forward pass again, row by row, which costs less than reading it from memory would, then goes back through time.
+// Backward computes the forward pass again, row by row, which costs less than reading it from
+// memory would, then goes back through time.
 
 #include "pieces.h"
 
@@ -12,17 +13,26 @@ struct Sums {
 
 template <typename F>
 void run_backward(
-    const Shape& shape, const Rules& given, const F* upstream, const F* input, const F* W_EI, const F* g_I, const F* g_E, const F* b_E,
-    const F* kept, F* d_input, F* d_inhibition, F* d_W_EI, F* d_g_I, F* d_g_E, F* d_b_E) {
+    const Shape& shape, const Rules& given, const F* upstream, const F* input, const F* W_EI,
+    const F* g_I, const F* g_E, const F* b_E, const F* kept, F* d_input, F* d_inhibition, F* d_W_EI,
+    F* d_g_I, F* d_g_E, F* d_b_E
+) {
   constexpr int64_t V = lanes<F>;
   const Weights<F> weights(shape, W_EI, g_I, true);
-  const int64_t both = weights.both, E_pad = weights.E_pad, I_pad = weights.I_pad, E = shape.E, I = shape.I, P = shape.P;
+  const int64_t both = weights.both;
+  const int64_t E_pad = weights.E_pad;
+  const int64_t I_pad = weights.I_pad;
+  const int64_t E = shape.E;
+  const int64_t I = shape.I;
+  const int64_t P = shape.P;
   const bool keeps = shape.keeps;
-  // of our own scratch not a power of two, which would put a column's entries into the same few cache lines
+  // of our own scratch not a power of two, which would put a column's entries into the same few
+  // cache lines
   const int64_t row_size = keeps ? 2 * E : both + V, half = keeps ? E : E_pad;
   const int64_t steps = shape.shared ? 1 : shape.T, all = shape.B * P;
   const int64_t row_bytes = (row_size + 2 * I_pad) * sizeof(F) * steps;
-  const int64_t cut = std::clamp<int64_t>(512 * 1024 / row_bytes, 1, ceil_div(all, at::get_num_threads()));
+  const int64_t cut =
+      std::clamp<int64_t>(512 * 1024 / row_bytes, 1, ceil_div(all, at::get_num_threads()));
   const int64_t threads = at::get_num_threads();
   std::vector<Sums<F>> sums(threads);
 
@@ -33,16 +43,25 @@ void run_backward(
     sum.g_E.assign(E_pad, 0);
     sum.b_E.assign(E_pad, 0);
     const int64_t own = keeps ? 0 : steps * cut;
-    std::vector<F> inhibition(own * row_size), s_I(own * I_pad), d_s_I(own * I_pad), membrane(shape.T * V);
+    std::vector<F> inhibition(own * row_size), s_I(own * I_pad), d_s_I(own * I_pad),
+        membrane(shape.T * V);
     std::vector<Divisor<F>> divisors;
     const Vec<F> decay(rules.decay), threshold(rules.threshold), zero(0), one(1);
 
     for (int64_t piece = begin; piece < end; ++piece) {
-      const int64_t first = piece * cut, rows = std::min(cut, all - first), step_size = (keeps ? all : rows) * row_size;
+      const int64_t first = piece * cut;
+      const int64_t rows = std::min(cut, all - first);
+      const int64_t step_size = (keeps ? all : rows) * row_size;
       if (I && !keeps) {
         for (int64_t t = 0; t < steps; ++t)
-          read_inhibition(shape, rules, input + (t * all + first) * shape.columns, rows, I_pad, s_I.data() + t * rows * I_pad);
-        multiply<F>(steps * rows, both, I, s_I.data(), I_pad, 1, weights.forward.data(), 0, inhibition.data(), row_size, false);
+          read_inhibition(
+              shape, rules, input + (t * all + first) * shape.columns, rows, I_pad,
+              s_I.data() + t * rows * I_pad
+          );
+        multiply<F>(
+            steps * rows, both, I, s_I.data(), I_pad, 1, weights.forward.data(), 0,
+            inhibition.data(), row_size, false
+        );
       }
       // where [q | 1/D] is found, and [dI_sub | dI_div] left: in the same place, unless it was kept
       F* gradients = keeps ? d_inhibition + first * row_size : inhibition.data();
@@ -50,19 +69,24 @@ void run_backward(
 
       for (int64_t r = 0; r < rows; ++r) {
         const int64_t b = (first + r) / P, p = (first + r) % P;
-        const int64_t p_out = shape.pool ? p / shape.width / 2 * (shape.width / 2) + p % shape.width / 2 : p;
+        const int64_t p_out =
+            shape.pool ? p / shape.width / 2 * (shape.width / 2) + p % shape.width / 2 : p;
         if (I && !keeps && (r == 0 || p == 0)) {
           divisors.clear();
-          for (int64_t t = 0; t < steps; ++t) divisors.emplace_back(rules, kept + 2 * (t * shape.B + b));
+          for (int64_t t = 0; t < steps; ++t)
+            divisors.emplace_back(rules, kept + 2 * (t * shape.B + b));
         }
         each_vector<F>(E, [&](int64_t c, int64_t n) {
-          // forward again: q = net / D and 1 / D of each step (in place of I_sub and I_div), and the membrane potentials
-          const auto gain = I ? Vec<F>::loadu(g_E + c, n) : one, bias = I ? Vec<F>::loadu(b_E + c, n) : zero;
+          // forward again: q = net / D and 1 / D of each step (in place of I_sub and I_div), and
+          // the membrane potentials
+          const auto gain = I ? Vec<F>::loadu(g_E + c, n) : one,
+                     bias = I ? Vec<F>::loadu(b_E + c, n) : zero;
           Vec<F> u(0), current(0);
           for (int64_t t = 0; t < shape.T; ++t) {
             if (t < steps) {
               const int64_t there = t * step_size + r * row_size + c;
-              if (!keeps) current = Vec<F>::loadu(input + (t * all + first + r) * shape.columns + c, n);
+              if (!keeps)
+                current = Vec<F>::loadu(input + (t * all + first + r) * shape.columns + c, n);
               if (I && !keeps) {
                 F* I_sub = gradients + there;
                 if (rules.subtractive) current = current - Vec<F>::loadu(I_sub);
@@ -84,7 +108,8 @@ void run_backward(
             const auto h = surrogate_gradient<F>(rules, v - threshold);
             auto du_dv = rules.soft ? one : one - v.ge(threshold);
             if (!rules.detach_reset) du_dv = du_dv - (rules.soft ? threshold : v) * h;
-            auto d_spike = Vec<F>::loadu(upstream + ((t * shape.B + b) * shape.P_out + p_out) * E + c, n);
+            auto d_spike =
+                Vec<F>::loadu(upstream + ((t * shape.B + b) * shape.P_out + p_out) * E + c, n);
             if (shape.pool) d_spike = d_spike * Vec<F>(0.25);
             after = at::vec::fmadd(d_spike, h, decay * du_dv * after);
             auto d_current = after;
@@ -115,14 +140,21 @@ void run_backward(
         });
       }
       if (!I || keeps) continue;
-      multiply<F>(steps * rows, I_pad, both, inhibition.data(), row_size, 1, weights.backward.data(), 0, d_s_I.data(), I_pad, false);
-      multiply<F>(I, both, steps * rows, s_I.data(), 1, I_pad, inhibition.data(), row_size, sum.W.data(), both, true);
+      multiply<F>(
+          steps * rows, I_pad, both, inhibition.data(), row_size, 1, weights.backward.data(), 0,
+          d_s_I.data(), I_pad, false
+      );
+      multiply<F>(
+          I, both, steps * rows, s_I.data(), 1, I_pad, inhibition.data(), row_size, sum.W.data(),
+          both, true
+      );
       for (int64_t t = 0; t < steps; ++t)
         for (int64_t r = 0; r < rows; ++r)
           each_vector<F>(I, [&](int64_t c, int64_t n) {
             const int64_t row = t * rows + r;
             auto d = Vec<F>::loadu(d_s_I.data() + row * I_pad + c);
-            if (rules.rectify) d = Vec<F>::blendv(d, zero, Vec<F>::loadu(s_I.data() + row * I_pad + c) <= zero);
+            if (rules.rectify)
+              d = Vec<F>::blendv(d, zero, Vec<F>::loadu(s_I.data() + row * I_pad + c) <= zero);
             d.store(d_input + (t * all + first + r) * shape.columns + E + c, n);
           });
     }
@@ -133,12 +165,14 @@ void run_backward(
   const auto add = [](std::vector<F>& to, const std::vector<F>& more) {
     for (size_t i = 0; i < more.size(); ++i) to[i] += more[i];
   };
-  for (const Sums<F>& sum : sums) add(total.W, sum.W), add(total.g_E, sum.g_E), add(total.b_E, sum.b_E);
+  for (const Sums<F>& sum : sums)
+    add(total.W, sum.W), add(total.g_E, sum.g_E), add(total.b_E, sum.b_E);
   std::copy_n(total.g_E.begin(), E, d_g_E);
   std::copy_n(total.b_E.begin(), E, d_b_E);
   if (keeps) return;
   std::fill_n(d_g_I, I, F(0));
-  for (int64_t start = 0; start < E; start += V)  // a few rows of W_EI at a time, which stay in the cache while i runs
+  // A few rows of W_EI at a time, which stay in the cache while i runs.
+  for (int64_t start = 0; start < E; start += V)
     for (int64_t i = 0; i < I; ++i) {
       const F* d_sub = total.W.data() + i * both;
       F d_gain = 0;
@@ -151,10 +185,13 @@ void run_backward(
 }
 
 template void run_backward(
-    const Shape&, const Rules&, const float*, const float*, const float*, const float*, const float*, const float*, const float*,
-    float*, float*, float*, float*, float*, float*);
+    const Shape&, const Rules&, const float*, const float*, const float*, const float*,
+    const float*, const float*, const float*, float*, float*, float*, float*, float*, float*
+);
 template void run_backward(
-    const Shape&, const Rules&, const double*, const double*, const double*, const double*, const double*, const double*, const double*,
-    double*, double*, double*, double*, double*, double*);
+    const Shape&, const Rules&, const double*, const double*, const double*, const double*,
+    const double*, const double*, const double*, double*, double*, double*, double*, double*,
+    double*
+);
 
 }  // namespace eisnn

@@ -1,11 +1,15 @@
-// A layer of E-I circuits and its LIF cells over all time steps, forward and backward, in one pass over memory each.
+// A layer of E-I circuits and its LIF cells over all time steps, forward and backward, in one pass
+// over memory each.
 //
-// The readable twins are eisnn/layers/circuit.py (`integrate`, `stabilise`) and eisnn/layers/neurons.py (`lif`); names and equations are theirs.
-// Activity is held channels-last: a row is one position of one (time step, image), its columns are the cells. The input's columns are
-// the joint map of x, [I_ee | s_I]: n_E excitatory, then n_I inhibitory cells. No inhibitory cells at all: plain LIF cells.
+// The readable twins are eisnn/layers/circuit.py (`integrate`, `stabilise`) and
+// eisnn/layers/neurons.py (`lif`); names and equations are theirs. Activity is held channels-last:
+// a row is one position of one (time step, image), its columns are the cells. The input's columns
+// are the joint map of x, [I_ee | s_I]: n_E excitatory, then n_I inhibitory cells. Without
+// inhibitory cells they are plain LIF cells.
 //
-// Kept for the backward pass: the input, and two numbers per sample. Fully connected layers have few rows and wide weights: there the
-// products are torch's, over all rows at once, and net / D and 1 / D are kept (`Shape::keeps`).
+// Kept for the backward pass: the input, and two numbers per sample. Fully connected layers have
+// few rows and wide weights: there the products are torch's, over all rows at once, and net / D and
+// 1 / D are kept (`Shape::keeps`).
 
 #include "circuit.h"
 
@@ -53,13 +57,17 @@ void silence(const at::Tensor& d_s_I, const at::Tensor& s_I) {
 }
 
 // From the gradients of [W_EI; W_EI g_I] those of W_EI and g_I; uses up the former.
-// A product is stored before it is summed, so that no compiler fuses the two: the bits are those of torch's own operations.
+// A product is stored before it is summed, so that no compiler fuses the two: the bits are those of
+// torch's own operations.
 void separate(
-    at::Tensor& d_both, const at::Tensor& W, const at::Tensor& g_I, const Rules& rules, const at::Tensor& d_W, at::Tensor d_g_I) {
+    at::Tensor& d_both, const at::Tensor& W, const at::Tensor& g_I, const Rules& rules,
+    const at::Tensor& d_W, at::Tensor d_g_I
+) {
   const int64_t E = W.size(0), I = W.size(1);
   AT_DISPATCH_FLOATING_TYPES(W.scalar_type(), "separate", [&] {
     const auto *w = W.const_data_ptr<scalar_t>(), *g = g_I.const_data_ptr<scalar_t>();
-    auto *d_sub = d_both.mutable_data_ptr<scalar_t>(), *d_div = d_sub + E * I, *out = d_W.mutable_data_ptr<scalar_t>();
+    auto *d_sub = d_both.mutable_data_ptr<scalar_t>(), *d_div = d_sub + E * I,
+         *out = d_W.mutable_data_ptr<scalar_t>();
     const scalar_t scale = rules.scale_W_EI;
     for (int64_t e = 0; e < E; ++e)
       for (int64_t i = 0; i < I; ++i) out[e * I + i] = d_div[e * I + i] * g[i];
@@ -73,49 +81,59 @@ void separate(
 }  // namespace
 
 std::tuple<at::Tensor, at::Tensor> circuit_spikes(
-    const at::Tensor& input, const at::Tensor& W_EI, const at::Tensor& g_I, const at::Tensor& g_E, const at::Tensor& b_E,
-    const std::optional<at::Tensor>& residual, int64_t T, bool shared, bool pool, at::ArrayRef<double> rules) {
+    const at::Tensor& input, const at::Tensor& W_EI, const at::Tensor& g_I, const at::Tensor& g_E,
+    const at::Tensor& b_E, const std::optional<at::Tensor>& residual, int64_t T, bool shared,
+    bool pool, at::ArrayRef<double> rules
+) {
   const Shape s = describe(input, W_EI, T, shared, pool);
   check_weights(s, input, W_EI, g_I, g_E, b_E);
   if (residual) check("the residual", *residual, output_sizes(s, input), input);
   Rules{rules};
-  const auto x = channels_last(input), W = W_EI.contiguous(), gi = g_I.contiguous(), ge = g_E.contiguous(), be = b_E.contiguous();
+  const auto x = channels_last(input), W = W_EI.contiguous(), gi = g_I.contiguous(),
+             ge = g_E.contiguous(), be = b_E.contiguous();
   const auto spikes = new_map(x, T * s.B, s.E, s.height / (pool ? 2 : 1), s.width / (pool ? 2 : 1));
   auto kept = at::empty({s.I ? x.size(0) : 0, s.keeps ? 2 * s.E : 2}, x.options());
   if (!x.numel()) return {spikes, kept};
-  if (s.keeps) {
-    kept = inhibition(x, s, Rules(rules)).mm(joined(W, gi).t());
-  }
+  if (s.keeps) { kept = inhibition(x, s, Rules(rules)).mm(joined(W, gi).t()); }
   const auto added = residual ? channels_last(*residual) : at::Tensor();
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "circuit_spikes", [&] {
     run_forward<scalar_t>(
-        s, Rules(rules), x.const_data_ptr<scalar_t>(), W.const_data_ptr<scalar_t>(), gi.const_data_ptr<scalar_t>(),
-        ge.const_data_ptr<scalar_t>(), be.const_data_ptr<scalar_t>(), residual ? added.const_data_ptr<scalar_t>() : nullptr,
-        spikes.mutable_data_ptr<scalar_t>(), kept.mutable_data_ptr<scalar_t>());
+        s, Rules(rules), x.const_data_ptr<scalar_t>(), W.const_data_ptr<scalar_t>(),
+        gi.const_data_ptr<scalar_t>(), ge.const_data_ptr<scalar_t>(), be.const_data_ptr<scalar_t>(),
+        residual ? added.const_data_ptr<scalar_t>() : nullptr, spikes.mutable_data_ptr<scalar_t>(),
+        kept.mutable_data_ptr<scalar_t>()
+    );
   });
   return {spikes, kept};
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> circuit_spikes_backward(
-    const at::Tensor& upstream, const at::Tensor& input, const at::Tensor& W_EI, const at::Tensor& g_I, const at::Tensor& g_E,
-    const at::Tensor& b_E, const at::Tensor& kept, int64_t T, bool shared, bool pool, at::ArrayRef<double> rules) {
+    const at::Tensor& upstream, const at::Tensor& input, const at::Tensor& W_EI,
+    const at::Tensor& g_I, const at::Tensor& g_E, const at::Tensor& b_E, const at::Tensor& kept,
+    int64_t T, bool shared, bool pool, at::ArrayRef<double> rules
+) {
   const Shape s = describe(input, W_EI, T, shared, pool);
   check_weights(s, input, W_EI, g_I, g_E, b_E);
   check("upstream", upstream, output_sizes(s, input), input);
   check("kept", kept, {s.I ? input.size(0) : 0, s.keeps ? 2 * s.E : 2}, input);
   Rules{rules};
   const auto x = channels_last(input), up = channels_last(upstream), left = kept.contiguous();
-  const auto W = W_EI.contiguous(), gi = g_I.contiguous(), ge = g_E.contiguous(), be = b_E.contiguous();
+  const auto W = W_EI.contiguous(), gi = g_I.contiguous(), ge = g_E.contiguous(),
+             be = b_E.contiguous();
   const auto d_x = new_map(x, x.size(0), s.columns, s.height, s.width);
   const auto d_inhibition = s.keeps ? at::empty_like(left) : at::empty({0}, x.options());
-  const auto d_W = at::empty_like(W), d_gi = at::empty_like(gi), d_ge = at::empty_like(ge), d_be = at::empty_like(be);
+  const auto d_W = at::empty_like(W), d_gi = at::empty_like(gi), d_ge = at::empty_like(ge),
+             d_be = at::empty_like(be);
   if (!x.numel()) return {d_x, d_W.zero_(), d_gi.zero_(), d_ge.zero_(), d_be.zero_()};
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "circuit_spikes_backward", [&] {
     run_backward<scalar_t>(
-        s, Rules(rules), up.const_data_ptr<scalar_t>(), x.const_data_ptr<scalar_t>(), W.const_data_ptr<scalar_t>(),
-        gi.const_data_ptr<scalar_t>(), ge.const_data_ptr<scalar_t>(), be.const_data_ptr<scalar_t>(), left.const_data_ptr<scalar_t>(),
-        d_x.mutable_data_ptr<scalar_t>(), d_inhibition.mutable_data_ptr<scalar_t>(), d_W.mutable_data_ptr<scalar_t>(),
-        d_gi.mutable_data_ptr<scalar_t>(), d_ge.mutable_data_ptr<scalar_t>(), d_be.mutable_data_ptr<scalar_t>());
+        s, Rules(rules), up.const_data_ptr<scalar_t>(), x.const_data_ptr<scalar_t>(),
+        W.const_data_ptr<scalar_t>(), gi.const_data_ptr<scalar_t>(), ge.const_data_ptr<scalar_t>(),
+        be.const_data_ptr<scalar_t>(), left.const_data_ptr<scalar_t>(),
+        d_x.mutable_data_ptr<scalar_t>(), d_inhibition.mutable_data_ptr<scalar_t>(),
+        d_W.mutable_data_ptr<scalar_t>(), d_gi.mutable_data_ptr<scalar_t>(),
+        d_ge.mutable_data_ptr<scalar_t>(), d_be.mutable_data_ptr<scalar_t>()
+    );
   });
   if (s.keeps) {
     const Rules given(rules);

@@ -1,11 +1,14 @@
-// 3x3 convolution, stride 1, padding 1, channels-last, float32, with 2.25 times fewer multiplications than the direct way.
+// 3x3 convolution, stride 1, padding 1, channels-last, float32, with 2.25 times fewer
+// multiplications than the direct way.
 //
 // Winograd's F(2x2, 3x3) (Lavin & Gray 2016): a tile of 2x2 outputs sees 4x4 inputs d, and
 //     Y = A^T [ sum_c (G g G^T) . (B^T d B) ] A
-// so that the sums over channels are 16 matrix products. They are done for a few tiles at a time, whose transforms stay in the cache.
-// The transforms add and halve only, so small integers (spikes, their sums and averages) pass exactly. Rounding is a few times that of
-// a direct convolution; what should be 0 may come out near 1e-7 of the largest value, which the circuit's zero tolerance allows for.
-// The gradient to the input is the same convolution with the kernel turned around; that to the weights is taken between transforms.
+// so that the sums over channels are 16 matrix products. They are done for a few tiles at a time,
+// whose transforms stay in the cache. The transforms add and halve only, so small integers (spikes,
+// their sums and averages) pass exactly. Rounding is a few times that of a direct convolution; what
+// should be 0 may come out near 1e-7 of the largest value, which the circuit's zero tolerance
+// allows for. The gradient to the input is the same convolution with the kernel turned around; that
+// to the weights is taken between transforms.
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
@@ -24,10 +27,12 @@ struct Map {
   int64_t N, height, width, tile_rows, tile_columns;
 
   explicit Map(const at::Tensor& x)
-      : N(x.size(0)), height(x.size(2)), width(x.size(3)), tile_rows(ceil_div(height, 2)), tile_columns(ceil_div(width, 2)) {}
-  int64_t tiles() const {
-    return N * tile_rows * tile_columns;
-  }
+      : N(x.size(0)),
+        height(x.size(2)),
+        width(x.size(3)),
+        tile_rows(ceil_div(height, 2)),
+        tile_columns(ceil_div(width, 2)) {}
+  int64_t tiles() const { return N * tile_rows * tile_columns; }
   // the position of a tile's first output, and whether (i, j) away from it there is a pixel
   struct Corner {
     int64_t n, row, column;
@@ -38,12 +43,18 @@ struct Map {
   }
   int64_t pixel(const Corner& at, int64_t i, int64_t j) const {
     const int64_t row = at.row + i, column = at.column + j;
-    return row < 0 || row >= height || column < 0 || column >= width ? -1 : (at.n * height + row) * width + column;
+    return row < 0 || row >= height || column < 0 || column >= width
+        ? -1
+        : (at.n * height + row) * width + column;
   }
 };
 
-// The 16 coefficients [16][count][stride] of tiles first, first + 1, ...: B^T d B of the pixels around each tile.
-void transform_input(const Map& map, const float* x, int64_t channels, int64_t first, int64_t count, int64_t stride, float* out) {
+// The 16 coefficients [16][count][stride] of tiles first, first + 1, ...: B^T d B of the pixels
+// around each tile.
+void transform_input(
+    const Map& map, const float* x, int64_t channels, int64_t first, int64_t count, int64_t stride,
+    float* out
+) {
   for (int64_t tile = 0; tile < count; ++tile) {
     const auto corner = map.corner(first + tile);
     const float* pixels[16];
@@ -62,7 +73,9 @@ void transform_input(const Map& map, const float* x, int64_t channels, int64_t f
         e[3][j] = d[1][j] - d[3][j];
       }
       for (int i = 0; i < 4; ++i) {
-        const auto put = [&](int j, const V& value) { value.store(out + ((4 * i + j) * count + tile) * stride + c); };
+        const auto put = [&](int j, const V& value) {
+          value.store(out + ((4 * i + j) * count + tile) * stride + c);
+        };
         put(0, e[i][0] - e[i][2]);
         put(1, e[i][1] + e[i][2]);
         put(2, e[i][2] - e[i][1]);
@@ -73,14 +86,19 @@ void transform_input(const Map& map, const float* x, int64_t channels, int64_t f
 }
 
 // Y = A^T m A of each tile, from m [16][count][stride] to the pixels of y.
-void transform_output(const Map& map, const float* m, int64_t stride, int64_t first, int64_t count, int64_t channels, float* y) {
+void transform_output(
+    const Map& map, const float* m, int64_t stride, int64_t first, int64_t count, int64_t channels,
+    float* y
+) {
   for (int64_t tile = 0; tile < count; ++tile) {
     const auto corner = map.corner(first + tile);
     for (int64_t c = 0; c < channels; c += L) {
       const int64_t n = std::min(L, channels - c);
       V e[2][4];
       for (int j = 0; j < 4; ++j) {
-        const auto get = [&](int i) { return V::loadu(m + ((4 * i + j) * count + tile) * stride + c); };
+        const auto get = [&](int i) {
+          return V::loadu(m + ((4 * i + j) * count + tile) * stride + c);
+        };
         const V middle = get(1), other = get(2);
         e[0][j] = get(0) + middle + other;
         e[1][j] = middle - other - get(3);
@@ -95,7 +113,10 @@ void transform_output(const Map& map, const float* m, int64_t stride, int64_t fi
 }
 
 // Backwards: dm = A dY A^T, [16][count][stride].
-void transform_output_gradient(const Map& map, const float* dy, int64_t channels, int64_t first, int64_t count, int64_t stride, float* dm) {
+void transform_output_gradient(
+    const Map& map, const float* dy, int64_t channels, int64_t first, int64_t count, int64_t stride,
+    float* dm
+) {
   for (int64_t tile = 0; tile < count; ++tile) {
     const auto corner = map.corner(first + tile);
     const float* pixels[4];
@@ -107,9 +128,16 @@ void transform_output_gradient(const Map& map, const float* dy, int64_t channels
       const int64_t n = std::min(L, channels - c);
       V d[4];
       for (int i = 0; i < 4; ++i) d[i] = pixels[i] ? V::loadu(pixels[i] + c, n) : V(0);
-      const V e[4][2] = {{d[0], d[1]}, {d[0] + d[2], d[1] + d[3]}, {d[0] - d[2], d[1] - d[3]}, {V(0) - d[2], V(0) - d[3]}};
+      const V e[4][2] = {
+          {d[0], d[1]},
+          {d[0] + d[2], d[1] + d[3]},
+          {d[0] - d[2], d[1] - d[3]},
+          {V(0) - d[2], V(0) - d[3]}
+      };
       for (int i = 0; i < 4; ++i) {
-        const auto put = [&](int j, const V& value) { value.store(dm + ((4 * i + j) * count + tile) * stride + c); };
+        const auto put = [&](int j, const V& value) {
+          value.store(dm + ((4 * i + j) * count + tile) * stride + c);
+        };
         put(0, e[i][0]);
         put(1, e[i][0] + e[i][1]);
         put(2, e[i][0] - e[i][1]);
@@ -119,9 +147,12 @@ void transform_output_gradient(const Map& map, const float* dy, int64_t channels
   }
 }
 
-// The 16 products' right-hand sides G g G^T, each [inputs, outputs] and packed. `turned`: for the gradient to the input, from the same w.
+// The 16 products' right-hand sides G g G^T, each [inputs, outputs] and packed. `turned`: for the
+// gradient to the input, from the same w.
 std::vector<float> transform_weights(const float* w, int64_t inputs, int64_t outputs, bool turned) {
-  const int64_t wide = padded<float>(outputs), step_in = turned ? 9 * outputs : 9, step_out = turned ? 9 : 9 * inputs;
+  const int64_t wide = padded<float>(outputs);
+  const int64_t step_in = turned ? 9 * outputs : 9;
+  const int64_t step_out = turned ? 9 : 9 * inputs;
   std::vector<float> packed(16 * inputs * wide);
   at::parallel_for(0, wide / L, 1, [&](int64_t begin, int64_t end) {
     for (int64_t j = begin * L; j < end * L; j += L) {
@@ -129,7 +160,8 @@ std::vector<float> transform_weights(const float* w, int64_t inputs, int64_t out
       float g[9][L] = {};
       for (int64_t p = 0; p < inputs; ++p) {
         for (int64_t lane = 0; lane < std::min(L, outputs - j); ++lane)
-          for (int tap = 0; tap < 9; ++tap) g[tap][lane] = w[p * step_in + (j + lane) * step_out + (turned ? 8 - tap : tap)];
+          for (int tap = 0; tap < 9; ++tap)
+            g[tap][lane] = w[p * step_in + (j + lane) * step_out + (turned ? 8 - tap : tap)];
         V e[4][3];
         const V half(0.5f);
         for (int k = 0; k < 3; ++k) {
@@ -137,9 +169,15 @@ std::vector<float> transform_weights(const float* w, int64_t inputs, int64_t out
           e[0][k] = a, e[1][k] = half * (a + b + c), e[2][k] = half * (a - b + c), e[3][k] = c;
         }
         for (int i = 0; i < 4; ++i) {
-          const V u[4] = {e[i][0], half * (e[i][0] + e[i][1] + e[i][2]), half * (e[i][0] - e[i][1] + e[i][2]), e[i][2]};
+          const V u[4] = {
+              e[i][0], half * (e[i][0] + e[i][1] + e[i][2]), half * (e[i][0] - e[i][1] + e[i][2]),
+              e[i][2]
+          };
           for (int k = 0; k < 4; ++k)
-            u[k].store(packed.data() + (4 * i + k) * inputs * wide + panel.start * inputs + p * panel.width + (j - panel.start));
+            u[k].store(
+                packed.data() + (4 * i + k) * inputs * wide + panel.start * inputs +
+                p * panel.width + (j - panel.start)
+            );
         }
       }
     }
@@ -148,20 +186,30 @@ std::vector<float> transform_weights(const float* w, int64_t inputs, int64_t out
 }
 
 at::Tensor as_map(const at::Tensor& x) {
-  TORCH_CHECK(x.dim() == 4 && x.scalar_type() == at::kFloat, "convolve3x3: needs float32 maps [N, C, height, width]");
+  TORCH_CHECK(
+      x.dim() == 4 && x.scalar_type() == at::kFloat,
+      "convolve3x3: needs float32 maps [N, C, height, width]"
+  );
   return x.contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-// x [N, C, h, w] and w [K, C, 3, 3] -> [N, K, h, w]; turned: x [N, K, h, w] -> [N, C, h, w], the gradient to the input.
+// x [N, C, h, w] and w [K, C, 3, 3] -> [N, K, h, w]; turned: x [N, K, h, w] -> [N, C, h, w], the
+// gradient to the input.
 at::Tensor convolve3x3(const at::Tensor& input, const at::Tensor& weight, bool turned) {
   const auto x = as_map(input), w = weight.contiguous();
   TORCH_CHECK(
       w.dim() == 4 && w.size(2) == 3 && w.size(3) == 3 && w.scalar_type() == at::kFloat,
-      "convolve3x3: the weights must be float32 and [K, C, 3, 3], given ", w.sizes());
+      "convolve3x3: the weights must be float32 and [K, C, 3, 3], given ", w.sizes()
+  );
   const int64_t inputs = w.size(turned ? 0 : 1), outputs = w.size(turned ? 1 : 0);
-  TORCH_CHECK(x.size(1) == inputs, "convolve3x3: the input has ", x.size(1), " channels, the weights ", inputs);
+  TORCH_CHECK(
+      x.size(1) == inputs, "convolve3x3: the input has ", x.size(1), " channels, the weights ",
+      inputs
+  );
   const Map map(x);
-  const auto y = at::empty({map.N, outputs, map.height, map.width}, x.options(), at::MemoryFormat::ChannelsLast);
+  const auto y = at::empty(
+      {map.N, outputs, map.height, map.width}, x.options(), at::MemoryFormat::ChannelsLast
+  );
   if (!y.numel()) return y;
   const auto U = transform_weights(w.const_data_ptr<float>(), inputs, outputs, turned);
   const int64_t in = padded<float>(inputs), out = padded<float>(outputs);
@@ -174,23 +222,28 @@ at::Tensor convolve3x3(const at::Tensor& input, const at::Tensor& weight, bool t
       transform_input(map, x.const_data_ptr<float>(), inputs, first, count, in, d.data());
       for (int64_t i = 0; i < 16; ++i)
         multiply<float>(
-            count, out, inputs, d.data() + i * count * in, in, 1, U.data() + i * inputs * out, 0, m.data() + i * count * out, out, false);
+            count, out, inputs, d.data() + i * count * in, in, 1, U.data() + i * inputs * out, 0,
+            m.data() + i * count * out, out, false
+        );
       transform_output(map, m.data(), out, first, count, outputs, y.mutable_data_ptr<float>());
     }
   });
   return y;
 }
 
-// The gradient to the weights: dy [N, K, h, w], x [N, C, h, w] -> [K, C, 3, 3]. Every thread sums its own tiles, so that the last bits
-// depend on the number of threads.
+// The gradient to the weights: dy [N, K, h, w], x [N, C, h, w] -> [K, C, 3, 3]. Every thread sums
+// its own tiles, so that the last bits depend on the number of threads.
 at::Tensor convolve3x3_weight(const at::Tensor& upstream, const at::Tensor& input) {
   const auto dy = as_map(upstream), x = as_map(input);
   TORCH_CHECK(
-      dy.size(0) == x.size(0) && dy.size(2) == x.size(2) && dy.size(3) == x.size(3), "convolve3x3_weight: upstream ", dy.sizes(),
-      " does not belong to an input ", x.sizes());
+      dy.size(0) == x.size(0) && dy.size(2) == x.size(2) && dy.size(3) == x.size(3),
+      "convolve3x3_weight: upstream ", dy.sizes(), " does not belong to an input ", x.sizes()
+  );
   const Map map(x);
   const int64_t C = x.size(1), K = dy.size(1), in = padded<float>(C), out = padded<float>(K);
-  const int64_t block = std::clamp<int64_t>(std::max(72L, C * K / (C + K)), 1, ceil_div(map.tiles(), at::get_num_threads()));
+  const int64_t block = std::clamp<int64_t>(
+      std::max(72L, C * K / (C + K)), 1, ceil_div(map.tiles(), at::get_num_threads())
+  );
   const auto dw = at::empty({K, C, 3, 3}, x.options());
   if (!dw.numel() || !map.tiles()) return dw.zero_();
   std::vector<std::vector<float>> sums(at::get_num_threads());
@@ -204,7 +257,9 @@ at::Tensor convolve3x3_weight(const at::Tensor& upstream, const at::Tensor& inpu
       transform_output_gradient(map, dy.const_data_ptr<float>(), K, first, count, out, dm.data());
       for (int64_t i = 0; i < 16; ++i)
         multiply<float>(
-            C, out, count, d.data() + i * count * in, 1, in, dm.data() + i * count * out, out, sum.data() + i * C * out, out, true);
+            C, out, count, d.data() + i * count * in, 1, in, dm.data() + i * count * out, out,
+            sum.data() + i * C * out, out, true
+        );
     }
   });
   // dg = G^T dU G
@@ -217,7 +272,8 @@ at::Tensor convolve3x3_weight(const at::Tensor& upstream, const at::Tensor& inpu
         for (int i = 0; i < 16; ++i) {
           u[i / 4][i % 4] = V(0);
           for (const auto& sum : sums)
-            if (!sum.empty()) u[i / 4][i % 4] = u[i / 4][i % 4] + V::loadu(sum.data() + (i * C + c) * out + k);
+            if (!sum.empty())
+              u[i / 4][i % 4] = u[i / 4][i % 4] + V::loadu(sum.data() + (i * C + c) * out + k);
         }
         for (int j = 0; j < 4; ++j) {
           const V plus = half * (u[1][j] + u[2][j]);
