@@ -38,7 +38,7 @@ ONLY = {  # which commands read an option
 @click.option(
     "--resume",
     metavar="CHECKPOINT",
-    help="Go on with an interrupted run (its checkpoint, or the folder that holds it).",
+    help="Continue an interrupted run (its checkpoint, or the folder that holds it).",
 )
 @click.option(
     "--evaluate",
@@ -147,7 +147,7 @@ def main() -> None:
     except Diverged as error:
         complain(f"diverged: {error}", 1)
     except (KeyboardInterrupt, click.Abort):
-        complain("interrupted; repeat the command to go on from the last checkpoint", 130)
+        complain("interrupted; repeat the command to continue from the last checkpoint", 130)
 
 
 def complain(text: str, code: int) -> None:

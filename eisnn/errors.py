@@ -3,7 +3,7 @@ reason."""
 
 
 class Diverged(RuntimeError):
-    """The run cannot go on to a meaningful number: a loss that is not finite, or a silent or
+    """The run cannot reach a meaningful number: a loss that is not finite, or a silent or
     saturated network."""
 
 

@@ -106,7 +106,7 @@ def _null_stream() -> Any:
 
 
 def _open_null(number: int) -> None:
-    """Opens a closed descriptor on the null device, lest the next opened file takes its number."""
+    """Opens a closed descriptor on the null device, or the next opened file would take it."""
     try:
         os.fstat(number)
     except OSError:

@@ -187,7 +187,7 @@ def _parts(data: DataConfig, source: Source) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _check(name: str, source: Source, published: Published) -> None:
-    """Refuses images or labels that are not as published, lest they fail deep in a network."""
+    """Refuses images or labels that are not as published, before they fail deep in a network."""
     parts = [("training", source.images, source.labels)]
     if source.test_images is not None and source.test_labels is not None:
         parts.append(("test", source.test_images, source.test_labels))

@@ -159,7 +159,7 @@ class OwnEnergy:
         try:
             self.meter.update()
             now = self._now()
-        except (OSError, ValueError):  # rights can be taken away; a trial goes on without
+        except (OSError, ValueError):  # rights can be taken away; the trial continues without
             return None
         all_joules, own, busy = (b - a for a, b in zip(self._last, now, strict=True))
         if busy <= 0:  # less than one tick of the system's clock: the next call is charged for it

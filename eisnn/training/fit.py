@@ -194,7 +194,9 @@ def remarks(config: TrialConfig, images: int) -> list[str]:
     batch_size = config.train.batch_size
     last = images - (batch_count(images, batch_size) - 1) * batch_size
     if last > batch_size:
-        said.append(f"batches: the last of an epoch has {last} images, lest one is left over")
+        said.append(
+            f"batches: the last of an epoch has {last} images, as a single one would be left"
+        )
     return said
 
 

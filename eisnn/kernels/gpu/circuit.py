@@ -27,7 +27,7 @@ PROGRAMS = 264  # of a split sum: two for each multiprocessor of an H100
 
 
 def rows(x: Tensor) -> Tensor:
-    """Returns x channels-last, as the kernels read it; copies only what is not so already."""
+    """Returns x channels-last, as the kernels read it; copies only if it is not so already."""
     if x.dim() == 2:
         return x.contiguous()
     return x.contiguous(memory_format=torch.channels_last)
