@@ -154,5 +154,5 @@ def test_kernels_refuse_them_with_a_reason():
     config = make_config({"model": {"norm": "mpbn"}})
     assert choose.path(config, "cpu") == "plain: model.norm: mpbn has no kernel"
     assert build_model(config) is not None
-    with pytest.raises(Exception, match="adaptive has a meaning only with surrogate: exponential"):
+    with pytest.raises(Exception, match="adaptive applies only with surrogate: exponential"):
         make_config({"neuron": {"adaptive": True}})
