@@ -37,7 +37,6 @@ NORMS = {
     "tdbn": Norm(),
     "tebn": Norm(varies_in_time=True),
     "bntt": Norm(varies_in_time=True),
-    "tab": Norm(varies_in_time=True),
     "mpbn": Norm(in_cells=True),
     "gn": Norm(macs=2, acs=1),  # square for the statistic, scale and shift; mean
     "rmsnorm": Norm(macs=2),

@@ -13,9 +13,6 @@ positions, eps = 1e-5, and gamma_c (at first 1) and beta_c (at first 0) are lear
              p_t is learned, one for each time step, at first 1 (Duan et al. 2022)
     bntt     y_t = gamma_t (x_t - mu_t) / sqrt(var_t + eps)
              each step has its own statistics and gamma, and no beta (Kim & Panda 2021)
-    tab      y_t = p_t^2 (gamma_t (x_t - mu_{1:t}) / sqrt(var_{1:t} + eps) + beta_t)
-             the statistics are those of all steps up to t; p_t is at first 1 (Jiang et al. 2024;
-             how they are pooled, and p_t, are taken from the code that the authors published)
     mpbn     bn, and a second one of the potentials (Guo et al. 2023), see channel_threshold.py
     gn       y = gamma (x - m) / sqrt(v + eps) + beta
              m, v of one sample (t, b) over the channels of a group and all positions
@@ -79,25 +76,6 @@ class PerStepNorm(nn.Module):
         )
 
 
-class AccumulatedNorm(nn.Module):
-    """tab: each step is normalised by the statistics of the steps up to it."""
-
-    def __init__(self, channels: int, T: int, spatial: bool) -> None:
-        super().__init__()
-        kind = nn.BatchNorm2d if spatial else nn.BatchNorm1d
-        self.norms = nn.ModuleList(kind(channels) for _ in range(T))
-        self.step_weight = nn.Parameter(torch.ones(T))
-
-    def forward(self, x: Tensor) -> Tensor:
-        batch = len(x) // len(self.norms)
-        steps = [
-            norm(x[: t * batch])[-batch:]  # only the last step of those up to t
-            for t, norm in enumerate(self.norms, start=1)
-        ]
-        y = torch.stack(steps)
-        return (y * self.step_weight.square().view(-1, *[1] * (y.dim() - 1))).flatten(0, 1)
-
-
 class ThresholdNorm(nn.Module):
     """tdbn: a batch normalisation to variance theta^2 instead of 1."""
 
@@ -155,7 +133,6 @@ BUILDERS: dict[str, Callable[[Currents], nn.Module]] = {
     "tdbn": lambda c: ThresholdNorm(c.channels, c.threshold, c.spatial),
     "tebn": lambda c: TimeScaledNorm(c.batch_norm(), c.config.T),
     "bntt": lambda c: PerStepNorm(c.channels, c.config.T, c.spatial),
-    "tab": lambda c: AccumulatedNorm(c.channels, c.config.T, c.spatial),
     "mpbn": Currents.batch_norm,  # of the currents; the cells have another
     "gn": _group_norm,
     "rmsnorm": lambda c: RMSNorm(c.channels),

@@ -41,7 +41,7 @@ NETS = {
     "events": {"arch": "VGG", "layers": 5, "input_shape": [2, 48, 48], "width": 0.125},
 }
 NORMS = (
-    "ei", "dann", "bn", "tdbn", "tebn", "bntt", "tab", "mpbn", "gn", "rmsnorm", "sws", "issnn",
+    "ei", "dann", "bn", "tdbn", "tebn", "bntt", "mpbn", "gn", "rmsnorm", "sws", "issnn",
     "none",
 )  # fmt: skip
 IMAGES_OF = {"MLP": "fashion_mnist", "VGG": "cifar10", "ResNet": "cifar10", "events": "cifar10_dvs"}

@@ -15,7 +15,7 @@ from eisnn.networks.build import build_model
 from eisnn.networks.initialization import initialize
 from eisnn.networks.network import Block, Residual
 
-NORMS = ["bn", "tdbn", "tebn", "bntt", "tab", "mpbn", "gn", "rmsnorm", "sws", "issnn", "none"]
+NORMS = ["bn", "tdbn", "tebn", "bntt", "mpbn", "gn", "rmsnorm", "sws", "issnn", "none"]
 T, B, C = 3, 4, 6
 
 
@@ -70,20 +70,6 @@ def test_bntt_normalises_each_time_step_by_itself(positions):
     assert [tuple(p.shape) for p in layer.parameters()] == [(T * C,)], (
         "one gamma per step and channel, no beta"
     )
-
-
-@pytest.mark.parametrize("positions", [(), (5, 5)], ids=["linear", "conv"])
-def test_tab_normalises_each_time_step_by_the_steps_up_to_it(positions):
-    x, layer = currents(*positions), norm("tab", positions=positions)
-    with torch.no_grad():
-        layer.step_weight.copy_(torch.tensor([1.0, 2.0, -3.0]))
-        layer.norms[2].bias.fill_(0.5)
-    y = layer(x).unflatten(0, (T, B))
-    for t, (factor, beta) in enumerate(((1.0, 0.0), (4.0, 0.0), (9.0, 0.5))):
-        seen = x[: (t + 1) * B]
-        mu, var = statistics(seen, [0, *range(2, x.dim())])
-        expected = (seen[-B:] - mu) / (var + 1e-5).sqrt() + beta
-        torch.testing.assert_close(y[t], factor * expected)
 
 
 def test_gn_takes_each_sample_by_itself_over_a_groups_channels_and_positions():
