@@ -15,7 +15,7 @@ def test_states_in_words():
 def test_a_row_for_each_arm_and_kind_with_the_most_frequent_reason(tmp_path):
     rows = [replicate("full", k, 0.9) for k in range(2)]
     rows += [replicate("full", 2 + k, None, retries=1) for k in range(2)]
-    rows += [search("full", 0, 0.9), search("full", 1, 0.5, "pruned")]
+    rows += [search("full", 0, 0.9), search("full", 1, 0.5, "pruned", reason="behind at epoch 4")]
     study = read_study(write_study(tmp_path / "s", rows, [arm("full", "reference")]))
     results = main_table(study, options_for(study))
     assert all_states(results[0]) == "2 completed, 2 diverged; search: 1 completed, 1 pruned"
