@@ -23,7 +23,7 @@ from study.execution.display import Display
 from study.execution.head_watch import end_process, head_watch
 from study.execution.kernels import built
 from study.execution.live_page import live_page
-from study.execution.placement import removed_when_reached
+from study.execution.placement import machines_may_return
 from study.execution.prefetch import imported_beside
 from study.execution.probes import Look, Meter
 from study.execution.shares import Share
@@ -89,7 +89,7 @@ def execute(
             with (
                 head_watch(interrupted, end_process(agenda.folder)),
                 loggers.feeds(spec.loggers, spec.name, agenda.folder, display.note) as feeds,
-                removed_when_reached() if address else contextlib.nullcontext(),
+                machines_may_return() if address else contextlib.nullcontext(),
             ):
                 callbacks = [loggers.callback(feeds, jobs.jobs.get)] if feeds else []
                 _tune(jobs, train, ray_session.folder, callbacks)

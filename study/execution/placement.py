@@ -1,7 +1,8 @@
-"""Gives back what a trial had of a machine, also where that machine is cut off for a while.
+"""What a machine that is cut off for a while would keep of Ray's for the rest of the study.
 
 Ray tells a machine five times within seconds that a placement group is gone, and never again: one
-that could not be reached then would hold the group's CPUs for the rest of the study.
+that could not be reached then would hold the group's CPUs. And a group that Ray could not place on
+a machine is taken off what the head believes to be free there, until the machine reports a change.
 """
 
 from __future__ import annotations
@@ -9,24 +10,28 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 SECONDS = 2.0  # between two looks at a machine that does not answer
 PATIENCE = 2.0  # seconds for a machine's answer
+LOOK = 5.0  # seconds between two looks at all machines
+GREETINGS = (5.0, 15.0, 30.0)  # seconds after a return: the head itself may take a while to see it
 
 
 @contextlib.contextmanager
-def removed_when_reached() -> Iterator[None]:
-    """Lets Tune's placement groups wait for their machines before they are removed."""
+def machines_may_return() -> Iterator[None]:
+    """Lets Tune's placement groups wait for their machines, and greets those that are back."""
     from ray.air.execution.resources import placement_group
 
     ended = threading.Event()
     remove = placement_group.remove_placement_group
-    threads: list[threading.Thread] = []
+    threads = [threading.Thread(target=_watch, args=(ended,), daemon=True)]
+    threads[0].start()
 
     def later(group: Any) -> None:
-        threads[:] = [thread for thread in threads if thread.is_alive()]
+        threads[1:] = [thread for thread in threads[1:] if thread.is_alive()]
         threads.append(threading.Thread(target=_remove, args=(group, remove, ended), daemon=True))
         threads[-1].start()
 
@@ -38,6 +43,49 @@ def removed_when_reached() -> Iterator[None]:
         ended.set()
         for thread in threads:  # or one that asks Ray after its end would start it anew
             thread.join(2 * PATIENCE)
+
+
+def _watch(ended: threading.Event) -> None:
+    away: set[str] = set()
+    due: list[tuple[float, dict[str, Any]]] = []
+    while not ended.wait(LOOK):
+        for node in _alive():
+            name = node["NodeID"]
+            if not answers(node):
+                away.add(name)
+            elif name in away:
+                away.remove(name)
+                due += [(time.monotonic() + wait, node) for wait in GREETINGS]
+        for greeting in [one for one in due if one[0] <= time.monotonic()]:
+            due.remove(greeting)
+            if not ended.is_set():
+                with contextlib.suppress(Exception):  # the head may have died
+                    greet(greeting[1])
+
+
+def _alive() -> list[dict[str, Any]]:
+    import ray
+
+    try:
+        return [node for node in ray.nodes() if node["Alive"]]
+    except Exception:  # the head may have died
+        return []
+
+
+def greet(node: dict[str, Any]) -> Any:
+    """Runs a task of no weight on the machine, which then reports what it has free."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    def nothing() -> None: ...
+
+    options: dict[str, Any] = {
+        "num_cpus": 0,
+        "max_retries": 0,
+        "resources": {f"node:{node['NodeManagerAddress']}": 0.001},
+        "scheduling_strategy": NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
+    }
+    return ray.remote(**options)(nothing).remote()
 
 
 def _remove(group: Any, remove: Callable[[Any], None], ended: threading.Event) -> None:

@@ -32,7 +32,7 @@ def test_a_group_is_removed_once_its_machine_answers(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(placement, "SECONDS", 0.05)
     monkeypatch.setattr(placement, "answers", answer)
-    with session(Resources(), None), placement.removed_when_reached():
+    with session(Resources(), None), placement.machines_may_return():
         import ray
         from ray.air.execution.resources import placement_group as tunes
 
@@ -48,3 +48,27 @@ def test_a_group_is_removed_once_its_machine_answers(monkeypatch: pytest.MonkeyP
         reached = True
         assert until(lambda: state() == "REMOVED", 30.0) is not None
     assert tunes.remove_placement_group is ray.util.remove_placement_group
+
+
+def test_a_machine_that_is_back_is_greeted(monkeypatch: pytest.MonkeyPatch) -> None:
+    greeted: list[str] = []
+    looks = iter([True, False, False])
+    monkeypatch.setattr(placement, "LOOK", 0.05)
+    monkeypatch.setattr(placement, "GREETINGS", (0.0, 0.1))
+    monkeypatch.setattr(placement, "answers", lambda node: next(looks, True))
+    greet = placement.greet
+    import ray
+
+    def noted(node: dict[str, Any]) -> None:
+        assert ray.get(greet(node)) is None
+        greeted.append(node["NodeID"])
+
+    monkeypatch.setattr(placement, "greet", noted)
+    with session(Resources(), None):
+        reported = ray.available_resources()
+        with placement.machines_may_return():
+            assert until(lambda: len(greeted) == 2, 30.0) is not None
+            assert not until(lambda: len(greeted) > 2, 0.5)
+            (node,) = ray.nodes()
+            assert greeted == 2 * [node["NodeID"]]
+            assert until(lambda: ray.available_resources() == reported, 30.0) is not None
