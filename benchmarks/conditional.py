@@ -3,7 +3,7 @@
 Optuna's TPE models the parameters that all trials have together. Those that only some trials have,
 it draws one by one (``group=False``), or together with the others of each branch (``group=True``).
 Both search the same made-up objectives, through the samplers of `study.search.samplers`, with the
-same seeds (about 6 minutes on one core). The table of docs/search.md comes from here.
+same seeds (about 6 minutes on one core). The table of docs/searching.md comes from here.
 """
 
 from __future__ import annotations

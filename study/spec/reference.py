@@ -23,7 +23,8 @@ Generated from `study/spec` by `python -m study.spec.reference`. Commented examp
 `search_spaces/`. `parameters`, `overrides`, factors and baselines name options of a single run by
 their dotted paths; these options are in [config.md](config.md). Unknown keys, wrong types and
 impossible combinations are refused before anything starts, each with file, key and what to do.
-Every key can be overridden on the command line: `--set search.trials=4`.
+Every key can be overridden on the command line: `--set search.trials=4`. What a search does is in
+[searching.md](searching.md).
 """
 CONFIG_HEAD = """# The config of a single run
 
