@@ -49,7 +49,7 @@ def surrogate_gradient(x: Tensor, surrogate: str, alpha: float | Tensor) -> Tens
     if surrogate == "exponential":
         return alpha * torch.exp(-2 * alpha * x.abs())
     if surrogate == "leaky_relu":
-        slope = torch.full_like(x, alpha / 2)  # two numbers alone would be float32, whatever x is
+        slope = torch.ones_like(x) * (alpha / 2)  # two plain numbers would give float32
         return torch.where(alpha * x.abs() <= 1, slope, LEAK)
     raise ValueError(f"surrogate must be one of {sorted(DEFAULT_ALPHA)}, given {surrogate!r}")
 
