@@ -8,6 +8,7 @@ away and written anew, so that no step stands there twice.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import json
 import logging
@@ -57,6 +58,9 @@ class Feed(threading.Thread):
 
     def __init__(self, name: str, study: str, folder: Path, say: Callable[[str], None]) -> None:
         super().__init__(name=f"logger-{name}", daemon=True)
+        # Here, and not first in the new thread while this one imports it too: two threads that meet
+        # in a circle of imports see half of a module.
+        importlib.import_module("ray.tune")
         self.logger = name
         self.study = study
         self.folder = folder / "logs" / name
