@@ -1,7 +1,7 @@
-"""Run a study, or go on with it: python run_study.py --space search_spaces/ei_ablation.yaml
+"""Run or resume a study: python run_study.py --space search_spaces/ei_ablation.yaml
 
-Exit codes: 0 done; 1 our fault; 2 the input; 3 done, but trials failed, or stopped before the end;
-130 interrupted, resumable.
+Exit codes: 0, done; 1, a bug of ours; 2, an error in the input; 3, trials failed or the study
+stopped before its end; 130, interrupted (the same command resumes it).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 
-if __name__ == "__main__":  # an interruption in the first moments is one too
+if __name__ == "__main__":  # set before the slow imports, so that Ctrl-C always exits with 130
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
 
 import errno
@@ -26,7 +26,7 @@ from study.options import Options
 
 DONE, OUR_FAULT, WRONG_INPUT, STOPPED, INTERRUPTED = 0, 1, 2, 3, 130
 
-# What a path that cannot be used raises; once trials run, errors are the study's to answer.
+# The errors of a path that cannot be used. Once trials run, the study itself handles errors.
 NO_PLACE = {
     errno.ENAMETOOLONG,
     errno.ENOTDIR,
@@ -45,23 +45,26 @@ def _path(**options: Any) -> click.Path:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--space", type=_path(), help="The study file. The same command goes on with it.")
-@click.option("--resume", type=_path(), help="Go on with a study's folder (results/ei_ablation).")
-@click.option("--status", metavar="DIR", type=_path(), help="How far a study is, and its results.")
-@click.option("--list", "list_studies", is_flag=True, help="The studies in the results folder.")
+@click.option("--space", type=_path(), help="The study file. The same command resumes it.")
+@click.option("--resume", type=_path(), help="Resume a study's folder (results/ei_ablation).")
+@click.option("--status", metavar="DIR", type=_path(), help="Show a study's progress and results.")
+@click.option(
+    "--list", "list_studies", is_flag=True, help="List the studies in the results folder."
+)
 @click.option(
     "--clean",
     metavar="DIR",
     type=_path(),
     help=(
-        "Delete what a study does not need: retired trials, checkpoints of ended ones. Asks first."
+        "Delete what a study no longer needs: retired trials, and checkpoints of trials that have "
+        "ended. Asks first."
     ),
 )
-@click.option("--yes", is_flag=True, help="With --clean: delete without a question.")
+@click.option("--yes", is_flag=True, help="With --clean: delete without asking.")
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Say what would be trained, and what the design can show; train nothing.",
+    help="Show what would be trained, and what the design can detect; train nothing.",
 )
 @click.option(
     "--set",
@@ -70,24 +73,24 @@ def _path(**options: Any) -> click.Path:
     metavar="KEY=VALUE",
     help="Override a key of the study file, e.g. search.trials=4.",
 )
-@click.option("--name", help="Another name, and so another folder, for this study.")
-@click.option("--results", type=_path(), help="Where studies go.  [default: results]")
+@click.option("--name", help="Give this study another name, and so another folder.")
+@click.option("--results", type=_path(), help="The folder for studies.  [default: results]")
 @click.option("--fresh", is_flag=True, help="Move the study's old folder aside and start again.")
 @click.option(
     "--max-concurrent",
     type=click.IntRange(min=1),
-    help="At most so many trials at once; 1 is exactly repeatable.",
+    help="Run at most this many trials at once; 1 is exactly repeatable.",
 )
 @click.option(
     "--address",
     envvar="RAY_ADDRESS",
     show_envvar=True,
-    help="A Ray cluster: auto, or host:port; see docs/clusters.md.",
+    help="Use a Ray cluster: auto, or host:port; see docs/clusters.md.",
 )
 @click.option(
     "--smoke",
     is_flag=True,
-    help="Two epochs, two search trials, two seeds, few images: does it work at all?",
+    help="Try the study with two epochs, two search trials, two seeds and few images.",
 )
 @click.option(
     "--reproduce", metavar="ID", help="Train one trial of the study again, by its id, and compare."
@@ -95,14 +98,14 @@ def _path(**options: Any) -> click.Path:
 @click.option("--schema", is_flag=True, help="Print the JSON schema of study files, for editors.")
 @click.version_option(package_name="eisnn-study")
 def main(**options: Any) -> None:
-    """Run an ablation study of E-I spiking networks, or go on with it."""
+    """Run or resume an ablation study of E-I spiking networks."""
     with forgiving():
         code = _exit_code(Options(**options))
     sys.exit(code)
 
 
 def _exit_code(options: Options) -> int:
-    """Does what the options ask for; every way to end that is not our fault has its code here."""
+    """Does what the options ask for, and returns the exit code."""
     problem = options.why_impossible()
     if problem is not None:
         return _say(problem, WRONG_INPUT)
@@ -127,7 +130,7 @@ def _exit_code(options: Options) -> int:
                 return _say(f"{text}; {advice}", WRONG_INPUT)
             return _say(text, STOPPED if is_full(error) else OUR_FAULT)
     except KeyboardInterrupt:  # before trials run, or after: nothing is lost
-        return _say("stopped: interrupted\ngo on with the same command", INTERRUPTED)
+        return _say("stopped: interrupted\nresume with the same command", INTERRUPTED)
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -139,7 +142,7 @@ def _say(text: str, code: int) -> int:
 
 
 def _interruptible() -> dict[signal.Signals, Any]:
-    """Makes SIGTERM end the command as Ctrl-C does; returns the handlers to be put back."""
+    """Makes SIGTERM end the command as Ctrl-C does, and returns the handlers to restore."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     numbers = (signal.SIGINT, signal.SIGTERM)
@@ -164,7 +167,7 @@ def _look(options: Options) -> int:
         if not cleaning.bytes:
             return DONE
         if not options.yes and not _agreed("delete them"):
-            return _say("nothing was deleted; give --yes to delete without a question", DONE)
+            return _say("nothing was deleted; give --yes to delete without being asked", DONE)
         cleaning.carry_out()
     return DONE
 
@@ -186,7 +189,7 @@ def _print_main_table(folder: Path) -> None:
 
 
 def _agreed(what: str) -> bool:
-    """Asks at a terminal; elsewhere the answer is no."""
+    """Asks the user at a terminal; without one, returns False."""
     if not sys.stdin or not sys.stdin.isatty():
         return False
     return input(f"{what}? [y/N] ").strip().lower() in ("y", "yes")
@@ -222,7 +225,7 @@ def _run(options: Options) -> int:
         return reproduce(request, options.reproduce)
     from study.session import run
 
-    # "local" is a Ray of our own in spite of RAY_ADDRESS.
+    # "local" starts a Ray of our own even if RAY_ADDRESS is set.
     address = None if options.address == "local" else options.address
     code, folder = run(
         request, fresh=options.fresh, max_concurrent=options.max_concurrent, address=address
@@ -236,7 +239,7 @@ def _run(options: Options) -> int:
 def _report(folder: Path) -> int:
     """Writes the report, and prints the main table and the page's path.
 
-    The study's results stand whatever happens here.
+    A failure here does not touch the study's results.
     """
     if not (folder / "trials.csv").exists():
         return DONE
@@ -248,7 +251,7 @@ def _report(folder: Path) -> int:
         print(main_table_text(folder))
         print(path)
     except KeyboardInterrupt:
-        text = f"the report was interrupted, the trials are kept: python -m reports {folder}"
+        text = f"the report was interrupted; make it with: python -m reports {folder}"
         return _say(text, INTERRUPTED)
     except Exception as error:
         from study.store import is_full

@@ -1,4 +1,4 @@
-"""What is looked at while a study runs: its working time, and the room on its disk."""
+"""Watches a running study's working time and the free space on its disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Clock:
         self.start, self.saved = time.monotonic(), -math.inf
 
     def tick(self) -> None:
-        """Counts the time, and stops the study where its hours are over."""
+        """Counts the time, and stops the study once its hours are used up."""
         self._count()
         if time.monotonic() - self.saved >= SECONDS_BETWEEN_LOOKS:
             self.save()
@@ -44,7 +44,8 @@ class Clock:
 class DiskWatch:
     """Stops the study before its disk is full.
 
-    The first look is for all that the study will leave there, later ones for what is at work.
+    The first check asks for room for all that the study will keep, later ones only for what running
+    trials need.
     """
 
     def __init__(self, agenda: Agenda, sizes: Callable[[], Mapping[str, int]]) -> None:

@@ -23,13 +23,13 @@ from study.store.tables import Tables
 
 
 def dry_run(plan: Plan, folder: Path, *, here: bool = True) -> Iterator[str]:
-    """The text that is printed, in pieces, since trying the networks takes longer than the plan.
+    """Yields the printed text in pieces, since trying the networks takes longer than the plan.
 
-    ``folder`` is the study's, whose trials so far tell what an epoch takes and how far seeds
-    differ.
+    ``folder`` is the study's folder. Its trials so far show how long an epoch takes and how much
+    seeds differ.
 
     Raises:
-        ConfigError: the study cannot give what it asks for; the plan has been shown.
+        ConfigError: the study cannot run as it is; the plan has been shown by then.
     """
     rows = _rows(plan, folder)
     lines = [*_arms(plan), *own_code.notes(plan), "", *_trials(plan), *time_left(plan, rows)]
@@ -48,7 +48,7 @@ def dry_run(plan: Plan, folder: Path, *, here: bool = True) -> Iterator[str]:
 
 
 def _rows(plan: Plan, folder: Path) -> dict[store.Key, dict[str, Any]]:
-    """``trials.csv`` of the arms that the plan has, with None for what is missing."""
+    """Returns the rows of ``trials.csv`` that belong to the plan's arms; missing cells are None."""
     frame = store.trials_frame(folder).astype(object)
     records = frame.where(frame.notna(), None).to_dict("records")
     rows: dict[store.Key, dict[str, Any]] = {}
@@ -90,13 +90,14 @@ def _trials(plan: Plan) -> list[str]:
     each = {arm.name: plan.search_trials(arm) + len(plan.seeds) for arm in plan.arms}
     epochs = plan.repeats * sum(each[arm.name] * plan.epochs(arm) for arm in plan.arms)
     tuned = [arm for arm in plan.arms if arm.tuned]
-    pruner = plan.spec.search.pruner.type if plan.spec.search and tuned else "none"
-    repeats = f" x {plan.repeats} repeats" if plan.repeats > 1 else ""
-    each_repeat = "" if plan.repeats == 1 else " each"
-    count = plan.search_seeds
-    seeds = "one training seed" if count == 1 else f"{count} training seeds a configuration"
-    early = f", stopped early by {pruner}" if pruner != "none" else ""
-    most = " at most" if pruner != "none" else ""
+    repeats = each_repeat = early = most = ""
+    if plan.repeats > 1:
+        repeats, each_repeat = f" x {plan.repeats} repeats", " each"
+    if plan.spec.search and tuned and plan.spec.search.pruner.type != "none":
+        early, most = f", stopped early by {plan.spec.search.pruner.type}", " at most"
+    seeds = "one training seed"
+    if plan.search_seeds > 1:
+        seeds = f"{plan.search_seeds} training seeds per configuration"
     lines = [
         f"search: {plan.total_search} trials ({len(tuned)} arms{repeats}), "
         f"{seeds}{each_repeat}{early}",
@@ -108,7 +109,7 @@ def _trials(plan: Plan) -> list[str]:
 
 
 def _until_decided(plan: Plan) -> list[str]:
-    """How much open verdicts may ask for."""
+    """Says how many trials ``until: decided`` may add while verdicts are open."""
     looks = len(looks_of(plan))
     if looks < 2:
         return []
@@ -126,7 +127,7 @@ def _until_decided(plan: Plan) -> list[str]:
 
 
 def _uneven(plan: Plan, tuned: list[Arm]) -> list[str]:
-    """Finite spaces with fewer points than the budget are searched whole."""
+    """Notes that searches differ in length, if some spaces have fewer points than the budget."""
     counts = {plan.proposals(arm) for arm in tuned}
     if len(counts) < 2:
         return []
@@ -135,16 +136,16 @@ def _uneven(plan: Plan, tuned: list[Arm]) -> list[str]:
 
 
 def time_left(plan: Plan, rows: estimate.Rows) -> list[str]:
-    """What an epoch of each arm takes and when the study would end, as far as was measured."""
+    """Says how long an epoch of each arm takes, and how long the study still needs."""
     pace = estimate.paces(plan, rows)
     if pace is None:
-        return ["time: no measurement yet; the first trials give one, and this command then tells"]
+        return ["time: no measurement yet; repeat this command after the first trials"]
     measured = {name: item for name, item in pace.items() if item.trials}
     known = [f"{name} {item.seconds:.3g} s ({item.trials})" for name, item in measured.items()]
     lines = ["an epoch takes (mean over so many trials): " + ", ".join(known)]
     missing = [name for name in pace if name not in measured]
     if missing:
-        lines.append(f"  not measured, taken as the slowest: {', '.join(missing)}")
+        lines.append(f"  not measured, assumed as slow as the slowest: {', '.join(missing)}")
     at_once = _at_once(plan)
     one = estimate.seconds_left(plan, rows, {}, 1) or 0.0
     left = f"left: {estimate.duration(one)} with one trial at a time"
@@ -158,11 +159,11 @@ def _at_once(plan: Plan) -> int:
     return max(1, int(machine.cpus() / plan.spec.resources.cpu))
 
 
-# ---- what a budget holds, and what the folder has
+# ---- the budget, and the folder
 
 
 def _budget(plan: Plan, rows: dict[store.Key, dict[str, Any]], folder: Path) -> list[str]:
-    """What fits into the budget, by what trials have taken so far."""
+    """Says how many trials fit into the budget, estimated from the trials so far."""
     budget = {name: limit for name, limit in plan.spec.budget if limit is not None}
     if not budget:
         return []
@@ -190,7 +191,7 @@ def _budget(plan: Plan, rows: dict[store.Key, dict[str, Any]], folder: Path) -> 
 
 
 def _difference(plan: Plan, folder: Path) -> list[str]:
-    """How the folder differs from the plan, found in a copy without the checkpoints."""
+    """Says how the folder differs from the plan; looks at a copy without the checkpoints."""
     if not (folder / "trials").is_dir():
         return [f"+{plan.trials} new  =0 kept  -0 retired"]
     with tempfile.TemporaryDirectory(prefix="eisnn-dry-run-") as temporary:

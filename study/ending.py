@@ -1,4 +1,4 @@
-"""How a study's run ended, counted by its plan; kept in ``ending.json`` for reports."""
+"""How far a run of a study got with its plan; kept in ``ending.json`` for reports."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from study.store.records import Kind, State
 
 @dataclass(frozen=True)
 class Ending:
-    """What a run left undone. ``budget``: how a budget ended it before its plan was done."""
+    """What a run left undone. ``budget`` says which budget ended it early, or is None."""
 
     planned: int  # trials
-    ended: int  # trials that have their end
+    ended: int  # trials that have ended
     arms: int
     without_result: tuple[str, ...]  # arms of which no replicate completed
     without_configuration: tuple[str, ...]  # arms whose search found nothing to replicate
@@ -27,7 +27,7 @@ class Ending:
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """What is printed at the end."""
+        """Returns the lines to print at the end."""
         lines = []
         for arm in self.without_configuration:
             lines.append(
@@ -51,7 +51,7 @@ class Ending:
 
 
 def ending(agenda: Agenda) -> Ending:
-    """What the agenda knows of its end."""
+    """Counts how far the agenda got."""
     plan, rows = agenda.plan, agenda.tables.rows
     completed = {
         key.arm
@@ -61,6 +61,9 @@ def ending(agenda: Agenda) -> Ending:
     bad = [row for row in rows.values() if row["state"] in (State.FAILED, State.OUT_OF_MEMORY)]
     without = _without_configuration(agenda)
     ended = sum(State(row["state"]).is_final for row in rows.values())
+    budget = agenda.budget_note
+    if budget is not None:
+        budget += _unequal(agenda)
     return Ending(
         planned=agenda.planned,
         ended=ended,
@@ -70,12 +73,12 @@ def ending(agenda: Agenda) -> Ending:
         failed=len(bad),
         first_failure=f"{bad[0]['id']}: {bad[0]['reason']}" if bad else None,
         undecided=tuple(dict.fromkeys(arm for arm, _ in agenda.replicates.undecided())),
-        budget=agenda.budget_note + _unequal(agenda) if agenda.budget_note else None,
+        budget=budget,
     )
 
 
 def _without_configuration(agenda: Agenda) -> tuple[str, ...]:
-    """Arms whose search ended, in some repeat, without a configuration."""
+    """Returns the arms whose search, in some repeat, ended without a configuration."""
     if not agenda.plan.seeds:
         return ()
     found = [arm for (arm, _), proposal in agenda.chosen.items() if proposal is None]
@@ -83,7 +86,7 @@ def _without_configuration(agenda: Agenda) -> tuple[str, ...]:
 
 
 def _unequal(agenda: Agenda) -> str:
-    """Says so where a budget ended some searches a trial earlier than others."""
+    """Returns a note if a budget ended some searches earlier than others; else an empty text."""
     counts = {arm: search.count for (arm, repeat), search in agenda.searches.items() if not repeat}
     if len(set(counts.values())) < 2:
         return ""

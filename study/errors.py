@@ -1,4 +1,4 @@
-"""Ends of a run before its plan is done."""
+"""Exceptions that end a run before its plan is done."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from study import store
 
-# What SQLite says of a database that cannot be used now, and what to do about it.
+# SQLite's messages about a database that cannot be used now -> what to do about it.
 DATABASE = {
     "database is locked": "close the program that holds it",
     "attempt to write a readonly database": "make it writable",
@@ -26,14 +26,14 @@ class RayLost(Stopped):
 
 
 def full(error: BaseException) -> Stopped | None:
-    """Stopped, if the error means that a disk is full."""
+    """Returns Stopped if the error means that a disk is full, else None."""
     if not store.is_full(error):
         return None
     return Stopped(f"the disk is full ({error}); make room and repeat the command")
 
 
 def outside(error: BaseException, folder: Path) -> Stopped | None:
-    """Stopped, if the error comes from the state of the world and not from our code."""
+    """Returns Stopped if the surroundings caused the error, and None if our code did."""
     if not (folder / "plan.json").exists():
         return Stopped(
             f"{folder} was moved or removed while its study ran; nothing is written there"

@@ -1,4 +1,4 @@
-"""A study that somebody else's program asks for, such as a notebook or a script."""
+"""Runs a study for another program, such as a notebook or a script, in a process of its own."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 
 from study.options import Options
 
-# As which programs we are started.
+# The names of the program as a command.
 PROGRAMS = ("run_study.py", "eisnn-study", "eisnn-study-script.py")
 
 
 def is_guest() -> bool:
-    """Returns whether somebody else's program, such as a notebook, called us.
+    """Returns whether another program, such as a notebook, called us.
 
-    Ray reads its settings once in a process, and worker processes import its main program: both
-    are the caller's.
+    Its process may hold settings of Ray's already, which Ray reads only once, and worker processes
+    would import its main program.
     """
     program = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
     return program.name not in PROGRAMS

@@ -1,4 +1,4 @@
-"""Which studies there are, how far one is, and what of it can go. Reads folders; trains nothing."""
+"""Lists studies, shows how far one is, and cleans it up. Reads folders; trains nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHECKPOINT = "checkpoint.pt"
 
 @dataclass(frozen=True)
 class ArmStatus:
-    """How far an arm is, by its plan."""
+    """How far an arm is with its plan."""
 
     name: str
     searched: int
@@ -38,19 +38,19 @@ class ArmStatus:
 
     @property
     def left(self) -> int:
-        """Trials that have no end yet."""
+        """How many trials have not ended yet."""
         return self.to_search + self.to_replicate - self.searched - self.replicated
 
 
 @dataclass(frozen=True)
 class Status:
-    """How far a study is, by its plan."""
+    """How far a study is with its plan."""
 
     name: str
     is_running: bool
     owner: Mapping[str, Any]
     arms: tuple[ArmStatus, ...]
-    budget: str | None  # how a budget ended it
+    budget: str | None  # which budget ended it
 
     @property
     def ended(self) -> int:
@@ -62,9 +62,9 @@ class Status:
 
     @property
     def seconds_left(self) -> float | None:
-        """An estimate for as many workers as run now; an arm without a measure takes the slowest.
+        """An estimate for as many workers as run now; an unmeasured arm counts as the slowest.
 
-        None before any trial was measured, or where nothing is left.
+        None before any trial was measured, and if nothing is left.
         """
         each = [
             arm.seconds_left / arm.left for arm in self.arms if arm.seconds_left and arm.left > 0
@@ -73,8 +73,10 @@ class Status:
             return None
         left = 0.0
         for arm in self.arms:
-            known = arm.seconds_left is not None
-            left += (arm.seconds_left or 0.0) if known else max(each) * max(0, arm.left)
+            if arm.seconds_left is not None:
+                left += arm.seconds_left
+            else:
+                left += max(each) * max(0, arm.left)
         return left / max(1, sum(arm.running for arm in self.arms))
 
     @property
@@ -88,7 +90,7 @@ class Status:
         return f"{count}; {'ended by its budget' if self.budget else 'not running'}"
 
     def lines(self) -> Iterator[str]:
-        """What ``--status`` prints, before the verdicts."""
+        """Yields the lines that ``--status`` prints before the verdicts."""
         yield f"{self.name}: {self.text}"
         if self.is_running:
             owner = self.owner
@@ -107,7 +109,7 @@ class Status:
 
 
 def status(folder: Path) -> Status:
-    """How far the study in ``folder`` is.
+    """Returns how far the study in ``folder`` is.
 
     Raises:
         StoreError: it is not a study's folder.
@@ -126,7 +128,7 @@ def status(folder: Path) -> Status:
             kind: sum(states[kind][state] for state in State if state.is_final) for kind in Kind
         }
         both = states[Kind.SEARCH] + states[Kind.REPLICATE]
-        # More than planned have begun where a verdict was open (until: decided).
+        # With until: decided, more trials than planned may have begun.
         to_search = repeats * (arm.get("search_trials") or 0) - spared[arm["name"]]
         to_search = max(to_search, states[Kind.SEARCH].total())
         to_replicate = max(repeats * plan.get("seeds", 0), states[Kind.REPLICATE].total())
@@ -153,14 +155,14 @@ def status(folder: Path) -> Status:
 def _seconds_of_a_trial(
     rows: Mapping[Key, Mapping[str, str]], arm: str, epochs: int
 ) -> float | None:
-    """The mean over the arm's trials that have measured their epochs, at full length."""
+    """Returns how long a trial of full length takes, from the arm's mean time per epoch."""
     paces = [row.get("seconds_per_epoch") for key, row in rows.items() if key.arm == arm]
     measured = [float(pace) for pace in paces if pace]
     return epochs * sum(measured) / len(measured) if measured else None
 
 
 def is_running(folder: Path) -> bool:
-    """Whether a run holds the study's lock here, or gives a sign of life on another machine."""
+    """Returns whether a run holds the study's lock, or is alive on another machine."""
     owner = store.read_json(folder / "owner.json") or {}
     if "ended" not in owner and owner.get("host", socket.gethostname()) != socket.gethostname():
         with contextlib.suppress(OSError):
@@ -179,7 +181,7 @@ def is_running(folder: Path) -> bool:
 
 
 def listing(results: Path) -> Iterator[str]:
-    """What ``--list`` prints: every study below ``results``, with its state, size and age."""
+    """Yields the lines of ``--list``: each study below ``results`` with its state, size and age."""
     found = sorted(path.parent for path in results.glob("*/plan.json"))
     if not found:
         yield f"{results}: holds no study"
@@ -199,7 +201,7 @@ def listing(results: Path) -> Iterator[str]:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder; links are not followed."""
+    """Returns the bytes of a file, or of all files in a folder; does not follow links."""
     if not path.is_dir() or path.is_symlink():
         return path.lstat().st_size
     return sum(size_of(inner) for inner in path.iterdir())
@@ -221,12 +223,12 @@ def age_text(seconds: float) -> str:
     return "less than a minute"
 
 
-# ---- what can go --------------------------------------------------------------------------------
+# ---- cleaning up --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What of a study can go: trials that it no longer asks for, and checkpoints of ended ones."""
+    """What a study no longer needs: trials that it does not ask for, and finished checkpoints."""
 
     folder: Path
     retired: tuple[Path, ...]  # folders
@@ -237,7 +239,7 @@ class Cleaning:
         return sum(map(size_of, (*self.retired, *self.checkpoints)))
 
     def lines(self) -> Iterator[str]:
-        """What goes, said first."""
+        """Yields the lines that announce what is deleted."""
         if not self.retired and not self.checkpoints:
             yield f"{self.folder}: nothing to clean"
             return
@@ -248,10 +250,10 @@ class Cleaning:
         yield f"together {size_text(self.bytes)}"
 
     def carry_out(self) -> None:
-        """Deletes it, under the study's lock.
+        """Deletes the trials and checkpoints, under the study's lock.
 
         Raises:
-            StoreError: a run of the study is going on.
+            StoreError: the study is running.
         """
         lock = store.lock_study(self.folder)
         try:
@@ -264,7 +266,7 @@ class Cleaning:
 
 
 def cleaning(folder: Path) -> Cleaning:
-    """What of the study in ``folder`` can go; nothing is deleted yet.
+    """Finds what the study in ``folder`` no longer needs; deletes nothing yet.
 
     Raises:
         StoreError: it is not a study's folder.

@@ -1,4 +1,4 @@
-"""``log.txt`` of a study: what Ray, Optuna and we have to say that is not for the terminal."""
+"""A study's ``log.txt``: messages of Ray, Optuna and ours that do not belong in the terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOGGERS = (*OURS, "optuna", "py.warnings", "alembic")
 
 
 class _Log(logging.FileHandler):
-    """Loses lines where the disk is full, instead of a traceback in the terminal for each."""
+    """Drops lines while the disk is full, instead of printing a traceback for each."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         if not isinstance(sys.exc_info()[1], OSError):
@@ -25,7 +25,7 @@ class _Log(logging.FileHandler):
 
 @contextlib.contextmanager
 def logging_to(path: Path) -> Iterator[None]:
-    """Sends messages to ``path`` while the block runs, and leaves the loggers as they were.
+    """Sends messages to ``path`` while the block runs, then restores the loggers.
 
     A link is replaced, not followed: a study's folder may come from a stranger.
     """

@@ -1,4 +1,4 @@
-"""One line of JSON to an address of the user's when a run of a study has ended."""
+"""Posts one line of JSON to the user's address when a run of a study has ended."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from typing import Any
 from study import store
 
 VARIABLE = "EISNN_NOTIFY"
-SECONDS = 10.0  # to wait for an answer; a study never waits longer for its messenger
-EVENTS = {0: "done", 3: "stopped", 130: "interrupted"}  # by exit code; all else is a failure
+SECONDS = 10.0  # to wait for an answer
+EVENTS = {0: "done", 3: "stopped", 130: "interrupted"}  # by exit code; any other one is "failed"
 
 
 def message(folder: Path, code: int) -> dict[str, Any]:
-    """What is sent: which study, how it ended, and how far it is."""
+    """Returns the message: which study, how it ended, and how far it is."""
     ending: dict[str, Any] = store.read_json(folder / "ending.json") or {}
+    event = EVENTS.get(code, "failed")
+    if ending.get("budget"):
+        event = "budget"
     return {
         "study": folder.name,
         "folder": str(folder.absolute()),
-        "event": "budget" if ending.get("budget") else EVENTS.get(code, "failed"),
+        "event": event,
         "exit_code": code,
         "time": store.now(),
         "ended": ending.get("ended"),
@@ -34,7 +37,7 @@ def message(folder: Path, code: int) -> dict[str, Any]:
 def tell(address: str | None, folder: Path, code: int) -> None:
     """Posts the message to ``address``, or to the one in EISNN_NOTIFY.
 
-    What goes wrong is printed, and changes nothing.
+    Prints what goes wrong; the study is not affected.
     """
     address = address or os.environ.get(VARIABLE)
     if not address:

@@ -1,11 +1,11 @@
-"""The options of run_study.py, and which of them go together."""
+"""The options of run_study.py, and which of them may be combined."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-NAMES = {"sets": "--set", "list_studies": "--list"}  # of options that are called otherwise
+NAMES = {"sets": "--set", "list_studies": "--list"}  # fields that are not named after their option
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Options:
         return words
 
     def why_impossible(self) -> str | None:
-        """Returns which options cannot go together, or None."""
+        """Returns why these options cannot be combined, or None if they can."""
         wanted = {
             "--space": self.space is not None,
             "--resume": self.resume is not None,
@@ -67,11 +67,11 @@ class Options:
             for option, given in fixed.items():
                 if given:
                     return (
-                        f"{option} cannot go with --resume, which goes on with a study as it is "
-                        "in its folder; give --space with the study file"
+                        f"{option} cannot be combined with --resume, which resumes a study as its "
+                        "folder has it; give --space with the study file"
                     )
         if self.yes and self.clean is None:
-            return "--yes goes with --clean only"
+            return "--yes can be combined with --clean only"
         trains = self.space is not None or self.resume is not None
         alone = {
             "--dry-run": self.dry_run,
@@ -80,7 +80,7 @@ class Options:
         }
         for option, given in alone.items():
             if given and not trains:
-                return f"{option} goes with --space or --resume only"
+                return f"{option} needs --space or --resume"
         together = [option for option, given in alone.items() if given]
         if len(together) > 1:
             return f"{together[0]} and {together[1]} cannot go together: give one of them"

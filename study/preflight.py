@@ -1,7 +1,7 @@
-"""What can be known to go wrong before anything is trained, without loading torch.
+"""Finds, without loading torch, what would go wrong before anything is trained.
 
-What needs torch (whether the networks can be built, whether the data are there) is tried by
-`study.forecast.building`.
+`study.forecast.building` makes the checks that need torch: whether the networks can be built and
+the data read.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from study.execution import loggers
 from study.forecast import machine
 from study.plan import Arm, Plan, incomparable, plan_record
 
-# Bytes of addresses that a worker reserves at most: 5.8 GB were seen, and 6 GB were too few.
+# The address space that a worker reserves at most: 5.8 GB were seen, and 6 GB were too few.
 ADDRESS_SPACE = 8 * 2**30
 
 
 def check(plan: Plan, where: str, *, folder: Path | None = None, here: bool = True) -> None:
-    """Refuses a study that cannot give what it asks for.
+    """Refuses a study that cannot run as it is.
 
-    ``folder`` is the study's, whose results must be comparable; ``here``: trials run on this
-    machine, and not on a cluster with resources of its own.
+    ``folder`` is the study's folder, whose results must be comparable; ``here`` says that trials
+    run on this machine, not on a cluster with its own resources.
 
     Raises:
         ConfigError: one line per problem, each with its key.
@@ -49,14 +49,14 @@ def check_folder(plan: Plan, where: str, folder: Path) -> None:
     """Refuses to mix trials that cannot be compared.
 
     Raises:
-        ConfigError: what has changed.
+        ConfigError: names what has changed.
     """
     for problem in _mixed(plan, folder):
         raise ConfigError(f"{where}: {problem}")
 
 
 def _mixed(plan: Plan, folder: Path) -> Iterator[str]:
-    """What changed since the folder's trials were trained, so that new ones must not join them."""
+    """Yields a problem if the folder's trials cannot be compared with those of the plan."""
     before = store.read_json(folder / "plan.json") or {}
     problem = incomparable(before, plan_record(plan))
     if problem is None or not any((folder / "trials").glob("*/state.json")):
@@ -74,7 +74,7 @@ def _mixed(plan: Plan, folder: Path) -> Iterator[str]:
 
 
 def _equal_arms(plan: Plan) -> Iterator[str]:
-    """Arms that would train the same trials: a difference between them is none by construction."""
+    """Yields a problem for each arm that would train the same trials as another one."""
     seen: dict[str, Arm] = {}
     for arm in plan.arms:
         first = seen.setdefault(_content(plan, arm), arm)
@@ -84,18 +84,21 @@ def _equal_arms(plan: Plan) -> Iterator[str]:
             factors = "+".join(arm.factors)
             changes = ", ".join(f"{path}: {value}" for path, value in arm.overrides.items())
             yield (
-                f"ablation.factors.{factors}: changes nothing: {changes} is what {first.name} "
-                "has already; give the override that takes the factor away"
+                f"ablation.factors.{factors}: changes nothing: {first.name} already has {changes}; "
+                "give the override that takes the factor away"
             )
         else:
-            key = _key(arm)
-            yield f"{key}: is the same network as {first.name}; take one of the two out"
+            yield f"{_key(arm)}: is the same network as {first.name}; remove one of the two"
 
 
 def _content(plan: Plan, arm: Arm) -> str:
-    """What an arm trains. Without a search, its parameters keep the values that the config has."""
-    is_searched = arm.tuned or plan.spec.tune == "reference"
-    return plan.contents[arm.name] if is_searched else repr(resolved(arm.config({}, 0)))
+    """Returns a text that is equal for arms that train the same trials.
+
+    Without a search, an arm's parameters keep the values of its config.
+    """
+    if arm.tuned or plan.spec.tune == "reference":
+        return plan.contents[arm.name]
+    return repr(resolved(arm.config({}, 0)))
 
 
 def _key(arm: Arm) -> str:
@@ -126,7 +129,7 @@ def _search(plan: Plan) -> Iterator[str]:
 
 
 def _pruner(plan: Plan) -> Iterator[str]:
-    """A pruner acts after its grace epochs and before the last one, or never."""
+    """Yields a problem if the pruner could never stop a trial."""
     search = plan.spec.search
     if search is None or not plan.spec.tuned or search.pruner.type == "none":
         return
@@ -153,7 +156,7 @@ def _pruner(plan: Plan) -> Iterator[str]:
 
 
 def _data(plan: Plan) -> Iterator[str]:
-    """More images than the dataset has, as far as its published sizes tell."""
+    """Yields a problem if the study asks for more images than a known dataset has."""
     data = plan.reference.config({}, 0).data
     known = DATASETS.get(data.name)
     if known is None:
@@ -171,16 +174,16 @@ def _resources(plan: Plan) -> Iterator[str]:
     address_space = machine.address_space_bytes()
     if address_space is not None and address_space < ADDRESS_SPACE:
         yield (
-            f"ulimit -v: one process may reserve {address_space / 2**30:.1f} GB of addresses here, "
-            f"and Ray and torch reserve up to {ADDRESS_SPACE / 2**30:.0f} GB, of which they use "
-            "little; run 'ulimit -v unlimited' before the command, and limit what trials use by "
-            "resources.memory_gb"
+            f"ulimit -v: a process may reserve {address_space / 2**30:.1f} GB of addresses here, "
+            f"and Ray and torch reserve up to {ADDRESS_SPACE / 2**30:.0f} GB, although they use "
+            "little of it; run 'ulimit -v unlimited' before the command, and limit the memory of "
+            "trials with resources.memory_gb"
         )
     cpus, gpus = machine.cpus(), _gpus()
     if resources.cpu > cpus:
         yield (
-            f"resources.cpu: one trial needs {resources.cpu:g} CPUs and this machine gives {cpus}; "
-            "ask for fewer, or give --address of a cluster"
+            f"resources.cpu: one trial needs {resources.cpu:g} CPUs and this machine has {cpus}; "
+            "ask for fewer, or give the --address of a cluster"
         )
     asked: dict[str, Any] = {"resources.gpu": resources.gpu}
     asked |= {f"resources.arms.{name}.gpu": arm.gpu for name, arm in resources.arms.items()}
@@ -188,12 +191,12 @@ def _resources(plan: Plan) -> Iterator[str]:
         if share != "auto" and share > gpus:
             yield (
                 f"{key}: one trial needs {share:g} GPUs and this machine has {gpus}; "
-                "give auto or 0, or --address of a cluster"
+                "give auto or 0, or the --address of a cluster"
             )
 
 
 def _gpus() -> int:
-    """How many NVIDIA GPUs this process may use."""
+    """Returns how many NVIDIA GPUs this process may use."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])

@@ -1,4 +1,4 @@
-"""``--reproduce ID``: trains one trial of a study again, beside it, and compares every number."""
+"""``--reproduce ID``: trains one trial of a study again and compares every number."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from study.worker.trial import run
 def reproduce(request: Request, identity: str) -> int:
     """Prints the comparison; returns 0 if every number is equal, 3 if not.
 
-    The study's folder is only read.
+    Only reads the study's folder.
     """
     plan = request.plan()
     study = request.folder or request.results / plan.spec.name
@@ -39,7 +39,7 @@ def reproduce(request: Request, identity: str) -> int:
     before, history = store.finished_state(folder, tested=False), store.read_history(folder)
     if before is None or history is None:
         raise ConfigError(
-            f"--reproduce {identity}: this trial has not ended; go on with the study first"
+            f"--reproduce {identity}: this trial has not ended; resume the study first"
         )
     portion = _portion(plan.spec.resources, before)
     with tempfile.TemporaryDirectory(prefix="eisnn-reproduce-") as temporary:
@@ -63,13 +63,15 @@ def reproduce(request: Request, identity: str) -> int:
         f"{identity}: {before.state} after {before.epochs} epochs; "
         f"again: {after.state} after {after.epochs}"
     )
-    different = [line for line in differences if not line.startswith("note")]
-    print("\n".join(differences + ([] if different else ["every number is equal"])))
+    different = any(not line.startswith("note") for line in differences)
+    if not different:
+        differences.append("every number is equal")
+    print("\n".join(differences))
     return 3 if different else 0
 
 
 def _portion(resources: Resources, before: Outcome) -> Portion:
-    """As many threads as the trial had; a whole GPU where the study shares the GPUs out."""
+    """Returns the trial's threads, and a whole GPU if the study shares GPUs between trials."""
     gpu = resources.gpu_of(before.roles[0].arm if before.roles else "")
     if gpu == "auto":
         gpu = 0.0 if "problem" in look() else 1.0
@@ -77,7 +79,7 @@ def _portion(resources: Resources, before: Outcome) -> Portion:
 
 
 def _surroundings(study: Path, before: Outcome, after: Outcome) -> list[str]:
-    """What is different about this machine and code, which may explain a difference."""
+    """Notes how this machine and code differ from then, which may explain a difference."""
     notes = []
     if before.path is not None and before.path != after.path:
         notes.append(f"note: the layers took another path: {before.path!r}, now {after.path!r}")
@@ -87,7 +89,7 @@ def _surroundings(study: Path, before: Outcome, after: Outcome) -> list[str]:
     now = describe()
     names = ["commit", "uncommitted_changes", "packages", "python", "cpu", "host"]
     names += ["kernels", "instructions"]
-    # What an earlier version did not record is not said to differ.
+    # What an earlier version did not record counts as equal.
     different = [name for name in names if then.get(name, now[name]) != now[name]]
     return notes + [f"note: {name} differs from when it was trained" for name in different]
 
@@ -102,7 +104,7 @@ def _epochs(before: list[dict[str, float]], after: list[Mapping[str, Any]]) -> l
 
 def _metrics(before: Outcome, after: Outcome) -> list[str]:
     if before.state == State.PRUNED:
-        return []  # it was stopped; the epochs that it had are compared
+        return []  # the pruner stopped it, so only its epochs can be compared
     lines = []
     if before.state != after.state:
         lines.append(f"state was {before.state}, is {after.state}: {after.reason}")
@@ -113,7 +115,7 @@ def _metrics(before: Outcome, after: Outcome) -> list[str]:
 
 
 def _unequal(old: Mapping[str, float], new: Mapping[str, Any]) -> list[str]:
-    """The names of the numbers that differ; times are not compared."""
+    """Returns the names of the numbers that differ; ignores times."""
     names = [name for name in old if name not in METRICS or not METRICS[name].timed]
     return [name for name in names if not _equal(old[name], new.get(name))]
 

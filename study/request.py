@@ -1,4 +1,4 @@
-"""What a command line asks for: a study file, or a study's folder, with what is put over it."""
+"""What a command line asks for: a study file or a study's folder, and the changes to it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Request:
     folders: tuple[str, ...] = ()  # where users' own code is looked for
 
     def plan(self) -> Plan:
-        """The plan; users' own code that it names has been tried."""
+        """Makes the plan, and tries the users' own code that it names."""
         look_in(self.folders)
         plan = self._plan()
         own_code.check(plan, self.where)
@@ -41,7 +41,9 @@ class Request:
 
     def _plan(self) -> Plan:
         tree = parse_yaml(self.text, self.where)
-        sets = {**self.sets, **({"name": self.name} if self.name is not None else {})}
+        sets = dict(self.sets)
+        if self.name is not None:
+            sets["name"] = self.name
         spec = make_spec(tree, self.where, sets)
         plan = make_plan(spec, self.where, self.bases)
         if not self.smoke:
@@ -56,7 +58,7 @@ def from_file(path: Path, **options: Any) -> Request:
 
 
 def from_folder(folder: Path, sets: Mapping[str, Any]) -> Request:
-    """``--resume``: everything that the earlier command said is in the folder."""
+    """Reads what the earlier command asked for from the study's folder, for ``--resume``."""
     command = store.read_json(folder / "command.json")
     if command is None or not (folder / "study.yaml").exists():
         raise ConfigError(
@@ -65,11 +67,11 @@ def from_folder(folder: Path, sets: Mapping[str, Any]) -> Request:
         )
     if not intact(folder):
         raise ConfigError(
-            f"{folder / 'study.yaml'}: is not what the last run wrote: it was damaged, or edited; "
-            "give --space with the study file that is meant, and the command says what differs"
+            f"{folder / 'study.yaml'}: was damaged or edited since the last run wrote it; "
+            "give --space with the study file that you mean, and the command says what differs"
         )
     request = from_file(folder / "study.yaml")
-    copies = folder / user_code.FOLDER  # of users' code, where the originals are not there
+    copies = folder / user_code.FOLDER  # of users' code, in case the originals are gone
     return replace(
         request,
         sets={**command["sets"], **sets},
@@ -86,9 +88,9 @@ def _folders(*folders: str | Path) -> tuple[str, ...]:
 
 
 def intact(folder: Path) -> bool:
-    """Whether study.yaml is what a run wrote, by the digests in command.json.
+    """Returns whether study.yaml is as a run wrote it.
 
-    These are of the last two runs, since command.json is written first.
+    command.json holds the digests of the last two runs, since it is written before study.yaml.
     """
     command = store.read_json(folder / "command.json") or {}
     digest = digest_of(folder / "study.yaml")
@@ -96,13 +98,16 @@ def intact(folder: Path) -> bool:
 
 
 def digest_of(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    """Returns the file's SHA-256; None if there is no such file."""
+    if not path.is_file():
+        return None
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def smaller(plan: Plan, tree: dict[str, Any]) -> dict[str, Any]:
-    """``--smoke``: the same arms with two epochs, two search trials, two seeds and few images.
+    """Returns the study of ``--smoke``: two epochs, search trials and seeds, and few images.
 
-    The study has a name of its own, and so a folder.
+    It has another name, and so another folder.
     """
     spec = plan.spec
     overrides = {**spec.overrides, "train.epochs": 2, "data.train_size": 256, "data.test_size": 128}

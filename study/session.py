@@ -1,6 +1,6 @@
 """One run of a study, from its file to its end.
 
-The folder is locked, compared with the file, worked on, and left in order.
+Locks the folder, compares it with the file, trains what is missing, and leaves it in order.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from study.request import Request, digest_of, intact
 from study.store import links, temporary
 
 DONE, OUR_FAULT, TRIALS_FAILED, INTERRUPTED = 0, 1, 3, 130
-MANY = 200  # trials, whose folders take seconds to read
-RAY_STARTS = 3  # Ray itself may die so often in one run
+MANY = 200  # reading the folders of so many trials takes seconds
+RAY_STARTS = 3  # how often one run starts Ray, which may itself die
 
-Sizes = Callable[[], Mapping[str, int]]  # of each arm's weights; waits until they are counted
+Sizes = Callable[[], Mapping[str, int]]  # bytes of each arm's weights; waits for the count
 
 
 def run(
@@ -49,14 +49,14 @@ def run(
     max_concurrent: int | None = None,
     address: str | None = None,
 ) -> tuple[int, Path]:
-    """Runs the study, or goes on with it; returns the exit code and the study's folder.
+    """Runs or resumes the study; returns the exit code and the study's folder.
 
     Raises:
-        ConfigError, StoreError: the input, or the folder, does not allow it; nothing was started.
+        ConfigError, StoreError: the input or the folder cannot be used; nothing was started.
     """
     plan = request.plan()
     folder = request.folder or request.results / plan.spec.name
-    store.check_free(folder)  # at once: the checks below take seconds
+    store.check_free(folder)  # first, since the checks below take seconds
     with store.unmade(folder, ConfigError):
         return _run(request, plan, folder, fresh, max_concurrent, address), folder
 
@@ -66,7 +66,7 @@ def _run(
 ) -> int:
     new = not folder.exists()
     preflight.check(plan, request.where, here=address is None)
-    if address and not folder.exists():  # no folder is made for an address that is wrong
+    if address and not folder.exists():  # makes no folder for a wrong address
         check_address(address)
     if fresh and (folder / "plan.json").exists():
         lock = store.lock_study(folder)
@@ -95,13 +95,15 @@ def _run(
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether a study may use the folder: it is new, or a study's.
+    """Returns whether a study may use the folder: it is new, empty, or a study's.
 
     A study may have been killed before its first file was whole.
     """
-    if folder.exists() and not folder.is_dir():
+    if not folder.exists():
+        return True
+    if not folder.is_dir():
         return False
-    names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    names = {path.name for path in folder.iterdir()}
     return bool(names & {"plan.json", "owner.json"}) or all(
         name.startswith((".lock", ".owner.json.")) for name in names
     )
@@ -112,7 +114,7 @@ def _locked(
 ) -> int:
     record = plan_record(plan)
     for path in _unreadable(folder):
-        print(f"damaged: set aside as {path}; it is written anew")
+        print(f"damaged: set aside as {path}, and written again")
     before = store.read_json(folder / "plan.json")
     preflight.check_folder(plan, request.where, folder)
     if (problem := _of_another_file(request, folder)) is not None:
@@ -121,7 +123,7 @@ def _locked(
     try:
         disk.check(folder, 0)
         with logging_to(folder / "log.txt"):
-            # At once if anything is left to train, which only a new study is known to have.
+            # A new study surely has something to train, so counting can begin at once.
             sizes = disk.weights(plan) if before is None else None
             _write_inputs(request, plan, folder, record)
             agenda = _agenda(plan, folder, first=before is None)
@@ -137,7 +139,7 @@ def _locked(
 
 
 def _of_another_file(request: Request, folder: Path) -> str | None:
-    """Why the folder belongs to another study file of the same name; None if it does not.
+    """Returns a problem if the folder belongs to another study file of the same name, else None.
 
     A file that was moved, or edited in its place, is the same one.
     """
@@ -156,18 +158,18 @@ def _of_another_file(request: Request, folder: Path) -> str | None:
 
 
 def _unreadable(folder: Path) -> list[Path]:
-    whole = intact(folder)
+    is_intact = intact(folder)
     aside = store.set_unreadable_aside(folder)
-    return aside if whole else [*aside, store.set_aside(folder / "study.yaml")]
+    if not is_intact:
+        aside.append(store.set_aside(folder / "study.yaml"))
+    return aside
 
 
 def _write_inputs(request: Request, plan: Plan, folder: Path, record: dict[str, Any]) -> None:
     store.remove_leftovers(folder)
     (folder / "ending.json").unlink(missing_ok=True)
-    before, now = (
-        digest_of(folder / "study.yaml"),
-        hashlib.sha256(request.text.encode()).hexdigest(),
-    )
+    before = digest_of(folder / "study.yaml")
+    now = hashlib.sha256(request.text.encode()).hexdigest()
     earlier = store.read_json(folder / "command.json") or {}
     given = str(Path(request.where).absolute())
     command = {
@@ -188,7 +190,7 @@ def _write_inputs(request: Request, plan: Plan, folder: Path, record: dict[str, 
 
 
 def _agenda(plan: Plan, folder: Path, *, first: bool) -> Agenda:
-    """The agenda over what the folder holds; what is damaged or different is said."""
+    """Opens the agenda over what the folder holds; prints what is damaged or different."""
     trials = sum(1 for _ in (folder / "trials").iterdir())
     if trials > MANY:
         print(f"reading {trials} trials of {folder}", flush=True)
@@ -247,14 +249,14 @@ def _work(
             return _verdict(agenda)
         except RayLost as lost:
             agenda.interrupt()
-            if address or attempt + 1 == RAY_STARTS:  # a cluster is not ours to start again
+            if address or attempt + 1 == RAY_STARTS:  # a cluster is not ours to restart
                 return _stopped(lost, folder)
             print(f"{lost}; starting it again", file=sys.stderr)
         except Stopped as stop:
             agenda.interrupt()
             return _stopped(stop, folder)
         except ConfigError:
-            raise  # what was asked for cannot be had
+            raise  # the machine or cluster cannot give what was asked for
         except Exception as error:
             agenda.interrupt()
             return _ended_badly(error, folder)
@@ -277,12 +279,12 @@ def _ended_badly(error: Exception, folder: Path) -> int:
 
 def _stopped(stop: Stopped, folder: Path) -> int:
     here = folder if (folder / "plan.json").exists() else "WHERE IT IS NOW"
-    print(f"stopped: {stop}\ngo on with: python run_study.py --resume {here}", file=sys.stderr)
+    print(f"stopped: {stop}\nresume with: python run_study.py --resume {here}", file=sys.stderr)
     return INTERRUPTED if str(stop) in ("SIGINT", "SIGTERM") else TRIALS_FAILED
 
 
 def _verdict(agenda: Agenda, nothing: str = "") -> int:
-    """Says what did not go well; the exit code of a study that has ended."""
+    """Prints what did not go well, and returns the exit code of a study that has ended."""
     agenda.close()
     end: Ending = ending(agenda)
     with contextlib.suppress(OSError):

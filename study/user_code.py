@@ -1,4 +1,4 @@
-"""A copy of users' own code in the study's folder, so that others can resume and reproduce it."""
+"""Copies users' own code into the study's folder, so that others can resume and reproduce it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ FOLDER = "code"
 
 
 def keep(plan: Plan, folder: Path) -> None:
-    """Copies the modules that the plan names, with what they import from their own folder.
+    """Copies the modules that the plan names, and what these import from their own folder.
 
-    Installed packages stay where they are: environment.json names their versions.
+    Leaves out installed packages, whose versions environment.json names.
     """
     for module in modules(plan):
         file = source(module, module)
@@ -23,17 +23,16 @@ def keep(plan: Plan, folder: Path) -> None:
             continue
         for name, path in sources(module, file).items():
             target = folder / FOLDER / Path(*name.split("."))
-            target = target / "__init__.py" if path.name == "__init__.py" else _module(target)
+            if path.name == "__init__.py":
+                target /= path.name
+            else:
+                target = target.with_name(f"{target.name}.py")
             target.parent.mkdir(parents=True, exist_ok=True)
             write_whole(target, path.read_bytes())  # in whatever encoding it declares
 
 
-def _module(path: Path) -> Path:
-    return path.with_name(f"{path.name}.py")
-
-
 def modules(plan: Plan) -> list[str]:
-    """The modules of users' own code that a study names."""
+    """Returns the names of the modules of users' own code that a study uses."""
     found: dict[str, None] = {}
     for arm in plan.arms:
         for reference in references(arm.tree).values():

@@ -1,8 +1,8 @@
-"""What is to be trained next over all arms, and what came of it: the plan minus the store.
+"""Decides what to train next over all arms, and records the results: the plan minus the store.
 
-Knows neither Ray nor processes: `study.execution.execute` asks for jobs and says how they end.
-Each end is durable in the trial's folder before Optuna is told, and told before the next question
-depends on it.
+Knows neither Ray nor processes: `study.execution.execute` asks for jobs and reports how they end.
+A trial's end is durable in its folder before Optuna is told of it, and Optuna knows it before the
+next proposal depends on it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from study.store.tables import Tables
 
 
 class Agenda:
-    """The study's open and closed questions."""
+    """Everything that a study still has to train, and how its trials have ended so far."""
 
     def __init__(
         self,
@@ -82,18 +82,18 @@ class Agenda:
 
     @property
     def planned(self) -> int:
-        """How many trials the study is to have by now."""
+        """How many trials the study should have in all, as far as is known now."""
         spared = store.spared(self.tables.rows.values(), self.plan.search_seeds).total()
         return self.wanted.trials(self.plan) - spared
 
     @property
     def wanted(self) -> Wanted:
-        """What each arm is to have by now."""
+        """How many repeats and seeds each arm should have, as far as is known now."""
         return self.replicates.wanted()
 
     @property
     def finished(self) -> bool:
-        """Nothing runs, and nothing is left that could be started."""
+        """Whether nothing runs and nothing is left that could be started."""
         if self.queue.running:
             return False
         if self.fatal:
@@ -105,7 +105,7 @@ class Agenda:
     # ---- what next
 
     def next(self) -> Job | None:
-        """The next trial to train; None if nothing can start before another one ends."""
+        """Returns the next trial to train; None if nothing can start before another one ends."""
         while not self.fatal and (job := self._candidate()) is not None:
             if self._start(job):
                 return job
@@ -124,12 +124,14 @@ class Agenda:
         if (replicate := self.replicates.next()) is not None:
             self.replicates.give(replicate)
             return self.outcomes.with_history(self.replicates.job(replicate))
-        return self.searching.ask(self._affordable(), self.choose) if searching else None
+        if not searching:
+            return None
+        return self.searching.ask(self._affordable(), self.choose)
 
     def order(self, job: Job, *, environment: str = "", code: str | None = None) -> Order:
-        """What a worker is told of a job, before it gets its part of the machine.
+        """Returns a worker's order for a job, still without its part of the machine.
 
-        ``environment`` and ``code`` are the keys of the surroundings and of the code that trains.
+        ``environment`` names the surroundings, and ``code`` the code that must train.
         """
         return Order(
             job.id,
@@ -147,7 +149,7 @@ class Agenda:
         )
 
     def _start(self, job: Job) -> bool:
-        """Whether the job is to be trained: its outcome may be known, or the trial run already."""
+        """Returns whether to train the job: its outcome may be known, or its trial be running."""
         if job.id not in self.queue.running and (outcome := self.outcomes.settled(job)) is not None:
             self.record(job, outcome)
             self._go_on(job, outcome)
@@ -161,7 +163,7 @@ class Agenda:
     # ---- news of a job
 
     def epoch(self, job: Job, row: Mapping[str, Any]) -> bool:
-        """Takes note of an epoch; True if the pruner stops the trial, now or before a crash."""
+        """Records an epoch; returns True if the pruner stops the trial, now or before a crash."""
         self.tables.add_epoch(job.id, row)
         epochs, pace = self.tables.epochs(job.id), self._pace(job, row)
         self.tables.put(job.key, {"epochs": epochs, "seconds_per_epoch": pace})
@@ -171,7 +173,7 @@ class Agenda:
         return stop
 
     def _pace(self, job: Job, row: Mapping[str, Any]) -> float:
-        """The trial's mean seconds per epoch so far, for estimates; its end brings its own."""
+        """Returns the trial's mean seconds per epoch so far, which its outcome will replace."""
         before = self.tables.rows[job.key].get("seconds_per_epoch") or 0.0
         return float(before + (row["seconds"] - before) / int(row["epoch"]))
 
@@ -185,8 +187,8 @@ class Agenda:
     ) -> Outcome:
         """Records how a job ended.
 
-        ``outcome`` is what the worker handed over, ``error`` what is known of its death.
-        ``machine_lost``: it died with its machine, which says nothing about the trial.
+        ``outcome`` comes from the worker; ``error`` describes the worker's death.
+        ``machine_lost`` says that it died with its machine, through no fault of the trial.
         """
         job = self.queue.end(job)
         found = self.outcomes.of(job)
@@ -216,7 +218,7 @@ class Agenda:
         return Outcome(job.id, State.INTERRUPTED, job.seed, reason=reason, epochs=epochs)
 
     def record(self, job: Job, outcome: Outcome) -> None:
-        """Takes note of a trial's end."""
+        """Records a trial's end."""
         self.outcomes.record(job, outcome)
         self.replicates.look_again()
         if not job.is_search:
@@ -227,15 +229,15 @@ class Agenda:
             self.queue.add(following)
 
     def resume(self, job: Job) -> None:
-        """Takes up a trial that an earlier run began."""
+        """Queues a trial that an earlier run began."""
         self.queue.add(job)
 
     def interrupt(self) -> None:
-        """Marks what ran as interrupted, once its workers are gone."""
+        """Marks the running trials as interrupted, once their workers are gone."""
         self.outcomes.interrupt(self.queue.running.values())
 
     def close(self) -> None:
-        """The end of a run."""
+        """Ends a run."""
         self.outcomes.close()
 
     # ---- searches
@@ -247,7 +249,7 @@ class Agenda:
         self.replicates.look_again()
 
     def _open_further(self) -> None:
-        """Opens the searches of further repeats that open verdicts ask for."""
+        """Opens the searches of the further repeats that undecided verdicts ask for."""
         if not self.plan.grows_by_repeats:
             return
         for arm, repeat in list(self.replicates.slots()):
@@ -259,7 +261,7 @@ class Agenda:
         return self.searching.goes_on(affordable, lambda: self.out_of_budget(replicates=False))
 
     def _affordable(self) -> list[Slot]:
-        """The searches of the repeats that the budget can hold; later estimates may hold more."""
+        """Returns the searches that the budget can hold by now; a later estimate may hold more."""
         wanted = self.wanted.repeats
         held = max(wanted.values())
         if held > 1 and self._has_budget:
@@ -269,9 +271,9 @@ class Agenda:
     # ---- the budget
 
     def out_of_budget(self, *, replicates: bool) -> bool:
-        """Whether the study may start nothing more.
+        """Returns whether the budget allows no further replicate, or no further search trial.
 
-        Search leaves what the replicates are estimated to need.
+        Searches leave as much of the budget as the replicates are estimated to need.
         """
         plan, tables, spent = self.plan, self.tables, self.spent_seconds
         note = used_up(plan, tables, spent, self.concurrency, self.wanted, replicates=replicates)
@@ -280,15 +282,15 @@ class Agenda:
 
     @property
     def budget_note(self) -> str | None:
-        """Which budget kept something from starting."""
+        """Which budget kept something from starting; None if none did."""
         if self._budget_note is None and self.wanted != self.replicates.asked():
-            return "the budget holds no further repeat, which open verdicts ask for"
+            return "the budget holds no further repeat, which undecided verdicts ask for"
         return self._budget_note
 
     def _held(self, asked: Wanted) -> Wanted:
-        """What the budget holds of the further repeats that open verdicts ask for, each whole.
+        """Returns ``asked`` without the further repeats that the budget cannot hold as a whole.
 
-        A repeat that was begun is gone on with.
+        Repeats that have begun are kept.
         """
         if not self.plan.grows_by_repeats or not self._has_budget:
             return asked

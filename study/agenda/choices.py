@@ -21,20 +21,20 @@ class Choices:
     def __init__(self, plan: Plan, tables: Tables) -> None:
         self.plan, self.tables = plan, tables
         self.made: dict[Slot, Proposal | None] = {}  # None: the search found nothing to replicate
-        self.problem: str | None = None  # why an arm can have no configuration
+        self.problem: str | None = None  # why an arm cannot have a configuration
         self._proposals: dict[Slot, dict[int, Proposal]] = {}
         self._configs: dict[Slot, TrialConfig] = {}
 
     def propose(self, slot: Slot, proposal: Proposal) -> None:
-        """Takes note of a search trial, whose values may be chosen later."""
+        """Remembers a search trial, whose values may be chosen later."""
         self._proposals.setdefault(slot, {})[proposal.number] = proposal
 
     def proposal(self, slot: Slot, number: int) -> Proposal:
-        """The search trial with this number."""
+        """Returns the search trial with this number."""
         return self._proposals[slot][number]
 
     def update(self, is_open: Callable[[Slot], bool]) -> None:
-        """Fixes every configuration that can be fixed. ``is_open``: whether a search goes on."""
+        """Fixes every configuration that can be fixed; ``is_open`` tells if a search continues."""
         for repeat in range(self.plan.most_repeats):
             for arm in self.plan.arms:
                 if (arm.name, repeat) not in self.made:
@@ -53,10 +53,10 @@ class Choices:
             self.made[slot] = Proposal(-1, {}, None)
 
     def best(self, slot: Slot) -> Proposal | None:
-        """The completed search trial with the best metric; ties go to the lowest number.
+        """Returns the completed search trial with the best metric; ties go to the lowest number.
 
-        Where none completed, it is the one that came furthest in the metric before it was stopped
-        or diverged, so that its replicates show whether the failure holds over seeds.
+        If none completed, returns the pruned or diverged one with the best metric, so that its
+        replicates show whether it fails with other seeds too.
         """
         metric = self.plan.spec.metric
         sign = 1 if metric.mode == "max" else -1
@@ -83,7 +83,7 @@ class Choices:
         return search is None or all(beyond <= 0 for beyond in search.violations(row).values())
 
     def _borrowed(self, arm: Arm, reference: Proposal | None) -> Proposal | None:
-        """``tune: reference``: the reference's values where this arm has them."""
+        """Returns the reference's values of the parameters that this arm has (tune: reference)."""
         if reference is None:
             return None
         values = {path: value for path, value in reference.parameters.items() if path in arm.space}
@@ -95,6 +95,7 @@ class Choices:
         return Proposal(-1, values, None)
 
     def replicate(self, slot: Slot, number: int) -> Job:
+        """Returns the replicate with this number, of the slot's chosen configuration."""
         proposal = self.made[slot]
         assert proposal is not None
         arm, repeat = slot

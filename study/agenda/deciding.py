@@ -1,11 +1,11 @@
-"""``until: decided``: arms whose verdict is open get more seeds, or repeats, in planned looks.
+"""``until: decided``: undecided arms get more seeds, or repeats, at planned looks.
 
-A study that looks again after every step, and stops once it likes what it sees, finds something by
+A study that tests after every step, and stops once it likes the result, finds differences by
 chance. So the looks are planned: after ``seeds`` (or ``repeats``), twice, three times as many, and
-at ``most``. Each has an equal share of alpha, and so has each comparison (Bonferroni). A comparison
-is decided at the first look at which its interval leaves out zero or lies within the margin. The
-chance of one false verdict in the whole study then stays below alpha, whichever arms stop when.
-Reports judge by the same rule.
+after ``most``. Looks and comparisons share alpha equally (Bonferroni). A comparison is decided at
+the first look at which its interval excludes zero or lies within the margin. The chance of one
+false verdict in the whole study then stays below alpha, whenever the arms stop. Reports judge by
+the same rule.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ Rows = Mapping[Key, Row]
 def is_decided(
     differences: Sequence[float], level: float, resolution: float, margin: float | None
 ) -> bool:
-    """Whether a paired t interval at ``level`` leaves out zero, or lies within the margin.
+    """Returns whether a paired t interval at ``level`` excludes zero, or lies within the margin.
 
-    ``resolution``: the least difference that the test set can show; it stands in for the spread of
-    differences that do not differ.
+    ``resolution`` is the least difference that the test set can show. The spread is taken to be at
+    least that large, for differences that are all equal.
     """
-    from scipy import stats  # over half a second, which only studies with `until` shall pay
+    from scipy import stats  # takes over half a second, which only studies with `until` need
 
     n = len(differences)
     if n < 2:
@@ -45,7 +45,7 @@ def is_decided(
 
 
 class Deciding:
-    """How many seeds or repeats each arm is to have, from the ends of those that it had."""
+    """Says how many seeds or repeats each arm should have, given the results so far."""
 
     def __init__(self, plan: Plan, classes: int | None, test_images: int | None) -> None:
         self.plan = plan
@@ -55,17 +55,23 @@ class Deciding:
         corrected = len(self.pairs) if report.correction != "none" else 1
         shares = max(1, corrected) * max(1, len(self.looks))
         self.level, self.margin = (1 - report.confidence) / shares, report.margin
-        self.chance = 1 / classes if classes and report.failures == "chance" else None
+        self.chance: float | None = None
+        if classes and report.failures == "chance":
+            self.chance = 1 / classes
         self.resolution = 1 / test_images if test_images else 1e-3
 
     def wanted(self, rows: Rows, without: frozenset[str] = frozenset()) -> Wanted:
-        """What each arm is to have by now. ``without``: arms that cannot have any."""
+        """Returns how many repeats and seeds each arm should have by now.
+
+        ``without`` names arms that cannot have replicates.
+        """
         planned = Wanted.planned(self.plan)
-        grown = dict(planned.repeats if self.plan.grows_by_repeats else planned.seeds)
+        by_repeats = self.plan.grows_by_repeats
+        grown = dict(planned.repeats if by_repeats else planned.seeds)
         for pair in self.open(rows, without):
             for arm in pair:
                 grown[arm] = max(grown[arm], self._reached(rows, pair))
-        if self.plan.grows_by_repeats:
+        if by_repeats:
             return replace(planned, repeats=grown)
         return replace(planned, seeds=grown)
 
@@ -89,14 +95,14 @@ class Deciding:
         return False
 
     def _reached(self, rows: Rows, pair: tuple[str, str]) -> int:
-        """The first look that has not all its replicates yet; the last one if all have."""
+        """Returns the first look that lacks some of its replicates; the last one if none does."""
         for look in self.looks:
             if not self._is_complete(rows, pair, look):
                 return look
         return self.looks[-1]
 
     def _size(self, look: int) -> tuple[int, int]:
-        """How many repeats, and how many seeds of each, a look goes over."""
+        """Returns how many repeats, and how many seeds of each, a look includes."""
         if self.plan.grows_by_repeats:
             return look, len(self.plan.seeds)
         return self.plan.repeats, look
@@ -125,7 +131,7 @@ class Deciding:
                     of_repeat.append(one - other)
             if self.plan.repeats == 1:
                 differences = of_repeat
-            elif of_repeat:  # a repeat counts once, with the mean of its seeds
+            elif of_repeat:  # a repeat counts as one difference, the mean over its seeds
                 differences.append(float(np.mean(of_repeat)))
         resolution = self.resolution if measure.is_share else 0.0
         return is_decided(differences, self.level, resolution, self.margin)

@@ -18,7 +18,7 @@ class Job:
     seed: int
     config: dict[str, Any]
     stopped_at: int | None = None  # the epoch at which the pruner stopped it
-    alone: bool = False  # nothing else may run: it ran out of memory in company
+    alone: bool = False  # nothing else may run, because it ran out of memory beside others
     anew: bool = False  # train although an outcome is on disk
 
     @property

@@ -1,6 +1,6 @@
 """When a study must stop before its plan is done.
 
-A budget may be used up, or trials may fail in a way that will not change.
+A budget may be used up, or trials may fail for a reason that will not go away.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from study.store.tables import Tables
 
 __all__ = ["RayLost", "Stopped", "full", "senseless", "used_up", "why_too_small"]
 
-SAME_ERROR = 3  # so many first trials that all fail of one reason stop the study
-ENOUGH = 10  # the share of failed trials is judged from so many on
+SAME_ERROR = 3  # the study stops if its first trials, this many, all fail for one reason
+ENOUGH = 10  # the share of failed trials counts once this many have ended
 
 
 def senseless(ended: Sequence[Outcome], max_failed: float) -> str | None:
-    """Why going on makes no sense after the trials that ended in this run; None if it does."""
+    """Returns why this run should stop, judging by its ended trials; None if it should not."""
     last = ended[-1]
     failed = [outcome for outcome in ended if outcome.state == State.FAILED]
     alike = len({outcome.reason for outcome in failed}) == 1
@@ -44,7 +44,7 @@ def senseless(ended: Sequence[Outcome], max_failed: float) -> str | None:
 
 @dataclass(frozen=True)
 class Target:
-    """What a budget may hold of every arm: so many repeats, search trials and seeds of each."""
+    """A study that a budget may hold: repeats of every arm; search trials and seeds of each."""
 
     repeats: int
     searches: int
@@ -52,10 +52,11 @@ class Target:
 
 
 def targets(plan: Plan, wanted: Wanted | None = None) -> list[Target]:
-    """From the smallest comparison to the whole plan, and to what open verdicts ask for.
+    """Returns targets of growing size, from the smallest comparison to all that is wanted.
 
-    First one search trial and one seed of every arm, in ever more repeats; then a seed more and a
-    search trial more in turn; then whole further repeats, or further seeds.
+    The first have one search trial and one seed of every arm, in one repeat, two, and so on. Then
+    seeds and search trials grow in turn up to the plan. Last come the further repeats, or seeds,
+    that undecided verdicts ask for.
     """
     wanted = wanted or Wanted.planned(plan)
     seeds = len(plan.seeds)
@@ -97,7 +98,7 @@ class Ledger:
         self._begun = Counter(key[:3] for key in tables.rows)
 
     def searches(self, target: Target) -> list[Work]:
-        """The search trials that nobody has begun, up to a target."""
+        """Returns the search trials up to a target that have not begun."""
         work = []
         for arm in self.plan.arms:
             most = min(target.searches, self.plan.search_trials(arm))
@@ -106,7 +107,7 @@ class Ledger:
         return [item for item in work if item.trials]
 
     def replicates(self, target: Target) -> list[Work]:
-        """The replicates that nobody has begun, up to a target."""
+        """Returns the replicates up to a target that have not begun."""
         work = []
         for arm in self.plan.arms:
             most = min(target.seeds, self.wanted.seeds[arm.name])
@@ -120,7 +121,7 @@ class Ledger:
         return sum(max(0, most - count) for count in begun)
 
     def crossed(self, work: Sequence[Work]) -> tuple[str, float, float] | None:
-        """The budget that the work would cross: its name, its limit, and what would be used."""
+        """Returns the first budget that the work would exceed: its name, its limit, and the use."""
         budget = self.plan.spec.budget
         trials = self.trials + sum(item.trials for item in work)
         all_work = [*self.running, *work]
@@ -142,9 +143,9 @@ class Ledger:
         return self.crossed([*self.searches(target), *self.replicates(target)]) is None
 
     def target(self) -> Target:
-        """The largest target that the budget holds; the smallest one if it holds none."""
+        """Returns the largest target that fits into the budget; the smallest one if none fits."""
         steps = targets(self.plan, self.wanted)
-        # Targets grow, so those that fit come first.
+        # Targets grow, so the ones that fit come first.
         fitting = bisect.bisect_left(steps, True, key=lambda step: not self.fits(step))
         return steps[max(0, fitting - 1)]
 
@@ -158,12 +159,12 @@ def used_up(
     *,
     replicates: bool,
 ) -> str | None:
-    """Which budget the next trial would cross; None if one may start.
+    """Returns a note on the budget that the next trial would exceed; None if it may start.
 
-    ``replicates``: whether it is one. What runs is counted to its end, and before a search trial
-    also the replicates that the budget is meant to hold. The next trial counts at full length and
-    as one of the arm that needs most, so that no arm is served for being short and all searches
-    end together.
+    ``replicates`` says whether the next trial is a replicate. Running trials count with their full
+    length. Before a search trial, the replicates that the budget is meant to hold count too. The
+    next trial counts as one of the most expensive arm, so that cheap arms get no more trials than
+    others and all searches end together.
     """
     if not any(limit for _, limit in plan.spec.budget):
         return None
@@ -187,13 +188,16 @@ def used_up(
     for name in dict.fromkeys((slowest, longest.name)):
         following_trial = Work(name, 1, plan.epochs(plan.by_name[name]))
         if (crossed := ledger.crossed([*owed, following_trial])) is not None:
-            rest = "" if replicates else " but for the replicates"
+            rest = "" if replicates else " except for the replicates"
             return f"the budget of {crossed[1]:g} {crossed[0]} is used up{rest}"
     return None
 
 
 def why_too_small(plan: Plan, tables: Tables, spent_seconds: float, at_once: int) -> str | None:
-    """Why the budget holds no comparison of the arms at all; None if it does, or none is known."""
+    """Returns why the budget cannot hold even the smallest comparison of the arms.
+
+    None if it can, or if there is nothing left to compare.
+    """
     if not any(limit for _, limit in plan.spec.budget):
         return None
     ledger = Ledger(plan, tables, spent_seconds, at_once)
@@ -204,6 +208,6 @@ def why_too_small(plan: Plan, tables: Tables, spent_seconds: float, at_once: int
     name, limit, used = crossed
     planned = plan.total_search + plan.total_replicates
     return (
-        f"budget.{name}: {limit:g} {name} do not hold one search trial and one seed of each of the "
-        f"{len(plan.arms)} arms, which need {used:.3g}; the whole plan has {planned} trials"
+        f"budget.{name}: {limit:g} {name} are too few for one search trial and one seed of each of "
+        f"the {len(plan.arms)} arms, which need {used:.3g}; the whole plan has {planned} trials"
     )

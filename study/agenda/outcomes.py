@@ -1,6 +1,6 @@
-"""How trials ended: read from the folders, written there, told to the tables and to Optuna.
+"""How trials ended: reads and writes their folders, and tells the tables and Optuna.
 
-Each end is durable in the trial's folder before Optuna is told.
+A trial's end is durable in its folder before Optuna is told.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from study.search.proposal import Slot
 from study.store.records import Key, Kind, Outcome, State
 from study.store.tables import Tables, row_of, running_row
 
-UNTIL_INTERRUPTED = 10.0  # seconds in which a killed worker leaves its folder
+UNTIL_INTERRUPTED = 10.0  # seconds to wait for a killed worker to free its folder's lock
 
 
 class Outcomes:
@@ -28,7 +28,7 @@ class Outcomes:
         self, folder: Path, plan: Plan, searches: Mapping[Slot, ArmSearch], tables: Tables
     ) -> None:
         self.folder, self.plan, self.searches, self.tables = folder, plan, searches, tables
-        self._listed: dict[tuple[Slot, Kind, str], int] = {}  # the number of a trial's only row
+        self._listed: dict[tuple[Slot, Kind, str], int] = {}  # the number that lists a trial
         self._untold: dict[Key, Outcome] = {}
 
     def place(self, job: Job) -> Path:
@@ -39,15 +39,17 @@ class Outcomes:
         return store.is_held(self.place(job))
 
     def settled(self, job: Job) -> Outcome | None:
-        """The final outcome that is on disk for a job, unless it is to be tried once more."""
+        """Returns the final outcome that the job has on disk, unless it should be tried again."""
         outcome = store.finished_state(self.place(job), tested=not job.is_search)
         if outcome is None or (outcome.state == State.PRUNED and not job.is_search):
             return None
         retried = outcome.state == State.OUT_OF_MEMORY and self.plan.spec.retry.out_of_memory > 0
-        return None if retried and not outcome.alone else outcome
+        if retried and not outcome.alone:
+            return None
+        return outcome
 
     def with_history(self, job: Job) -> Job:
-        """The job with what an earlier, unsettled end asks of it: anew, and perhaps alone."""
+        """Returns the job, marked to train again if its earlier end was not settled."""
         outcome = store.read_state(self.place(job))
         if outcome is None or not outcome.state.is_final or self.settled(job) is not None:
             return job
@@ -58,12 +60,12 @@ class Outcomes:
         before = store.read_state(self.place(job))
         self.tables.put(job.key, running_row(job.role, job.id, job.seed, before))
         rows = None if job.anew else store.read_history(self.place(job))
-        if rows:  # it goes on
+        if rows:  # it resumes
             self.tables.set_epochs(job.id, rows)
             self.tables.put(job.key, {"epochs": len(rows)})
 
     def of(self, job: Job) -> Outcome | None:
-        """The end that the job's folder holds; None if there is none."""
+        """Returns the outcome in the job's folder; None if the job has not ended."""
         if job.stopped_at is not None and (pruned := self.pruned(job, job.stopped_at)):
             return pruned
         if not job.anew:
@@ -74,7 +76,7 @@ class Outcomes:
     def record(self, job: Job, outcome: Outcome) -> None:
         """Puts the end of a job into the tables and, for a search trial, into Optuna."""
         listed = self._listed.setdefault((job.slot, job.kind, job.id), job.number)
-        if listed == job.number:  # a trial that was proposed twice is listed once
+        if listed == job.number:  # lists a trial once, even if it was proposed twice
             self.tables.put(job.key, row_of(job.role, outcome))
         if self.tables.epochs(job.id) != outcome.epochs:
             self.tables.set_epochs(job.id, store.read_history(self.place(job)) or [])
@@ -95,7 +97,10 @@ class Outcomes:
         search.tell(key.number, outcome.state, metrics, outcome.reason, key.seed_index)
 
     def pruned(self, job: Job, epoch: int) -> Outcome | None:
-        """Writes the end of a trial that the pruner stopped; None if it did not get that far."""
+        """Writes and returns the outcome of a trial that the pruner stopped at an epoch.
+
+        None if the trial did not get that far.
+        """
         folder = self.place(job)
         rows = (store.read_history(folder) or [])[:epoch]
         if len(rows) < epoch:
@@ -124,7 +129,7 @@ class Outcomes:
         return outcome
 
     def failed(self, job: Job, reason: str, cause: str) -> Outcome:
-        """Writes the end of a trial whose worker could not."""
+        """Writes and returns the outcome of a trial whose worker died."""
         folder = self.place(job)
         folder.mkdir(exist_ok=True)
         rows = store.read_history(folder) or []
@@ -161,7 +166,7 @@ class Outcomes:
                 store.write_state(folder, replace(outcome, state=State.INTERRUPTED, epochs=epochs))
 
     def close(self) -> None:
-        """Tells Optuna of the failures of the surroundings too, so that no trial stays RUNNING."""
+        """Tells Optuna of the failures that the next run would retry, so none stays RUNNING."""
         for key, outcome in self._untold.items():
             self._tell(key, outcome, {})
         self._untold.clear()

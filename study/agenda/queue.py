@@ -1,4 +1,4 @@
-"""The jobs that wait, run, or follow another one."""
+"""The jobs that wait, that run, or that share the trial of a running one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from study.search.proposal import Slot
 
 
 class Queue:
-    """Jobs by where they are. Those that wait were begun before, and come first."""
+    """Jobs by their stage. The waiting ones were begun before, so they come first."""
 
     def __init__(self) -> None:
         self.waiting: list[Job] = []
@@ -45,11 +45,11 @@ class Queue:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether nothing may start because a job runs, or wants to run, alone."""
+        """Whether nothing may start because a job runs alone or waits to do so."""
         return any(job.alone for job in [*self.running.values(), *self.waiting])
 
     def start(self, job: Job) -> bool:
-        """Whether the job starts; if its trial runs already, the job follows that one."""
+        """Starts the job; returns False if its trial runs already, which the job then shares."""
         if job.id in self.running:
             self.followers.setdefault(job.id, []).append(job)
             return False
@@ -57,7 +57,7 @@ class Queue:
         return True
 
     def end(self, job: Job) -> Job:
-        """Takes the job out of those that run, as it was last replaced."""
+        """Removes the job from the running ones and returns its latest version."""
         return self.running.pop(job.id, job)
 
     def replace(self, job: Job) -> None:
@@ -67,11 +67,11 @@ class Queue:
         return self.followers.pop(job.id, [])
 
     def busy_searches(self) -> Counter[Slot]:
-        """How many search trials of each slot are not at their end."""
+        """Returns how many search trials of each slot run, wait, or follow another one."""
         return Counter(job.slot for job in self._all() if job.is_search)
 
     def flying(self) -> Counter[Slot]:
-        """How many search trials of each slot run."""
+        """Returns how many search trials of each slot run."""
         return Counter(job.slot for job in self.running.values() if job.is_search)
 
     def _all(self) -> Iterator[Job]:

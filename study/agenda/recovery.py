@@ -1,6 +1,6 @@
-"""What earlier runs left in a study's folder, taken up again.
+"""Restores the agenda from what earlier runs left in a study's folder.
 
-Ends are told to Optuna; trials without an end wait to be gone on with.
+Tells Optuna how trials ended, and queues the trials that have not ended.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Diff:
 
 @dataclass(frozen=True)
 class Opened:
-    """A study's folder, opened: its agenda, and what was found."""
+    """The agenda of a study's folder, and what opening the folder found."""
 
     agenda: Agenda
     diff: Diff
@@ -41,20 +41,19 @@ class Opened:
 
 
 def open_agenda(folder: Path, plan: Plan) -> Opened:
-    """The agenda over what the folder holds. The caller holds the study's lock."""
+    """Opens the agenda of the folder. The caller holds the study's lock."""
     storage, aside = open_storage(folder)
-    searches = {
-        (arm.name, repeat): ArmSearch(storage, plan, arm, repeat)
-        for repeat in range(plan.repeats)
-        for arm in plan.arms
-        if arm.tuned
-    }
+    searches: dict[Slot, ArmSearch] = {}
+    tuned = [arm for arm in plan.arms if arm.tuned]
+    for repeat in range(plan.repeats):
+        for arm in tuned:
+            searches[arm.name, repeat] = ArmSearch(storage, plan, arm, repeat)
     close_phantoms(storage, plan.search_names)
     clock = store.read_json(folder / "clock.json") or {}
     diff = Diff()
 
     def open_search(slot: Slot) -> None:
-        """Opens the search of a further repeat, with what earlier runs did of it."""
+        """Opens the search of a further repeat, with the trials that earlier runs did for it."""
         arm, repeat = slot
         search = ArmSearch(storage, plan, plan.by_name[arm], repeat)
         agenda.searches[slot] = search
@@ -72,7 +71,7 @@ def recover(agenda: Agenda, diff: Diff) -> None:
         _recover_search(agenda, slot, search, diff)
     agenda.choose()
     replicates: dict[Key, Job] = {}
-    # What is recorded may leave a verdict open, which asks for further replicates or repeats.
+    # The recorded outcomes may leave a verdict open, which asks for more replicates or repeats.
     while missing := [key for key in agenda.replicates.listed() if key not in replicates]:
         for key in missing:
             job = replicates[key] = agenda.replicates.job(key)
@@ -103,7 +102,10 @@ def _recover_search(agenda: Agenda, slot: Slot, search: ArmSearch, diff: Diff) -
 
 
 def _recover_trial(agenda: Agenda, proposal: Proposal, job: Job, diff: Diff) -> Job | None:
-    """Records the trial's end, or waits for it. Its configuration's next seed, if it goes on."""
+    """Records the trial's end, or queues the trial if it has none.
+
+    Returns the next seed of the same configuration, if that should be trained too.
+    """
     outcome = agenda.outcomes.settled(job)
     if outcome is None and proposal.stopped_at is not None and not proposal.told:
         outcome = _pruned(agenda, job, proposal.stopped_at)
@@ -116,7 +118,7 @@ def _recover_trial(agenda: Agenda, proposal: Proposal, job: Job, diff: Diff) -> 
 
 
 def _pruned(agenda: Agenda, job: Job, epoch: int) -> Outcome | None:
-    """`Outcomes.pruned`, once no orphan of a killed run writes in the trial's folder."""
+    """Calls `Outcomes.pruned` once no orphan of a killed run writes in the trial's folder."""
     folder = agenda.outcomes.place(job)
     if not folder.exists():
         return None
@@ -125,7 +127,7 @@ def _pruned(agenda: Agenda, job: Job, epoch: int) -> Outcome | None:
 
 
 def _adopt(agenda: Agenda, slot: Slot, search: ArmSearch) -> None:
-    """Gives a search without a history the finished trials that the folders hold for it."""
+    """Gives a search that has lost its history the finished trials from the folders."""
     arm = agenda.plan.by_name[slot[0]]
     found: dict[int, tuple[Outcome, dict[str, object]]] = {}
     for path in (agenda.folder / "trials").glob("*/state.json"):

@@ -1,4 +1,4 @@
-"""The replicates that a study is to have by now, and which of them nobody has begun."""
+"""The replicates that a study should have by now, and the next one to begin."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ class Replicates:
     def __init__(
         self, plan: Plan, choices: Choices, tables: Tables, held: Callable[[Wanted], Wanted]
     ) -> None:
-        """``held``: what of the wanted the budget holds."""
+        """``held`` returns the part of what is wanted that the budget can hold."""
         self.plan, self.choices, self.tables, self.held = plan, choices, tables, held
         self._deciding = Deciding(plan, **of_data(plan))
         self._given: set[Key] = set()  # handed out or ended
-        self._wanted: Wanted | None = None  # until something changes
+        self._wanted: Wanted | None = None  # kept until something changes
 
     def wanted(self) -> Wanted:
-        """What each arm is to have by now; more than planned where a verdict is open."""
+        """Returns how much each arm should have by now: more than planned if a verdict is open."""
         if self._wanted is None:
             self._wanted = self.held(self.asked())
         return self._wanted
 
     def asked(self) -> Wanted:
-        """What the plan and open verdicts ask for, whatever it costs."""
+        """Returns how much the plan and open verdicts ask for, without regard to the budget."""
         return self._deciding.wanted(self.tables.rows, self._without())
 
     def slots(self) -> Iterator[Slot]:
-        """Every arm in every repeat that it is to have: first all arms of the first repeat."""
+        """Yields every arm in each of its repeats, all arms of the first repeat first."""
         repeats = self.wanted().repeats
         for repeat in range(max(repeats.values())):
             for arm in self.plan.arms:
@@ -45,7 +45,7 @@ class Replicates:
                     yield arm.name, repeat
 
     def listed(self) -> Iterator[Key]:
-        """The replicates of all that have their configuration."""
+        """Yields the replicates of every slot whose configuration is chosen."""
         seeds = self.wanted().seeds
         for number in range(max(seeds.values())):
             for arm, repeat in self.slots():
@@ -53,7 +53,7 @@ class Replicates:
                     yield Key(arm, Kind.REPLICATE, repeat, number)
 
     def next(self) -> Key | None:
-        """The first one that nobody has begun."""
+        """Returns the first replicate that has not begun; None if all have."""
         for key in self.listed():
             if key not in self._given:
                 return key
@@ -63,17 +63,17 @@ class Replicates:
         return self.choices.replicate((key.arm, key.repeat), key.number)
 
     def give(self, key: Key) -> None:
-        """Takes note that a replicate is handed out, or has ended."""
+        """Marks a replicate as handed out or ended."""
         self._given.add(key)
 
     def look_again(self) -> None:
-        """A trial has ended, or an arm has its configuration: verdicts may have changed."""
+        """Forgets what is wanted, since a new outcome or configuration may change verdicts."""
         self._wanted = None
 
     def undecided(self) -> list[tuple[str, str]]:
-        """The comparisons that ``until: decided`` leaves open."""
+        """Returns the comparisons that ``until: decided`` leaves open."""
         return self._deciding.open(self.tables.rows, self._without())
 
     def _without(self) -> frozenset[str]:
-        """Arms without a configuration to replicate."""
+        """Returns the arms that have no configuration to replicate."""
         return frozenset(arm for (arm, _), found in self.choices.made.items() if found is None)

@@ -1,4 +1,4 @@
-"""The searches of all arms and repeats: what they propose, and which of them go on."""
+"""The searches of all arms and repeats: their proposals, and which of them continue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from study.store.records import Kind, Outcome, Role
 
 
 class Searching:
-    """Proposals become jobs, and epochs ask the pruner."""
+    """Turns proposals into jobs, and asks the pruner after each epoch."""
 
     def __init__(
         self,
@@ -32,9 +32,9 @@ class Searching:
         self.choices, self.outcomes = choices, outcomes
 
     def ask(self, slots: Iterable[Slot], on_end: Callable[[], None]) -> Job | None:
-        """The next proposal of the search that has had fewest: all come forward together.
+        """Returns the next job of the search with the fewest trials, so that all keep pace.
 
-        ``on_end`` is called where a search has nothing more to propose.
+        Calls ``on_end`` when a search has nothing more to propose.
         """
         flying = self.queue.flying()
         may_propose = [slot for slot in slots if self.has_more(slot)]
@@ -47,12 +47,12 @@ class Searching:
         return None
 
     def has_more(self, slot: Slot) -> bool:
-        """Whether a search may propose a further trial."""
+        """Returns whether a search may propose a further trial."""
         search = self.searches[slot]
         return search.count < search.budget and slot not in self.choices.made
 
     def job(self, slot: Slot, proposal: Proposal, index: int = 0) -> Job:
-        """The search trial that a proposal asks for; ``index`` counts its training seeds."""
+        """Returns the job of a proposal, for the training seed number ``index``."""
         assert proposal.id is not None
         arm, repeat = slot
         seed = self.searches[slot].seeds[index]
@@ -63,7 +63,7 @@ class Searching:
         return self.outcomes.with_history(job)
 
     def following(self, job: Job, outcome: Outcome) -> Job | None:
-        """The same configuration from its next seed, if that is to be trained."""
+        """Returns the same configuration with its next seed; None if that is not trained."""
         if not job.is_search:
             return None
         search, index = self.searches[job.slot], job.role.seed_index
@@ -75,9 +75,9 @@ class Searching:
     def goes_on(
         self, affordable: Collection[Slot], out_of_budget: Callable[[], bool]
     ) -> Callable[[Slot], bool]:
-        """A function that says whether a search has trials to come, or not at their end."""
+        """Returns a function that says whether a search has trials running or still to come."""
         busy = self.queue.busy_searches()
-        budget: list[bool] = []  # asked at most once: it is an estimate over all rows
+        budget: list[bool] = []  # estimated over all rows, so at most once
 
         def is_open(slot: Slot) -> bool:
             if busy[slot] or slot not in affordable:
@@ -91,7 +91,7 @@ class Searching:
         return is_open
 
     def is_stopped(self, job: Job, row: Mapping[str, Any]) -> bool:
-        """Whether the pruner stops a trial after the epoch of ``row``, now or before a crash."""
+        """Returns whether the pruner stops a trial after this epoch, or did before a crash."""
         epoch, value = int(row["epoch"]), row.get(self.metric_of_epochs)
         if not job.is_search or value is None:
             return False
@@ -101,7 +101,7 @@ class Searching:
 
     @property
     def metric_of_epochs(self) -> str:
-        """The column of the epochs that the search's metric is made of."""
+        """The epoch's column from which the search's metric is computed."""
         return self.plan.spec.metric.name.removesuffix("_best")
 
     def _best_before(self, job: Job, epoch: int) -> float:

@@ -1,4 +1,4 @@
-"""Tune's callback: a tick after each of its steps; and a reporter that prints nothing."""
+"""Tune's callback, which ticks after each of its steps, and a reporter that prints nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Tick(Callback):
         self.jobs.guard(self.jobs.tick)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Drops means of the last epochs, of which Tune would keep 30 kB for every trial."""
+        """Drops Tune's running means, which would take 30 kB for every trial."""
         trial.metric_analysis.clear()
         trial.metric_n_steps.clear()
 

@@ -1,4 +1,4 @@
-"""Ray's start and end: processes of our own with their temporary folder, or a cluster."""
+"""Starts and ends Ray: processes of our own with a temporary folder, or a cluster to join."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from study.store import temporary
 
 QUIET: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
 OBJECT_STORE_BYTES = 128 * 2**20
-MEMORY_FOR_TRIALS = 0.8  # of what control groups allow; the rest is the driver's and Ray's own
+MEMORY_FOR_TRIALS = 0.8  # of what control groups allow; the rest is for the driver and for Ray
 
 
 @dataclass(frozen=True)
 class RaySession:
-    """What a session has for its time: a temporary folder, and MPS for its GPUs."""
+    """What belongs to a session: its temporary folder, and MPS for its GPUs."""
 
     folder: Path
     mps: Mps
@@ -45,10 +45,10 @@ def session(
 ) -> Iterator[RaySession]:
     """Starts a Ray of our own or joins the cluster at ``address``.
 
-    The process is left as it was: Ray ended, variables and loggers put back, the folder removed.
+    At the end, Ray has stopped, variables and loggers are restored, and the folder is removed.
 
     Raises:
-        ConfigError: there is no such cluster, or this process has a Ray of its own.
+        ConfigError: there is no such cluster, or this process already uses Ray.
         RayLost: Ray did not start.
     """
     with environment(for_session(resources.cpu, address)), _quiet_loggers():
@@ -101,12 +101,12 @@ def _start(folder: Path) -> None:
         "object_store_memory": OBJECT_STORE_BYTES,
     }
     memory = machine.memory_bytes()
-    if memory < machine.physical_bytes():  # Ray itself sees no nested control group
+    if memory < machine.physical_bytes():  # Ray does not see nested control groups
         own["_memory"] = int(MEMORY_FOR_TRIALS * memory)
     try:
         ray.init(address="local", **own, **QUIET)
     except Exception as error:
-        # Ray gives its processes 30 s, which a machine with much else to do may not hold.
+        # Ray gives its processes 30 s to start, which may be too short on a busy machine.
         raise RayLost(f"Ray did not start: {' '.join(str(error).split())[:200]}") from error
 
 
@@ -124,7 +124,7 @@ def _join(address: str) -> None:
 
 
 def check_process() -> None:
-    """Raises ConfigError if this process uses Ray already: ending our session would end it."""
+    """Raises ConfigError if this process uses Ray already, since our session would end that too."""
     import ray
 
     if ray.is_initialized():
@@ -178,5 +178,5 @@ def check_head(address: str) -> None:
 
 
 def _knock(host: str, port: str, seconds: float) -> None:
-    """Raises OSError where nobody listens."""
+    """Raises OSError if nobody listens there."""
     socket.create_connection((host.strip("[]"), int(port)), timeout=seconds).close()

@@ -20,7 +20,7 @@ TAIL_LINES = 3  # of a traceback, below a failed trial
 
 
 class Display:
-    """Shows how the study goes; ``console`` decides whether it is a terminal."""
+    """Shows the progress of a study; ``console`` decides whether it is a terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(
@@ -51,7 +51,7 @@ class Display:
         self._next = time.monotonic() + SECONDS_BETWEEN_DRAWINGS
 
     def ended(self, agenda: Agenda, job: Job, outcome: Outcome) -> None:
-        """Prints a line per trial if there is no live table, and in any case what went wrong."""
+        """Prints what went wrong with a trial and, if there is no live table, a line on its end."""
         if self.live is None:
             self.note(_line(agenda, job, outcome))
         for path in outcome.damaged:
@@ -108,7 +108,7 @@ def _seconds_left(agenda: Agenda) -> float | None:
 
 
 def _is_terminal() -> bool | None:
-    """Returns False where the output is no terminal, whatever FORCE_COLOR says; else None.
+    """Returns False if the output is not a terminal, whatever FORCE_COLOR says; else None.
 
     Notebooks and continuous integration set FORCE_COLOR, which rich takes for a terminal.
     """

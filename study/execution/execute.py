@@ -1,7 +1,7 @@
 """Trains what the agenda asks for, in a pool of worker processes that Ray runs.
 
-Ray tells of epochs, ends and deaths. It keeps no truth: its own snapshots go to a temporary folder
-and are thrown away, and every run is a fresh Tuner over what the agenda says is left to do.
+Ray reports epochs, ends and deaths, but nothing relies on its memory: its snapshots go to a
+temporary folder that is deleted, and every run is a fresh Tuner over the rest of the agenda.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ def execute(
     meter: Meter = trial.probe,
     look: Look = gpu.look,
 ) -> None:
-    """Trains until the agenda is finished. ``train``, ``meter`` and ``look`` are what workers call.
+    """Trains until the agenda is finished; workers call ``train``, ``meter`` and ``look``.
 
     Raises:
-        Stopped: a signal, a full disk, or a failure that makes going on senseless; its text says
-            which.
+        Stopped: there was a signal, the disk is full, or a failure makes it useless to continue;
+            the text says which.
     """
     if agenda.finished:
         return
@@ -68,7 +68,7 @@ def execute(
             on_tick()
             renew_page()
 
-        interrupted.listen()  # again, for Ray has put a handler of its own for SIGTERM
+        interrupted.listen()  # again, since Ray has installed its own handler for SIGTERM
         share = Share(agenda.plan, agenda.folder, max_concurrent, meter, display.note, look)
         if share.has_company:
             ray_session.mps.start()
@@ -83,7 +83,8 @@ def execute(
         )
         agenda.concurrency = share.concurrency()
         layers = kernels()
-        display.note(f"{share.text()}, {layers}" if share.on_cpu else share.text())
+        text = share.text()
+        display.note(f"{text}, {layers}" if share.on_cpu else text)
         on_tick()  # before anything trains
         try:
             with (
@@ -105,9 +106,9 @@ def execute(
 def _tune(jobs: TuneJobs, train: Train, temporary: Path, callbacks: list[Any]) -> None:
     """Runs one fresh Tuner over the agenda.
 
-    The agenda also decides what is tried again: Tune would not where a waiting worker died.
+    The agenda also decides what to try again, since Tune does not if an idle worker died.
     """
-    # Importing Tune takes two seconds; a study that is complete does not pay them.
+    # Importing Tune takes two seconds, which a complete study can save.
     from ray import tune
 
     from study.execution.callback import Silent, Tick
@@ -126,7 +127,7 @@ def _tune(jobs: TuneJobs, train: Train, temporary: Path, callbacks: list[Any]) -
             search_alg=AgendaSearcher(jobs),
             scheduler=AgendaScheduler(jobs),
             num_samples=-1,
-            # Trials with equal bundles share a worker; an idle one makes room for another bundle.
+            # Trials with equal bundles reuse a worker; an idle worker gives way to other bundles.
             reuse_actors=True,
             trial_name_creator=name,
             trial_dirname_creator=name,
@@ -143,16 +144,16 @@ def _tune(jobs: TuneJobs, train: Train, temporary: Path, callbacks: list[Any]) -
 
 
 def _trainable(train: Train) -> Callable[[dict[str, Any]], None]:
-    """Returns what runs in a worker, where the command stands.
+    """Returns the function that runs in a worker, in the command's working folder.
 
-    Its last report hands over the outcome, in case the disk could not take it.
+    Its last report carries the outcome, in case the disk could not take it.
     """
     here = os.getcwd()
 
     def trainable(config: dict[str, Any]) -> None:
         from ray import tune
 
-        with contextlib.suppress(OSError):  # another machine may have no such folder
+        with contextlib.suppress(OSError):  # another machine may not have this folder
             os.chdir(here)
         outcome = train(store.Order.from_json(json.loads(config["job"])), tune.report)
         if is_lost(outcome.reason):

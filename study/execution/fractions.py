@@ -1,8 +1,8 @@
-"""What a measured trial means as a share of a GPU. Pure arithmetic.
+"""Turns a trial's measured footprint into its share of a GPU. Pure arithmetic.
 
-A share is 1/k of a GPU: k trials run on it side by side. Each must find HEADROOM times its measured
-memory, and together they should not ask for more than the device can compute: a trial that keeps
-it busy for 90 % of the time gains nothing from company.
+A share is 1/k of a GPU: k trials run on it side by side. Each needs HEADROOM times its measured
+memory, and together they should not need more time than the device has: a trial that keeps it busy
+for 90 % of the time should not share it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 HEADROOM = 1.2
-CROWDED = 1.25  # how far trials may together ask for more than all of the device's time
+CROWDED = 1.25  # the device's time that trials may together ask for; 1 is all of it
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Footprint:
     """What a probe measured on one whole GPU; memory in MB.
 
     ``context_mb`` is the part of the peak outside of torch's allocator. ``busy`` is the share of
-    time in which the device computed (with MPS, the share of its multiprocessors too; see
-    `eisnn.training.busyness`), 0 where that was not measured. ``foreign_mb`` is what other
+    time in which the device computed (with MPS, times the share of its multiprocessors; see
+    `eisnn.training.busyness`), 0 if that was not measured. ``foreign_mb`` is the memory that other
     processes held.
     """
 
@@ -49,11 +49,13 @@ def _by_time(footprint: Footprint, most: int) -> int:
 
 def larger(fraction: float) -> float:
     """Returns the next larger share after an out-of-memory: half as many trials, down to one."""
-    return 1 / max(1, round(1 / fraction) // 2) if fraction < 1 else fraction
+    if fraction >= 1:
+        return fraction
+    return 1 / max(1, round(1 / fraction) // 2)
 
 
 def why_too_small(fraction: float, footprint: Footprint) -> str | None:
-    """Returns why a share cannot hold a trial that was measured, with the arithmetic, or None."""
+    """Returns why a share is too small for a measured trial, with numbers; None if it fits."""
     given = fraction * footprint.total_mb
     if fraction >= 1 or given >= footprint.peak_mb:
         return None

@@ -1,7 +1,7 @@
-"""The GPUs of this machine, before Ray starts: parts of them, and sharing in hardware.
+"""Prepares this machine's GPUs before Ray starts: finds MIG parts, and starts MPS.
 
-A MIG part is a GPU of its own to CUDA, but only if it is named by its UUID. NVIDIA's MPS lets the
-kernels of several processes run at the same time, which otherwise take turns.
+CUDA treats a MIG part as a GPU of its own, but only if it is named by its UUID. NVIDIA's MPS lets
+kernels of several processes run at the same time; without it they take turns.
 """
 
 from __future__ import annotations
@@ -20,18 +20,20 @@ MIG_UUID = re.compile(r"UUID: (MIG-[0-9A-Za-z/-]+)")
 
 
 def visible_parts() -> dict[str, str]:
-    """Returns CUDA_VISIBLE_DEVICES with all MIG parts, where there are some and none is chosen."""
+    """Returns CUDA_VISIBLE_DEVICES with all MIG parts, if there are some and none is chosen."""
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         return {}
     parts = MIG_UUID.findall(_output("nvidia-smi", "-L"))
-    return {"CUDA_VISIBLE_DEVICES": ",".join(parts)} if parts else {}
+    if not parts:
+        return {}
+    return {"CUDA_VISIBLE_DEVICES": ",".join(parts)}
 
 
 class Mps:
     """MPS for one session, in its temporary folder; it ends with the session.
 
-    The variables are set before Ray starts, so that workers have them; as long as no daemon
-    listens in that folder, CUDA works without MPS. A daemon of the user's own is left alone.
+    The variables are set before Ray starts, so that workers have them. While no daemon listens in
+    that folder, CUDA works without MPS. The user's own daemon is left alone.
     """
 
     def __init__(self, folder: Path, note: Callable[[str], None], possible: bool = True) -> None:
@@ -50,7 +52,7 @@ class Mps:
         }
 
     def start(self) -> None:
-        """Starts the daemon; a study runs without it, too."""
+        """Starts the daemon, or notes that it did not start; a study can run without it."""
         if not self.possible or self.running:
             return
         self.folder.mkdir(mode=0o700, exist_ok=True)

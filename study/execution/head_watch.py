@@ -1,8 +1,8 @@
-"""A thread that sees the head of Ray's cluster die before Ray ends this process for it.
+"""Watches the head of Ray's cluster, to notice its death before Ray aborts this process.
 
-A call into Ray waits a minute for a head that is gone, and then Ray aborts the process with exit
-code 1 and no advice. The thread interrupts the call; where the call does not listen, it ends the
-process itself. That loses nothing: what the study needs is on disk before each next step.
+A call into Ray waits a minute for a dead head, and then Ray aborts the process with exit code 1 and
+no advice. This thread interrupts the call, and ends the process itself if the call cannot be
+interrupted. That loses nothing, since every step of a study is on disk before the next one.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ STOPPED = 3  # the exit code of a study that stopped before its end
 
 
 def end_process(folder: Path) -> Callable[[RayLost], None]:
-    """Returns what ends this process with the words of an ordered end."""
+    """Returns a function that ends this process with the message of an orderly stop."""
 
     def end(lost: RayLost) -> None:
         with contextlib.suppress(Exception):
-            words = f"stopped: {lost}\ngo on with: python run_study.py --resume {folder}"
+            words = f"stopped: {lost}\nresume with: python run_study.py --resume {folder}"
             print(words, file=sys.stderr, flush=True)
             sys.stdout.flush()
         os._exit(STOPPED)
@@ -44,9 +44,10 @@ def head_watch(
     seconds: float = SECONDS,
     patience: float = PATIENCE,
 ) -> Iterator[None]:
-    """Watches until the end of the block; interrupts the main thread with RayLost.
+    """Watches the head until the end of the block; if it dies, interrupts the main thread.
 
-    ``give_up`` is called if that has not ended the block after ``patience`` seconds.
+    The main thread gets RayLost. ``give_up`` is called if the block then does not end within
+    ``patience`` seconds.
     """
     ended = threading.Event()
     address = head_address()

@@ -1,6 +1,6 @@
-"""The C++ kernels, built once before any worker wants them.
+"""Builds the C++ kernels once, before any worker needs them.
 
-A process beside the driver builds them, so that the driver need not load torch.
+A separate process does it, so that the driver need not load torch.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from eisnn.kernels.cpu import build
 
 @contextlib.contextmanager
 def built(note: Callable[[str], None]) -> Iterator[Callable[[], str]]:
-    """Starts the build if something is missing, which ``note`` is told.
+    """Starts the build if the library is missing, and notes it.
 
-    Yields a function that waits for it and says which path layers take.
+    Yields a function that waits for the build and returns the path that layers take.
     """
     if build.refused() is not None or build.library().exists():
         yield lambda: _words(build.refused())
@@ -46,4 +46,6 @@ def built(note: Callable[[str], None]) -> Iterator[Callable[[], str]]:
 
 
 def _words(reason: str | None) -> str:
-    return "C++ kernels" if reason is None else f"plain path ({reason})"
+    if reason is None:
+        return "C++ kernels"
+    return f"plain path ({reason})"

@@ -17,8 +17,8 @@ PATIENCE = 5.0  # seconds that a rendering gets to end when the study does
 class LivePage:
     """Starts `python -m reports --quick` at most once in EVERY seconds, never two at a time.
 
-    The process lowers its own priority, and what becomes of it is no matter: the report at the end
-    is made by the command itself.
+    The process lowers its own priority. Its failures are ignored, since the command itself makes
+    the report at the end.
     """
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -45,10 +45,10 @@ class LivePage:
                     start_new_session=True,
                 )
             except OSError:
-                self.idle_since = self.clock()  # no memory or no process to be had just now
+                self.idle_since = self.clock()  # the system has no memory or process to spare
 
     def stop(self) -> None:
-        """Ends a rendering that goes on, so that it cannot replace the page of the end."""
+        """Ends a running rendering, so that it cannot replace the final page."""
         if self.process is None:
             return
         self.process.terminate()
@@ -62,7 +62,7 @@ class LivePage:
 
 @contextmanager
 def live_page(folder: Path) -> Iterator[Callable[[], None]]:
-    """Gives what renews the page, to be called often."""
+    """Yields a function that renews the page if it is time; call it often."""
     page = LivePage(folder)
     try:
         yield page.renew

@@ -1,4 +1,4 @@
-"""Ray Tune's own callbacks for TensorBoard, MLflow and Weights & Biases, fitted to our trials."""
+"""Ray Tune's own callbacks for TensorBoard, MLflow and Weights & Biases, adapted to our trials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from study.execution.logger_runs import Run
 
-PATIENCE = 300.0  # seconds that a study which has ended waits at most for its loggers
+PATIENCE = 300.0  # seconds that a finished study waits at most for its loggers
 
 
 def _tensorboard(study: str, folder: Path) -> Any:
@@ -25,9 +25,9 @@ def _tensorboard(study: str, folder: Path) -> Any:
             super().add_scalar(plain(tag), *values, **options)
 
     class TensorBoard(TBXLoggerCallback):
-        """Names tags as the metrics are named.
+        """Gives tags the metrics' names, and logs hyperparameters with all of a run's metrics.
 
-        A run's hyperparameters stand beside all that it measured, not its last result only.
+        Ray's own callback would log them with the last result only.
         """
 
         def __init__(self) -> None:
@@ -55,9 +55,9 @@ def _mlflow(study: str, folder: Path) -> Any:
     from ray.air.integrations.mlflow import MLflowLoggerCallback
 
     class MLflow(MLflowLoggerCallback):
-        """Keeps one experiment per study, in the study's folder or where MLFLOW_TRACKING_URI says.
+        """Keeps one experiment per study, in the study's folder or at MLFLOW_TRACKING_URI.
 
-        A trial that goes on after a crash replaces its earlier run.
+        A trial that resumes after a crash replaces its earlier run.
         """
 
         def log_trial_start(self, trial: Run) -> None:
@@ -80,24 +80,23 @@ def _wandb(study: str, folder: Path) -> Any:
     from ray.air.integrations.wandb import WandbLoggerCallback
 
     class Wandb(WandbLoggerCallback):
-        """Gives a run its trial's id.
-
-        So a trial that goes on after a crash replaces its earlier run.
-        """
+        """Gives a run its trial's id, so that a resumed trial replaces its earlier run."""
 
         def log_trial_start(self, trial: Run) -> None:
             trial.empty()  # the actor works in this folder
             super().log_trial_start(trial)
 
         def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
-            """Ends as Ray's, but says which runs were not written in time."""
+            """Ends the runs as Ray's callback does, but raises if some were not written in time."""
             self._cleanup_logging_actors(timeout=int(0.9 * PATIENCE))
             late = [str(run) for run in self._trial_logging_actors]
             super().on_experiment_end(trials, **info)
             if late:
                 raise TimeoutError(f"{', '.join(late)} not written after {0.9 * PATIENCE:g} s")
 
-    options = {"mode": os.environ["WANDB_MODE"]} if os.environ.get("WANDB_MODE") else {}
+    options: dict[str, Any] = {}
+    if mode := os.environ.get("WANDB_MODE"):
+        options["mode"] = mode
     project = os.environ.get("WANDB_PROJECT") or "eisnn-study"
     return Wandb(project=project, group=study, upload_timeout=1, **options)
 

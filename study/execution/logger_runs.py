@@ -1,7 +1,7 @@
 """What Tune's logger callbacks read of a trial.
 
-Tune's own trials are jobs without a name, in a folder that is thrown away. The callbacks get a
-`Run` in their place: named by arm, kind and number, with the resolved config, below
+Tune's own trials have no telling name, and their folder is deleted. The callbacks get a `Run`
+instead, named by arm, kind and number, with the resolved config, in a folder below
 results/<study>/logs/<logger>/.
 """
 
@@ -54,13 +54,13 @@ def run_of(job: Job, study: str, folder: Path) -> Run:
 
 
 def flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Returns a config as dotted paths, with lists as text: not every logger takes lists."""
+    """Returns a config as dotted paths, with lists as text, since not every logger takes lists."""
     found: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping):
             found.update(flat(value, f"{above}{key}."))
+        elif isinstance(value, bool | int | float | str):
+            found[above + key] = value
         else:
-            found[above + key] = (
-                value if isinstance(value, bool | int | float | str) else json.dumps(value)
-            )
+            found[above + key] = json.dumps(value)
     return found

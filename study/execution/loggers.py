@@ -1,8 +1,8 @@
 """TensorBoard, MLflow and Weights & Biases, each in a thread of its own.
 
-Neither a logger's failures nor its waiting reach a trial, Tune, or a signal on its way to the
-study. A trial that goes on after a crash reports all its epochs again: its earlier log is taken
-away and written anew, so that no step stands there twice.
+So a logger that fails or waits delays neither trials nor Tune nor a signal. A trial that resumes
+after a crash reports all its epochs again; its earlier log is removed and written anew, so that no
+step appears twice.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # Each one's extra in pyproject.toml has its name.
 PACKAGES = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"}
-STOPPED_PATIENCE = 6.0  # seconds that a study which was stopped waits at most for its loggers
+STOPPED_PATIENCE = 6.0  # seconds that a stopped study waits at most for its loggers
 
 
 def check(names: Sequence[str], where: str) -> None:
@@ -53,7 +53,7 @@ Event = tuple[str, Run, tuple[Any, ...]]
 class Feed(threading.Thread):
     """One logger in its thread.
 
-    What it raises goes to log.txt and is said once; that run goes on without this logger.
+    Its errors go to log.txt, and the first is printed; a run that caused one is no longer logged.
     """
 
     def __init__(self, name: str, study: str, folder: Path, say: Callable[[str], None]) -> None:
@@ -185,9 +185,9 @@ def callback(started: Sequence[Feed], job_of: Callable[[str], Job | None]) -> An
 
 
 def news(result: Mapping[str, Any]) -> tuple[int, dict[str, float]] | None:
-    """Returns (epoch, metrics) of an epoch.
+    """Returns the epoch and the metrics of one of Tune's results; None if it has neither.
 
-    Of an outcome, it is the last epoch and what was measured once, such as test/accuracy.
+    For an outcome, these are the last epoch and what was measured once, such as test/accuracy.
     """
     if "outcome" in result:
         state = json.loads(result["outcome"])

@@ -10,9 +10,9 @@ ALMOST = 1e-9  # sums of fractions are not exact
 
 @dataclass(frozen=True)
 class Portion:
-    """CPUs; GPUs, a fraction of one or whole ones; on the CPU the memory, if that is limited.
+    """One trial's CPUs, its GPUs (a fraction of one, or whole ones), and its limit of CPU memory.
 
-    ``context_mb`` is the memory of the GPU's part that CUDA itself takes.
+    ``context_mb`` is the part of the GPU memory that CUDA itself takes.
     """
 
     cpu: float

@@ -1,4 +1,4 @@
-"""Imports what Tune needs while Ray's processes start, which the driver would only wait for."""
+"""Imports modules that Tune needs, while the driver waits for Ray's processes to start."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import importlib
 import threading
 from collections.abc import Iterator
 
-# None of Ray's own modules: the main thread imports those meanwhile, and two threads that meet in
-# a circle of imports see half of a module.
+# Without Ray's own modules, which the main thread imports meanwhile: two threads that meet in a
+# circle of imports see half a module.
 MODULES = ("pandas", "pyarrow.compute", "pyarrow.fs", "pyarrow.parquet", "fsspec")
 
 

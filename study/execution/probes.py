@@ -1,4 +1,4 @@
-"""What the study knows of its trials' memory: probes' outcomes, and lessons of trials that ran out.
+"""What the study knows of its trials' memory, from probes and from trials that ran out of it.
 
 Both are kept in shares.json.
 """
@@ -19,18 +19,18 @@ from study.execution.shapes import shape, to_probe, worst
 from study.plan import Arm
 from study.store.records import Order
 
-# Measures what a Footprint says. Called in a worker with a GPU of its own.
+# Measures a Footprint, in a worker with a GPU of its own.
 Meter = Callable[[Order], Mapping[str, float]]
 
 
-# What a worker says of its GPU: its name and memory, or the problem with it.
+# Returns the name and memory of a worker's GPU, or the problem with it.
 Look = Callable[[], Mapping[str, Any]]
 
 
 class Known:
-    """``shares.json``.
+    """The content of ``shares.json``.
 
-    ``probes``: {GPU: {shape's key: footprint}}; ``raised``: {arm: {"gpu", "memory_gb"}}.
+    ``probes`` is {GPU: {shape's key: footprint}}; ``raised`` is {arm: {"gpu", "memory_gb"}}.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -76,8 +76,8 @@ def measure(
 ) -> set[str]:
     """Probes the arms' shapes that are not known on this kind of GPU, largest first.
 
-    Each outcome is on disk before the next probe. Returns the keys of those that failed: these are
-    said, not kept. Their trials get a whole GPU, and if the fault is theirs, will record it.
+    Each footprint is on disk before the next probe. Returns the keys of the probes that failed,
+    which are noted but not kept: their trials get a whole GPU, and record an error of their own.
     """
     missing = {}
     for name, config in to_probe(arms).items():
@@ -102,7 +102,7 @@ def measure(
 
 @dataclass(frozen=True)
 class GpuShare:
-    """An arm's part of a GPU, CUDA's own part of it in MB, and the reason."""
+    """An arm's part of a GPU, the MB of it that CUDA itself takes, and the reason."""
 
     fraction: float
     context_mb: float
@@ -114,8 +114,8 @@ def shares(
 ) -> dict[str, GpuShare]:
     """Returns each arm's share. The CPUs can serve ``most`` trials per GPU.
 
-    A shape that was not probed (beyond MAX_PROBES, so none of the largest) counts as large as the
-    largest that was.
+    A shape that was not probed, because it is smaller than the MAX_PROBES largest, counts as the
+    largest measured one.
     """
     arms = list(arms)
     measured = []
@@ -132,7 +132,7 @@ def shares(
         largest = max(measured, key=_peak)
         footprints = [known.footprint(gpu, config) or largest for config in configs]
         trials = min(trials_per_gpu(footprint, most) for footprint in footprints)
-        # The footprint that decides is the one that allows fewest; of these the largest.
+        # The footprint that allows fewest trials decides; of several, the largest.
         deciding = [one for one in footprints if trials_per_gpu(one, most) == trials]
         biggest = max(deciding, key=_peak)
         given[arm.name] = GpuShare(1 / trials, biggest.context_mb, why(biggest, trials, most))

@@ -13,9 +13,9 @@ from pathlib import Path
 SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    # Workers stand where the command stands: relative paths mean the same in both.
+    # Workers use the command's working folder, so that relative paths mean the same in both.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    # Tune gives its workers variables of their own, so that no worker started before them is used.
+    # Tune sets variables for its workers, so a worker that was started before would not be used.
     "RAY_prestart_worker_first_driver": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     # A busy machine is not a dead one.
@@ -24,24 +24,24 @@ SETTINGS = {
     # A machine that is cut off is noticed within a minute instead of five.
     "RAY_grpc_client_keepalive_time_ms": "10000",
     "RAY_grpc_client_keepalive_timeout_ms": "10000",
-    # The memory monitor's kill ends a whole run; limits are per trial instead.
+    # The memory monitor would kill a whole run; we limit each trial instead.
     "RAY_memory_monitor_refresh_ms": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # The slot of a worker that cannot be reached is free again after seconds, not ten minutes.
+    # Frees the slot of an unreachable worker after seconds instead of ten minutes.
     "TUNE_FORCE_TRIAL_CLEANUP_S": "20",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_THRESHOLD_S": "60",
-    # glibc returns large blocks to the system and faults them in again at every operation:
-    # a threefold cost on the CPU.
+    # By default glibc returns large blocks to the system and faults them in again at every
+    # operation, which triples the time on the CPU.
     "MALLOC_MMAP_THRESHOLD_": str(2**32),
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
 }
 
-# A Ray of our own listens on loopback only. The variable is Ray's switch for laptops, in spite of
-# its name; every port obeys it.
+# Makes our own Ray listen on loopback only. In spite of its name, the variable works on Linux, for
+# every port.
 LOCAL_SETTINGS = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
 WORKER_SETTINGS = (
@@ -55,16 +55,16 @@ WORKER_SETTINGS = (
 
 @functools.cache
 def token() -> str:
-    """Returns this process's secret, which every process of its Ray must show.
+    """Returns this process's secret, which every process of its Ray must present.
 
-    It is never in a file, for Ray's own is readable by everyone; and it is one for all sessions,
-    for Ray reads it once in a process.
+    It is never written to a file, since everyone can read Ray's own. All sessions of a process
+    share it, since Ray reads it only once.
     """
     return secrets.token_hex(32)
 
 
-# A head that answers without letting us in (another token, another program) is tried once, for
-# forty seconds, instead of for a quarter of an hour.
+# Tries a head that answers but refuses us (another token, another program) once, for forty seconds
+# instead of a quarter of an hour.
 CLUSTER_SETTINGS = {"RAY_NUM_REDIS_GET_RETRIES": "1"}
 
 
@@ -90,7 +90,7 @@ def for_workers() -> dict[str, str]:
 
 
 def missing_identity(home: Path) -> dict[str, str]:
-    """Returns a name and a home for a user who has neither, as in containers: Ray asks for both."""
+    """Returns a name and a home for a user without them, as in containers, since Ray needs both."""
     try:
         Path.home()
         getpass.getuser()
@@ -101,7 +101,7 @@ def missing_identity(home: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def environment(settings: Mapping[str, str]) -> Iterator[None]:
-    """Sets variables and puts all of the process's variables back at the end, Ray's own too."""
+    """Sets variables, and at the end restores all of the process's variables, Ray's too."""
     before = dict(os.environ)
     os.environ.update(settings)
     try:

@@ -10,7 +10,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from study.execution.tune_jobs import Death, TuneJobs
 
-# Ray's words for a worker that is gone because its machine is, or cannot be reached.
+# Ray's words for a worker whose machine has died or cannot be reached.
 MACHINE_LOST = ("node has died", "node died", "node is dead", "unavailable", "keepalive")
 
 
@@ -27,15 +27,16 @@ class AgendaScheduler(FIFOScheduler):
         self.jobs.deaths[trial.trial_id] = death(trial.error_file)
 
     def choose_trial_to_run(self, tune_controller: Any) -> None:
-        """Leaves the choice to Tune, which need not look through all trials at every step."""
+        """Leaves the choice to Tune, which does not search through all trials at every step."""
         return
 
 
 def death(error_file: str | None) -> Death:
-    """Returns what Ray wrote about a worker's death: its telling line, and whose fault it was."""
+    """Reads from Ray's report why a worker died, and whether its machine was lost."""
     line = _telling_line(error_file)
     lost = any(words in line.lower() for words in MACHINE_LOST)
-    return Death(f"{'its machine was lost' if lost else 'the worker died'}: {line}", lost)
+    what = "its machine was lost" if lost else "the worker died"
+    return Death(f"{what}: {line}", lost)
 
 
 def _telling_line(error_file: str | None) -> str:

@@ -10,7 +10,7 @@ from study.execution.tune_jobs import TuneJobs
 
 
 class AgendaSearcher(Searcher):
-    """Optuna's proposals and all bookkeeping are the agenda's; Tune keeps no state of ours."""
+    """Passes on the agenda's jobs. The agenda does all bookkeeping; Tune keeps no state of ours."""
 
     def __init__(self, jobs: TuneJobs) -> None:
         super().__init__()

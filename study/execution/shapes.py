@@ -1,6 +1,6 @@
-"""Which networks of a study differ in the GPU memory that they need.
+"""Finds the networks of a study that differ in the GPU memory that they need.
 
-A shape is everything in a config that changes memory. Two trials of one shape need the same.
+A shape is everything in a config that changes memory, so two trials of one shape need the same.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from eisnn.config.trial import TrialConfig, resolved
 from eisnn.config.yaml_file import ConfigError
 from study.plan import Arm
 
-MAX_PROBES = 16  # of one study; shapes beyond get the largest share that was measured
-MAX_POINTS = 1000  # corners of one arm's search space that are looked at
+MAX_PROBES = 16  # of one study; further shapes get the largest share that was measured
+MAX_POINTS = 1000  # corners of one arm's search space to consider
 
-# Values that change numbers but no memory; every other one is part of a shape.
+# Options that change results but not memory; all others are part of a shape.
 WITHOUT_MEMORY = (
     "seed",
     "model.init",
@@ -46,20 +46,20 @@ WITHOUT_MEMORY = (
     "train.first_step",
 )
 
-# More of these is more memory; of ei_ratio, less is more.
+# Larger values need more memory, except of ei_ratio, where smaller ones do.
 SIZES = ("model.layers", "model.width", "model.T", "train.batch_size", "circuit.ei_ratio")
 
 BYTES = {"float64": 2.0, "float32": 1.0, "bf16": 0.5}  # of a number, relative to float32
 
 
 def shape(config: TrialConfig) -> dict[str, Any]:
-    """Returns what decides a trial's memory: dotted paths and their values."""
+    """Returns the options that decide a trial's memory, as dotted paths and their values."""
     leaves = _leaves(resolved(config))
     return {path: value for path, value in leaves if not _without_memory(path)}
 
 
 def key(config: TrialConfig) -> str:
-    """Returns twelve hex digits that name the shape."""
+    """Returns twelve hex digits that identify the shape."""
     return hashlib.sha256(json.dumps(shape(config), sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -76,9 +76,9 @@ def _without_memory(path: str) -> bool:
 
 
 def demand(config: TrialConfig) -> float:
-    """Orders shapes by memory, coarsely: activations per step, in no unit.
+    """Returns a rough measure of memory, to order shapes by: activations per step, without a unit.
 
-    It grows with each of SIZES and falls with ei_ratio.
+    It grows with each of SIZES, except that it falls with ei_ratio.
     """
     ratio: Any = 0 if config.circuit is None else config.circuit.ei_ratio
     smallest = min(ratio) if isinstance(ratio, tuple) else ratio
@@ -91,7 +91,7 @@ def demand(config: TrialConfig) -> float:
 def worst(arm: Arm) -> list[TrialConfig]:
     """Returns the configs of an arm that may need most memory.
 
-    Of configs that differ only in SIZES it is the largest; so there is one per other shape.
+    Of configs that differ only in SIZES, returns the largest one.
     """
     largest: dict[str, TrialConfig] = {}
     for config in _corners(arm):
@@ -117,7 +117,7 @@ def _corners(arm: Arm) -> Iterator[TrialConfig]:
         try:
             yield arm.config(applicable, 0)
         except ConfigError:
-            continue  # these values do not go together
+            continue  # these values cannot be combined
 
 
 def to_probe(arms: Iterable[Arm]) -> dict[str, TrialConfig]:

@@ -19,9 +19,9 @@ from study.plan import Arm, Plan
 from study.store.records import Order
 from study.worker.gpu import look as look_at_gpu
 
-UNKNOWN_GPU = "GPU"  # where Ray does not say which
+UNKNOWN_GPU = "GPU"  # if Ray does not name it
 LOOK_SECONDS = 120.0  # a driver that hangs must not keep the study waiting
-REFRESH_SECONDS = 5.0  # between two looks at which machines there are
+REFRESH_SECONDS = 5.0  # between two looks at the machines
 
 
 class Share:
@@ -56,15 +56,17 @@ class Share:
     def _asked_for(self, arm: Arm) -> Portion:
         gpu = self.resources.gpu_of(arm.name)
         portion = Portion(self.resources.cpu, memory_gb=self.resources.memory_gb)
-        return portion if gpu == "auto" else replace(portion, gpu=float(gpu))
+        if gpu == "auto":
+            return portion
+        return replace(portion, gpu=float(gpu))
 
-    # ---- what there is
+    # ---- the machines
 
     def _nodes(self) -> list[dict[str, float]]:
         return [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
 
     def _gpu_name(self) -> str:
-        """Returns Ray's word for the GPUs: measurements of one kind say nothing of another."""
+        """Returns Ray's name of the GPUs, since measurements on one kind say nothing of another."""
         kinds = set()
         for node in self.nodes:
             for name in node:
@@ -73,7 +75,7 @@ class Share:
         return "+".join(sorted(kinds)) or UNKNOWN_GPU
 
     def _check_machine(self) -> None:
-        """Raises ConfigError for what no machine here can give to one trial."""
+        """Raises ConfigError if no machine has enough for one trial."""
         units = {"CPU": (1, "CPUs"), "GPU": (1, "GPU"), "memory": (2**30, "GB of memory")}
         for arm, portion in self.portions.items():
             keys = {
@@ -119,7 +121,7 @@ class Share:
                     self._check_explicit(arm.name, footprint)
 
     def _most_per_gpu(self) -> int:
-        """Returns how many trials the CPUs can serve per GPU, on the machine with most of them."""
+        """Returns how many trials per GPU the CPUs can serve, on the machine with most CPUs."""
         counts = [1]
         for node in self.nodes:
             if node.get("GPU"):
@@ -145,7 +147,7 @@ class Share:
         return found
 
     def _check_explicit(self, arm: str, footprint: Footprint) -> None:
-        """Raises ConfigError for a given fraction that an earlier probe shows to be impossible."""
+        """Raises ConfigError if an earlier probe shows that the given fraction is too small."""
         if self.resources.gpu_of(arm) == "auto":
             return
         fraction = self.portions[arm].gpu
@@ -153,10 +155,10 @@ class Share:
         if problem:
             raise ConfigError(f"{self.resources.gpu_key(arm)}: {problem}")
 
-    # ---- what a trial gets
+    # ---- one trial's portion
 
     def of(self, job: Job) -> Portion:
-        """Returns what a job's trial gets; one that runs alone gets a whole GPU."""
+        """Returns the portion of a job's trial; one that runs alone gets a whole GPU."""
         return self._of(job.arm, job.alone)
 
     def _of(self, arm: str, alone: bool = False) -> Portion:
@@ -170,7 +172,7 @@ class Share:
         return portion
 
     def ran_out(self, job: Job, had: Portion) -> None:
-        """Gives the arm's later trials more than what was not enough; kept in the folder."""
+        """Gives the arm's later trials more than the portion that was too small; keeps a record."""
         if had.gpu and had.gpu < 1:
             more = larger(had.gpu)
             self.known.learn(job.arm, "gpu", more)
@@ -187,10 +189,10 @@ class Share:
                 f"its trials now get {more:.3g}"
             )
 
-    # ---- how many
+    # ---- how many trials at once
 
     def _refresh(self) -> None:
-        """Asks anew every few seconds which machines there are: clusters grow and shrink."""
+        """Looks at the machines every few seconds, since clusters grow and shrink."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + REFRESH_SECONDS
             self.nodes = self._nodes()
@@ -205,7 +207,7 @@ class Share:
         return max(1, min(fits, self.limit or fits))
 
     def concurrency(self) -> int:
-        """Returns how many trials run at once, in an even mixture of the arms."""
+        """Returns how many trials fit at once, in an even mixture of the arms."""
         self._refresh()
         each = [self._fit(portion) for portion in self._now()]
         return max(1, round(len(each) / sum(1 / fits for fits in each)))
@@ -213,7 +215,7 @@ class Share:
     def room(self, running: Collection[Portion]) -> bool:
         """Returns whether one more trial, of the arm that needs least, can start.
 
-        One that needs more waits in Ray, and nothing passes it.
+        A trial that needs more waits in Ray, and no other trial overtakes it.
         """
         self._refresh()
         portions = self._now()
@@ -238,10 +240,12 @@ class Share:
     def text(self) -> str:
         threads = max(1, int(self.resources.cpu))
         gpus = sorted({portion.gpu for portion in self._now()})
-        if gpus == [0.0]:
-            where = "on the CPU" if self.gpus else "on the CPU (there is no GPU)"
-        else:
+        if gpus != [0.0]:
             where = " or ".join(f"{gpu:.3g}" for gpu in gpus) + " GPU each"
+        elif self.gpus:
+            where = "on the CPU"
+        else:
+            where = "on the CPU (there is no GPU)"
         each = f"{threads} thread{'s' if threads > 1 else ''} each"
         count = self.concurrency()
         return f"{count} trial{'s' * (count != 1)} at once, {each}, {where}"

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM end a study in order; so does another thread that finds it cannot go on."""
+"""Ends a study in order on SIGINT and SIGTERM, or when another thread finds that it must end."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Turns signals into Stopped, raised in the main thread, also out of a call that waits.
+    """Turns signals into Stopped, raised in the main thread even while a call waits.
 
-    Python allows handlers in the main thread only: in another one, signals stay their caller's.
+    Python allows handlers in the main thread only, so a study in another thread leaves signals to
+    its caller.
     """
 
     def __init__(self) -> None:
@@ -30,7 +31,7 @@ class Interruption:
                 signal.signal(number, self._stop)
 
     def interrupt(self, cause: Stopped) -> None:
-        """Raises ``cause`` in the main thread; called by another one."""
+        """Raises ``cause`` in the main thread; call it from another thread."""
         if self.cause is None:
             self.cause = cause
             ident = threading.main_thread().ident
@@ -39,7 +40,7 @@ class Interruption:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Lets signals wait until the end of the block, which so happens wholly or not at all."""
+        """Delays signals until the end of the block, which thus runs as a whole."""
         self._is_held = True
         try:
             yield
@@ -48,9 +49,9 @@ class Interruption:
         self.check()
 
     def check(self) -> None:
-        """Raises what a signal asked for and did not get.
+        """Raises the cause of a signal that could not raise it at once.
 
-        It was held, or the handler ran in a finalizer, whose exceptions Python drops.
+        Either signals were held, or the handler ran in a finalizer, whose exceptions Python drops.
         """
         if self.cause is not None:
             raise self.cause
@@ -66,7 +67,7 @@ class Interruption:
 
 @contextlib.contextmanager
 def interruption() -> Iterator[Interruption]:
-    """Listens for signals until the end of the block, and puts the caller's handlers back."""
+    """Listens for signals until the end of the block, then restores the caller's handlers."""
     found = Interruption()
     before = {number: signal.getsignal(number) for number in SIGNALS}
     found.listen()
@@ -74,7 +75,7 @@ def interruption() -> Iterator[Interruption]:
         yield found
     except Stopped:
         raise
-    except KeyboardInterrupt:  # Ray's own, in place of ours: its native code saw the signal
+    except KeyboardInterrupt:  # raised by Ray, whose native code saw the signal first
         raise found.cause or Stopped("SIGINT") from None
     finally:
         if _in_main_thread():

@@ -1,6 +1,6 @@
-"""Which of Tune's trials is which of our jobs, and what is done at each of Tune's events.
+"""Maps Tune's trials to our jobs, and handles Tune's events.
 
-Knows nothing of Tune's classes: `searcher`, `scheduler` and `callback` call the methods here.
+Knows nothing of Tune's classes: `searcher`, `scheduler` and `callback` call its methods.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class TuneJobs:
         self.display = display
         self.share = share
         self.environment = environment
-        self.code = code  # what the workers of a cluster must hold
+        self.code = code  # identifies the code that the workers of a cluster must have
         self.on_tick = on_tick
         self.interrupted = interrupted
         self.jobs: dict[str, Job] = {}  # by Tune's trial id, as are the next two
@@ -58,12 +58,12 @@ class TuneJobs:
         return {}  # Tune pickles its searcher and callbacks, for snapshots that nobody reads
 
     def order(self, job: Job, portion: Portion) -> store.Order:
-        """Everything that a worker needs to train ``job``."""
+        """Returns the worker's order for ``job`` with its portion."""
         order = self.agenda.order(job, environment=self.environment, code=self.code)
         return replace(order, **asdict(portion))
 
     def suggest(self, tune_id: str) -> dict[str, Any] | bool | None:
-        """Returns a job's config for Tune; None to be asked again later; False when all is done."""
+        """Returns a job as Tune's config; None to be asked again later; False when all is done."""
         if not self.share.room(self.portions.values()):
             return None
         with self.interrupted.held():
@@ -76,7 +76,7 @@ class TuneJobs:
         return {"job": json.dumps(self.order(job, portion).to_json()), "bundle": portion.bundle}
 
     def result(self, tune_id: str, result: dict[str, Any]) -> bool:
-        """Takes an epoch, or the outcome that a worker reports last; True stops the trial."""
+        """Passes an epoch to the agenda; returns True to stop the trial. Ignores outcomes."""
         if "epoch" not in result or "outcome" in result:
             return False
         job = self.jobs[tune_id]
@@ -84,7 +84,7 @@ class TuneJobs:
             return self.agenda.epoch(self.agenda.running.get(job.id, job), result)
 
     def end(self, tune_id: str, result: dict[str, Any] | None) -> None:
-        """Tells the agenda and the display how a job ended, and the shares if memory ran out."""
+        """Tells the agenda, the display and, if memory ran out, the shares how a job ended."""
         job = self.jobs.pop(tune_id, None)
         portion = self.portions.pop(tune_id, None)
         if job is None or portion is None:
@@ -96,7 +96,7 @@ class TuneJobs:
         if known is not None and known.state == store.State.OUT_OF_MEMORY:
             self.share.ran_out(job, portion)
         death = self.deaths.pop(tune_id, Death())
-        with self.interrupted.held():  # or a trial that has ended would stay listed as running
+        with self.interrupted.held():  # otherwise an ended trial could stay listed as running
             ended = self.agenda.end(job, outcome, death.reason, machine_lost=death.machine_lost)
         if death.machine_lost and not ended.state.is_final:
             self.display.note(f"{job.arm} {job.kind} {job.label} goes on elsewhere: {death.reason}")
@@ -114,7 +114,7 @@ class TuneJobs:
             raise Stopped(self.agenda.fatal)
 
     def _note_machines(self) -> None:
-        """Says how many trials run at once when machines have come or gone."""
+        """Notes how many trials run at once when machines have joined or left."""
         if len(self.share.nodes) != self._machines:
             self._machines = len(self.share.nodes)
             machines = f"{self._machines} machine{'s' if self._machines != 1 else ''}"

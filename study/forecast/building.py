@@ -1,7 +1,7 @@
-"""Whether the networks of a study can be built and its data read, and how large the weights are.
+"""Tries whether a study's networks can be built and its data read, and measures the weights.
 
-It needs torch, some 500 MB that the driver would hold for the whole study: where torch is not
-loaded already, a process that ends does it, beside what else a study's start takes.
+This needs torch, some 500 MB that the driver would hold for the whole study. So unless torch is
+loaded already, a process of its own does it while the study starts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from eisnn.config.trial import TrialConfig
 from eisnn.config.yaml_file import ConfigError
 from study.plan import Arm, Plan
 
-UNKNOWN = 40 * 2**20  # bytes of weights that cannot be counted beforehand: ten million in float32
+UNKNOWN = 40 * 2**20  # bytes assumed for weights that cannot be counted: ten million in float32
 SHAPING = ("model.", "circuit.ei_ratio")  # parameters that change what is built
 
 
@@ -38,20 +38,20 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found: the bytes of one copy of each arm's weights, and why something cannot be."""
+    """The findings: the bytes of one copy of each arm's weights, and the problems."""
 
     sizes: dict[str, int]
     problems: list[str]
 
 
 def begin(plan: Plan, *, download: bool = True) -> Callable[[], dict[str, int]]:
-    """Begins to try the networks and the data; what is returned waits, and gives the sizes.
+    """Begins to try the networks and the data; the returned function waits and gives the sizes.
 
-    ``download``: whether a dataset that is missing may be fetched. The process that tries ends
-    when nobody can wait for it any more: a study that is stopped does not wait for a download.
+    ``download`` allows a missing dataset to be fetched. The process ends with the returned
+    function, so a study that is stopped does not wait for a download.
 
-    Raises (when waited for):
-        ConfigError: what cannot be built or read, one line per cause.
+    Raises (in the returned function):
+        ConfigError: something cannot be built or read; one line per cause.
     """
     candidates = [candidate for arm in plan.arms for candidate in _candidates(arm)]
     if "torch" in sys.modules:
@@ -79,7 +79,7 @@ def begin(plan: Plan, *, download: bool = True) -> Callable[[], dict[str, int]]:
 
 
 def _tell(sender: Connection, candidates: list[Candidate], download: bool) -> None:
-    """What the process does; an interruption of the study ends it from outside."""
+    """Tries the candidates in the process, and sends the report; the driver ends it on Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_command, daemon=True).start()
     try:
@@ -104,16 +104,16 @@ def _sizes(report: Report, where: str) -> dict[str, int]:
 
 
 def _candidates(arm: Arm) -> Iterator[Candidate]:
-    """The arm's network, and those at the corners of its space."""
+    """Yields the arm's network, and those at the corners of its space."""
     yield Candidate(arm.name, arm.config({}, 0), {})
     for corner in arm.corners(pairs=True, among=SHAPING):
-        # Values that do not go together are the business of `study.plan`.
+        # `study.plan` reports values that cannot be combined.
         with contextlib.suppress(ConfigError):
             yield Candidate(arm.name, arm.config(corner.values, 0), corner.given)
 
 
 def _try(candidates: list[Candidate], download: bool) -> Report:
-    """Builds each network that differs once. Users' own code is tried by `study.plan.own_code`."""
+    """Builds each different network once; `study.plan.own_code` tries users' own code."""
     sizes: dict[str, int] = {}
     causes: dict[str, list[Candidate]] = {}
     seen: dict[str, int | str] = {}
@@ -131,7 +131,7 @@ def _try(candidates: list[Candidate], download: bool) -> Report:
 
 
 def _line(cause: str, candidates: list[Candidate]) -> str:
-    """One line for one cause, whatever number of arms and values meet it."""
+    """Returns one line for a cause, which several arms and values may share."""
     first = candidates[0]
     arms = list(dict.fromkeys(candidate.arm for candidate in candidates))
     named = ", ".join(arms[:3]) + (f" and {len(arms) - 3} more" if len(arms) > 3 else "")
@@ -143,7 +143,7 @@ def _line(cause: str, candidates: list[Candidate]) -> str:
 
 
 def _bytes_or_problem(config: TrialConfig) -> int | str:
-    """The bytes of one copy of the network's weights, or why it cannot be built."""
+    """Returns the bytes of one copy of the network's weights, or why it cannot be built."""
     import torch
 
     from eisnn.data.loading import shape_of
@@ -154,14 +154,14 @@ def _bytes_or_problem(config: TrialConfig) -> int | str:
         with torch.device("meta"):
             state = build_model(with_shapes(config, shape, classes)).state_dict()
     except Exception as error:
-        # What users' own code does on "meta" is its own affair; the trial will say what is wrong.
+        # Users' own code need not work on "meta"; if more is wrong with it, the trial will say so.
         return UNKNOWN if config.code else " ".join(str(error).split())
     size = 8 if config.train.precision == "float64" else 4
     return size * sum(value.numel() for value in state.values())
 
 
 def _data_problems(config: TrialConfig, download: bool) -> list[str]:
-    """Why the data cannot be read as the config asks; all arms have the same."""
+    """Returns the reason if the data, which all arms share, cannot be read."""
     from eisnn.data.loading import load
     from eisnn.errors import DataError
 

@@ -1,4 +1,4 @@
-"""What a study's design can show: how many comparisons it has, at which level, of which size."""
+"""What a study's design can detect: its comparisons, their level, and the size of differences."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from study.plan.family import comparisons, looks_of
 from study.store.records import Kind, State
 from study.store.tables import judged_in
 
-USUAL_SPREAD = 0.01  # of paired differences, where nothing has been measured: one point of accuracy
+USUAL_SPREAD = 0.01  # of paired differences, assumed before any measurement: one point of accuracy
 
 
 def units(plan: Plan) -> tuple[int, str]:
-    """How many units each comparison has, and what a unit is."""
+    """Returns how many units each comparison has, and the word for a unit."""
     if plan.repeats > 1:
         return plan.repeats, "repeats"
     return len(plan.seeds), "paired seeds"
 
 
 def level_of(plan: Plan) -> float:
-    """The level that is left to one comparison of the family."""
+    """Returns the level of the test for one comparison of the family."""
     alpha = 1 - plan.spec.report.confidence
     looks = max(1, len(looks_of(plan)))
     if plan.spec.report.correction == "none":
@@ -46,7 +46,10 @@ def measure_of(plan: Plan, rows: estimate.Rows) -> Metric | None:
 
 
 def shown(plan: Plan, rows: estimate.Rows) -> list[str]:
-    """What the design finds with 80 % probability, by the spread so far or a usual one."""
+    """Returns lines on the differences that the design finds with 80 % probability.
+
+    Assumes a usual spread of differences, and uses that of the replicates so far, if there are any.
+    """
     n, unit = units(plan)
     if n < 2:
         advice = "give replicate.seeds of at least 2, or search.repeats"
@@ -134,13 +137,13 @@ def _values(plan: Plan, arm: str, rows: estimate.Rows, measure: Metric) -> dict[
 
 
 def _share_failed(arm: Arm, rows: estimate.Rows) -> float:
-    """How often the arm's replicates failed, of those that have ended."""
+    """Returns the share of the arm's ended replicates that failed."""
     states = [
         State(row["state"])
         for key, row in rows.items()
         if key[0] == arm.name and key[1] == Kind.REPLICATE and State(row["state"]).is_final
     ]
-    return sum(state.is_unwell for state in states) / len(states) if states else 0.0
+    return statistics.fmean(state.is_unwell for state in states) if states else 0.0
 
 
 def _chance(plan: Plan) -> float:

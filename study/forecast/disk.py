@@ -1,8 +1,8 @@
-"""How much room a study needs on its disk, estimated from its plan, before it starts and meanwhile.
+"""Estimates from the plan how much disk space a study needs, before it starts and while it runs.
 
-A checkpoint holds the weights and their momentum, a replicate's also the best weights. It is kept
-for replicates only; a search trial's lasts while it trains. A file that is replaced is there twice
-for a moment.
+A checkpoint holds the weights and their momentum; a replicate's also holds the best weights. Only
+replicates keep theirs; a search trial's is deleted when the trial ends. While a file is replaced,
+its old and new versions both take space.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from study.store.records import Key, Kind
 Rows = Mapping[Key, Mapping[str, Any]]
 
 MB = 2**20
-RESERVE = 32 * MB  # for the report, the database's journal, and what else the machine writes
+RESERVE = 32 * MB  # for the report, the database's journal, and other programs
 A_TRIAL = 20_000  # bytes: config, state, its row in the tables and in the database
 AN_EPOCH = 400  # bytes: its lines in the history and the study's table, its row in the database
 # Bytes for each layer and epoch of a replicate.
@@ -30,16 +30,16 @@ COPIES = {Kind.SEARCH: 2, Kind.REPLICATE: 3}  # of the weights, in a checkpoint
 
 
 def weights(plan: Plan, *, download: bool = True) -> Callable[[], dict[str, int]]:
-    """Begins to count the bytes of one copy of each arm's weights; what is returned waits for them.
+    """Begins to count the bytes of one copy of each arm's weights; the returned function waits.
 
-    Raises (when waited for):
+    Raises (in the returned function):
         ConfigError: a network cannot be built, or the data cannot be read.
     """
     return building.begin(plan, download=download)
 
 
 def at_work(plan: Plan, sizes: Mapping[str, int], at_once: int) -> int:
-    """Bytes that so many trials' checkpoints take while they train and replace them."""
+    """Returns the bytes that the checkpoints of ``at_once`` training trials take."""
     largest = max(
         sizes[arm.name] * COPIES[Kind.REPLICATE if plan.seeds else Kind.SEARCH] for arm in plan.arms
     )
@@ -47,7 +47,7 @@ def at_work(plan: Plan, sizes: Mapping[str, int], at_once: int) -> int:
 
 
 def to_keep(plan: Plan, sizes: Mapping[str, int], rows: Rows) -> int:
-    """Bytes that the trials of the plan that nobody has begun will leave behind."""
+    """Returns the bytes that the trials of the plan that have not begun will keep."""
     begun = Counter(key[:2] for key in rows)
     total = 0
     for arm in plan.arms:
@@ -63,7 +63,7 @@ def to_keep(plan: Plan, sizes: Mapping[str, int], rows: Rows) -> int:
 
 
 def text(plan: Plan, folder: Path, rows: Rows, sizes: Mapping[str, int]) -> str:
-    """A line for the dry run."""
+    """Returns a line for the dry run."""
     keep, work = to_keep(plan, sizes, rows), at_work(plan, sizes, 1)
     place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     left = plan.total_replicates - sum(key[1] == Kind.REPLICATE for key in rows)
@@ -75,7 +75,7 @@ def text(plan: Plan, folder: Path, rows: Rows, sizes: Mapping[str, int]) -> str:
 
 
 def check(folder: Path, needed: int) -> None:
-    """Raises Stopped where the disk has less room than ``needed`` bytes and the reserve."""
+    """Raises Stopped if the disk has less space than ``needed`` bytes and the reserve."""
     free = store.free_bytes(folder)
     if free < needed + RESERVE:
         raise Stopped(
@@ -86,4 +86,7 @@ def check(folder: Path, needed: int) -> None:
 
 
 def size(number: float) -> str:
-    return f"{number / MB:.1f} MB" if number < 1000 * MB else f"{number / MB / 1024:.1f} GB"
+    """Returns a number of bytes in MB or GB."""
+    if number < 1000 * MB:
+        return f"{number / MB:.1f} MB"
+    return f"{number / MB / 1024:.1f} GB"

@@ -1,6 +1,7 @@
-"""What this process may use of the machine: its affinity and its control groups' limits count.
+"""How many CPUs and how much memory this process may use.
 
-Batch systems and containers give a process less than the machine has; the smallest limit holds.
+Batch systems and containers give a process less than the machine has, through its affinity and
+its control groups; the smallest limit counts.
 """
 
 from __future__ import annotations

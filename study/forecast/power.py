@@ -1,9 +1,9 @@
-"""What a design can find: the power of the test that its report uses, failures included.
+"""The power of the test that a study's report uses, with failures taken into account.
 
-A unit is what the test counts: a repeat of the search, or a seed where there is one search. Without
-failures the paired t-test's power is exact (the noncentral t distribution). With them, and for the
-sign-flip test, it is simulated, because a replicate at chance level is nothing like a normal
-deviate. `reports.analysis.power` has the same for reports.
+The test counts units: repeats of the search, or seeds if there is one search. Without failures the
+power of the paired t-test is exact (the noncentral t distribution). With failures, and for the
+sign-flip test, it is simulated, since a replicate at chance level is far from normal.
+`reports.analysis.power` does the same for reports.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ FLIPS = 500
 
 @dataclass(frozen=True)
 class Pilot:
-    """How units behave, in the metric's unit.
+    """How units behave; ``sd`` and ``drop`` are in the metric's unit.
 
-    ``sd`` is that of paired differences; ``dies`` and ``reference_dies`` say how often a replicate
-    fails; ``drop`` is the distance from a trained network to chance.
+    ``sd`` is the standard deviation of paired differences. ``dies`` and ``reference_dies`` are the
+    probabilities that a replicate fails. ``drop`` is the distance from a trained network to chance.
     """
 
     sd: float
@@ -35,14 +35,14 @@ class Pilot:
 
 @dataclass(frozen=True)
 class Rule:
-    """The test of one comparison: its kind, and the level that is left to it within its family."""
+    """The test of one comparison: its kind, and its level after correction for the family."""
 
     level: float
     kind: str = "t"  # or sign_flip
 
 
 def power(n: int, effect: float, pilot: Pilot, test: Rule) -> float:
-    """The chance that ``n`` units show a true difference of ``effect``, on its side."""
+    """Returns the probability that ``n`` units show a true ``effect``, with the right sign."""
     if n < 2:
         return 0.0
     if test.kind == "sign_flip":
@@ -57,7 +57,7 @@ def power(n: int, effect: float, pilot: Pilot, test: Rule) -> float:
 
 
 def _differences(n: int, effect: float, pilot: Pilot) -> np.ndarray:
-    """Simulated paired differences, (draws, n); failures stand at chance."""
+    """Simulates paired differences, (DRAWS, n), with failed replicates at chance level."""
     rng = np.random.default_rng(0)
     d = rng.normal(effect, pilot.sd, (DRAWS, n))
     mine = rng.random((DRAWS, n)) < pilot.dies
@@ -67,9 +67,9 @@ def _differences(n: int, effect: float, pilot: Pilot) -> np.ndarray:
 
 
 def _by_sign_flips(n: int, effect: float, pilot: Pilot, level: float) -> float:
-    """The share of simulated studies whose mean is beyond all but ``level`` of its sign flips.
+    """Returns the share of simulated studies in which the sign-flip test finds the difference.
 
-    The joint test is a little sharper where comparisons share their reference.
+    The joint test of a report is a little sharper if comparisons share their reference.
     """
     if 2.0 ** (1 - n) > level:
         return 0.0
@@ -83,7 +83,7 @@ def _by_sign_flips(n: int, effect: float, pilot: Pilot, level: float) -> float:
 
 @cache
 def _flips(n: int) -> np.ndarray:
-    """All patterns of signs, or as many random ones as resolve a small level."""
+    """Returns patterns of signs, (patterns, n): all of them, or enough random ones."""
     if n <= 12:
         bits = (np.arange(2 ** (n - 1))[:, None] >> np.arange(n)) & 1
         return 1.0 - 2.0 * bits
@@ -92,7 +92,7 @@ def _flips(n: int) -> np.ndarray:
 
 
 def detectable(n: int, pilot: Pilot, test: Rule, wanted: float = 0.8) -> float:
-    """The least difference that is found with probability ``wanted``; NaN if none is."""
+    """Returns the least difference found with probability ``wanted``; NaN if there is none."""
 
     def lacking(effect: float) -> float:
         return power(n, -effect, pilot, test) - wanted

@@ -1,7 +1,7 @@
-"""What is left of a study in epochs and seconds, from what each arm's trials have taken so far.
+"""Estimates how many epochs and seconds a study still needs, from its trials so far.
 
-Pure: rows of `Tables.rows` in, numbers out. Every figure is per arm: a ResNet and the MLP beside it
-do not share a mean.
+Pure functions of `Tables.rows`. Every estimate is per arm, since a ResNet and an MLP have little in
+common.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from study.store.records import Key, Kind, State
 
 Rows = Mapping[Key, Mapping[str, Any]]
 
-BESIDE = 1.1  # allows for a trial's time beside its epochs: data, diagnostics, the test set
+BESIDE = 1.1  # a trial takes longer than its epochs: data, diagnostics, the test set
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What an epoch of an arm takes.
+    """How long an epoch of an arm takes.
 
-    ``trials`` says how many were measured; 0 where the slowest other arm stands in.
+    ``trials`` says how many trials were measured; 0 if the slowest other arm stands in.
     """
 
     seconds: float
@@ -32,7 +32,7 @@ class Pace:
 
 
 def paces(plan: Plan, rows: Rows) -> dict[str, Pace] | None:
-    """Each arm's mean seconds per epoch over its trials; None before any trial has measured one."""
+    """Returns each arm's mean seconds per epoch over its trials; None before any measurement."""
     known: dict[str, list[float]] = {}
     for key, row in rows.items():
         if row.get("seconds_per_epoch"):
@@ -45,21 +45,24 @@ def paces(plan: Plan, rows: Rows) -> dict[str, Pace] | None:
 
 
 def epochs_of_search(plan: Plan, arm: Arm, rows: Rows) -> float:
-    """How long a further search trial probably runs.
+    """Returns how many epochs a further search trial will probably take.
 
-    The mean over the arm's ended ones, which pruning cuts short; else its full length.
+    This is the mean over the arm's ended search trials, which the pruner may have stopped; without
+    any, it is the full length.
     """
     ended = [
         row["epochs"] or 0
         for key, row in rows.items()
         if key[:2] == (arm.name, Kind.SEARCH) and not State(row["state"]).is_open
     ]
-    return sum(ended) / len(ended) if ended else float(plan.epochs(arm))
+    if not ended:
+        return float(plan.epochs(arm))
+    return sum(ended) / len(ended)
 
 
 @dataclass(frozen=True)
 class Work:
-    """Trials of one arm that are still to be trained: how many, and how many epochs each."""
+    """Trials of one arm that are still to train, and the epochs of each."""
 
     arm: str
     trials: int
@@ -67,7 +70,7 @@ class Work:
 
 
 def running(plan: Plan, rows: Rows) -> list[Work]:
-    """What running and interrupted trials still need at most."""
+    """Returns the most that running and interrupted trials still need."""
     work = []
     for key, row in rows.items():
         if State(row["state"]).is_open:
@@ -79,7 +82,7 @@ def running(plan: Plan, rows: Rows) -> list[Work]:
 def replicates(
     plan: Plan, rows: Rows, without: Collection[str] = (), wanted: Wanted | None = None
 ) -> list[Work]:
-    """The replicates that nobody has begun, but of arms ``without`` a configuration."""
+    """Returns the replicates that have not begun, except of arms ``without`` a configuration."""
     wanted = wanted or Wanted.planned(plan)
     begun = Counter(key[0] for key in rows if key[1] == Kind.REPLICATE)
     left = [
@@ -93,7 +96,7 @@ def replicates(
 def searches(
     plan: Plan, rows: Rows, ended: Collection[str], wanted: Wanted | None = None
 ) -> list[Work]:
-    """The search trials that nobody has begun, of arms whose search has not ended."""
+    """Returns the search trials that have not begun, of arms whose search has not ended."""
     wanted = wanted or Wanted.planned(plan)
     begun = Counter(key[0] for key in rows if key[1] == Kind.SEARCH)
     begun += spared(rows.values(), plan.search_seeds)
@@ -110,9 +113,9 @@ def searches(
 
 
 def seconds(work: Iterable[Work], pace: Mapping[str, Pace], at_once: int) -> float:
-    """How long the work takes with ``at_once`` trials at a time.
+    """Returns the seconds that the work takes with ``at_once`` trials at a time.
 
-    An equal share for each, but never less than its longest trial.
+    The work is shared equally, but takes at least as long as its longest trial.
     """
     each = [(item.trials, item.epochs * pace[item.arm].seconds * BESIDE) for item in work]
     return max(
@@ -128,9 +131,9 @@ def seconds_left(
     at_once: int,
     wanted: Wanted | None = None,
 ) -> float | None:
-    """For the whole study; None before there is a measurement.
+    """Returns the seconds that the whole study still needs; None before any measurement.
 
-    ``chosen``: the configuration of every slot (arm, repeat) whose search has ended.
+    ``chosen`` holds the configuration of every slot (arm, repeat) whose search has ended.
     """
     pace = paces(plan, rows)
     if pace is None:

@@ -25,8 +25,8 @@ class Corner:
 class Arm:
     """One thing compared: a base config, overrides, and a search space.
 
-    ``tree`` is the base with the study's and the arm's overrides in it, before any parameter's
-    value. ``left_out`` says for each parameter of the study that is not searched here, why.
+    ``tree`` is the base with the study's and the arm's overrides applied, without the values of
+    searched parameters. ``left_out`` gives the reason why the arm does not search a parameter.
     ``levels`` gives the level of each factor that differs from the reference.
     """
 
@@ -43,10 +43,10 @@ class Arm:
     tuned: bool = False
 
     def config(self, parameters: Mapping[str, Any], seed: int) -> TrialConfig:
-        """The config of one trial.
+        """Returns the config of one trial.
 
         Raises:
-            ConfigError: these values do not go together.
+            ConfigError: these values cannot be combined.
         """
         tree = copy.deepcopy(self.tree)
         for path, value in parameters.items():
@@ -55,23 +55,23 @@ class Arm:
         return make_config(tree, f"arm {self.name}")
 
     def identity(self, parameters: Mapping[str, Any], seed: int) -> str | None:
-        """The id of one trial; None if these values do not go together."""
+        """Returns the id of one trial; None if these values cannot be combined."""
         try:
             return trial_id(self.config(parameters, seed))
         except ConfigError:
             return None
 
     def active(self, values: Mapping[str, Any]) -> Iterator[str]:
-        """The searched paths whose conditions ``values`` meet.
+        """Yields the searched paths whose conditions ``values`` meet.
 
-        ``values`` may be filled while this runs.
+        The caller may fill ``values`` between two paths.
         """
         for path, parameter in self.space.items():
             if _met(parameter, values):
                 yield path
 
     def holds(self, values: Mapping[str, Any]) -> bool:
-        """Whether ``values`` are a point of this arm's search space."""
+        """Returns whether ``values`` are a point of this arm's search space."""
         if any(path not in self.space for path in values):
             return False
         if list(self.active(values)) != [path for path in self.space if path in values]:
@@ -84,11 +84,11 @@ class Arm:
         return all(parameter.is_finite for parameter in self.space.values())
 
     def grid(self) -> list[dict[str, Any]]:
-        """Every point of a finite search space, in the file's order."""
+        """Returns every point of a finite search space, in the file's order."""
         return list(self._points(list(self.space), {}))
 
     def trials(self, seed: int, limit: int) -> list[dict[str, Any]]:
-        """The first ``limit`` points of a finite space that are different trials."""
+        """Returns the first ``limit`` points of a finite space that give different trials."""
         found: dict[str, dict[str, Any]] = {}
         for point in self._points(list(self.space), {}):
             identity = self.identity(point, seed)
@@ -99,18 +99,17 @@ class Arm:
         return list(found.values())
 
     def corners(self, *, pairs: bool, among: str | tuple[str, ...] = "") -> Iterator[Corner]:
-        """The ends and choices of every parameter alone, and of every two ``pairs`` of them.
+        """Yields the ends and choices of each parameter; with ``pairs``, also of every two.
 
-        ``among`` are the beginnings of the paths that matter.
+        Only parameters whose path begins with ``among`` count.
         """
-        singles = [
-            (path, value)
-            for path, parameter in self.space.items()
-            if path.startswith(among)
-            for value in parameter.ends()
-        ]
+        singles: list[tuple[str, Any]] = []
+        for path, parameter in self.space.items():
+            if path.startswith(among):
+                singles += ((path, value) for value in parameter.ends())
         groups: list[tuple[tuple[str, Any], ...]] = [(single,) for single in singles]
-        groups += itertools.combinations(singles, 2) if pairs else ()
+        if pairs:
+            groups += itertools.combinations(singles, 2)
         for group in groups:
             given = dict(group)
             values = dict(given)
@@ -121,7 +120,7 @@ class Arm:
                 yield Corner(given, values)
 
     def _requirements(self, path: str) -> dict[str, Any]:
-        """The values of other parameters under which ``path`` is searched."""
+        """Returns the values of other parameters under which ``path`` is searched."""
         needed: dict[str, Any] = {}
         for other, wanted in self.space[path].when.items():
             needed.update(self._requirements(other))
@@ -129,7 +128,7 @@ class Arm:
         return needed
 
     def _points(self, paths: list[str], point: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """``point`` with every combination of values of the paths that follow."""
+        """Yields ``point`` with every combination of values of the remaining ``paths``."""
         if not paths:
             yield point
             return
@@ -143,7 +142,7 @@ class Arm:
 
 
 def _met(parameter: Parameter, values: Mapping[str, Any]) -> bool:
-    """Whether ``values`` meet the parameter's conditions."""
+    """Returns whether ``values`` meet the parameter's conditions."""
     return all(
         other in values and same(values[other], wanted) for other, wanted in parameter.when.items()
     )

@@ -1,6 +1,6 @@
-"""What must hold of a study's values in the networks that they configure.
+"""Checks a study's values against the networks that they configure.
 
-Needs the arms, trains nothing.
+Needs the arms; trains nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from study.spec.models import StudySpec
 def problems(spec: StudySpec, arms: list[Arm]) -> Iterator[str]:
     names = [arm.name for arm in arms]
     for name in dict.fromkeys(name for name in names if names.count(name) > 1):
-        yield f"baselines.{name}: an ablation arm has this name too; rename the baseline"
+        yield f"baselines.{name}: an ablation arm also has this name; rename the baseline"
     if spec.report.baseline is not None and spec.report.baseline not in names:
         given = spec.report.baseline
         yield f"report.baseline: must name an arm ({', '.join(names)}), given {given}"
@@ -48,7 +48,7 @@ def _pairs(spec: StudySpec, names: list[str]) -> Iterator[str]:
             yield f"report.pairs.{index}: must name two different arms, given {pair[0]} twice"
         elif set(pair) in seen:
             both = f"{pair[0]} and {pair[1]}"
-            yield f"report.pairs.{index}: {both} are compared by an earlier pair already"
+            yield f"report.pairs.{index}: an earlier pair already compares {both}"
         seen.append(set(pair))
 
 
@@ -73,13 +73,13 @@ def _clashes(spec: StudySpec) -> Iterator[str]:
     for one, other in itertools.combinations(paths, 2):
         for path in sorted(paths[one] & paths[other]):
             yield (
-                f"ablation.factors.{other}.{path}: factor {one} overrides it too, so they cannot "
-                "be taken away together"
+                f"ablation.factors.{other}.{path}: factor {one} overrides it too, so the two "
+                "factors cannot be changed together"
             )
 
 
 def _same_data(arms: list[Arm]) -> Iterator[str]:
-    """Replicates pair by seed, and values are chosen by validation accuracy: on the same split."""
+    """Checks that all arms use the same data and split, without which results do not pair."""
 
     def split(arm: Arm) -> dict[str, Any]:
         return arm.config({}, 0).data.model_dump(exclude={"augment", "root"})
@@ -95,8 +95,10 @@ def _same_data(arms: list[Arm]) -> Iterator[str]:
 
 
 def _impossible_values(arm: Arm) -> Iterator[str]:
-    """Ends and choices of every parameter, alone and (not for ablations, of which there may be
-    many) in pairs."""
+    """Checks the ends and choices of each parameter of an arm.
+
+    Except for ablations, of which there may be many, also checks those of every two parameters.
+    """
     for corner in arm.corners(pairs=arm.role != "ablation"):
         try:
             arm.config(corner.values, 0)

@@ -1,4 +1,4 @@
-"""The arms that a study file asks for: the reference, its ablations, the baselines."""
+"""Derives the arms of a study file: the reference, its ablations, the baselines."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from study.plan.arm import Arm
 from study.spec.models import StudySpec
 
 Combination = tuple[tuple[str, str], ...]  # (factor, level) of each factor that is changed
-AWAY = ""  # the level of a factor that has no levels: it is taken away
+AWAY = ""  # the only other level of a factor without levels: without the factor
 
 
 def arms(spec: StudySpec) -> Iterator[Arm]:
-    """Each arm with its overrides, still without its tree and its search space."""
+    """Yields each arm with its overrides, but without its tree and search space."""
     reference = spec.ablation.reference
     yield Arm(reference, "reference", spec.base, {})
     combinations = _combinations(spec)
@@ -63,14 +63,14 @@ def _overrides(spec: StudySpec, combination: Combination) -> dict[str, Any]:
 
 
 def levels(factor: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """A factor's levels besides the reference's own: level -> overrides."""
+    """Returns a factor's levels besides the reference's own: level -> overrides."""
     if any(isinstance(value, Mapping) for value in factor.values()):
         return {level: dict(overrides) for level, overrides in factor.items()}
     return {AWAY: dict(factor)}
 
 
 def _combinations(spec: StudySpec) -> list[Combination]:
-    """What the designs change together, each once, without the empty one (the reference)."""
+    """Returns the combinations of factors that the designs change, without the empty one."""
     factors = tuple(spec.ablation.factors)
     found: dict[Combination, None] = {}
     for design in spec.ablation.design:
@@ -86,7 +86,7 @@ def _combinations(spec: StudySpec) -> list[Combination]:
 
 
 def _sizes(design: str, factors: int) -> list[int]:
-    """How many factors a design changes at once."""
+    """Returns how many factors a design changes at once."""
     if design == "leave_one_out":
         return [1]
     if design == "add_one_in":

@@ -1,4 +1,4 @@
-"""The family of comparisons that a plan names, and how often it looks at their verdicts."""
+"""The family of comparisons in a plan, and when the study looks at their verdicts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from study.plan.plan import Plan
 
 
 def comparisons(plan: Plan) -> list[tuple[str, str]]:
-    """Every comparison that the plan names, each pair of arms once."""
+    """Returns every comparison that the plan names, each pair of arms once."""
     report = plan.spec.report
     found: dict[frozenset[str], tuple[str, str]] = {}
     for other in (plan.reference.name, plan.baseline.name):
@@ -20,16 +20,18 @@ def comparisons(plan: Plan) -> list[tuple[str, str]]:
 
 
 def looks(first: int, most: int) -> list[int]:
-    """After how many seeds, or repeats, the study looks.
+    """Returns the numbers of seeds, or repeats, after which the study looks at its verdicts.
 
     >>> looks(5, 18)
     [5, 10, 15, 18]
     """
-    return [*range(first, most, first), max(most, first)] if first else []
+    if not first:
+        return []
+    return [*range(first, most, first), max(most, first)]
 
 
 def looks_of(plan: Plan) -> list[int]:
-    """After how many repeats, or seeds, open verdicts are looked at; one look without ``until``."""
+    """Returns the numbers of repeats, or seeds, at which the plan looks; one without ``until``."""
     if plan.grows_by_repeats:
         return looks(plan.repeats, plan.most_repeats)
     replicate = plan.spec.replicate

@@ -1,4 +1,4 @@
-"""Users' own code in a study: tried once for every arm before anything starts, and named."""
+"""Users' own code in a study: tries it once per arm before anything starts, and names it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from study.plan import Arm, Plan
 
 
 def check(plan: Plan, where: str) -> None:
-    """Builds each network of the user's once, shows it two images, and reads their dataset.
+    """Builds each of the user's networks once, shows it two images, and reads their dataset.
 
-    Costs nothing where there is no such code.
+    Costs nothing without such code.
 
     Raises:
-        ConfigError: what is wrong with it, a line per problem.
+        ConfigError: one line per problem with the code.
     """
     lines: dict[str, None] = {}
     seen: list[Any] = []
@@ -35,8 +35,8 @@ def check(plan: Plan, where: str) -> None:
         for arm in plan.arms:
             if any(config.model.own_layers for config in _configs(arm)):
                 lines[
-                    f"{where}: second_objective.name: {second.name} is not counted where layers "
-                    f"are yours, as in arm {arm.name}"
+                    f"{where}: second_objective.name: {second.name} cannot be counted in layers of "
+                    f"your own, which arm {arm.name} has"
                 ] = None
     for error in _not_found(plan):
         lines[f"{where}: {error}"] = None
@@ -45,7 +45,7 @@ def check(plan: Plan, where: str) -> None:
 
 
 def _not_found(plan: Plan) -> Iterator[UserCodeError]:
-    """Looks for the study's diagnostics and metrics, where they are the user's."""
+    """Yields an error for each of the user's diagnostics and metrics that cannot be found."""
     asked = {f"metrics.{name}": metric.function for name, metric in plan.spec.metrics.items()}
     for key, function in {"diagnostics": plan.spec.diagnostics, **asked}.items():
         if is_reference(function):
@@ -56,7 +56,7 @@ def _not_found(plan: Plan) -> Iterator[UserCodeError]:
 
 
 def _configs(arm: Arm) -> Iterator[TrialConfig]:
-    """The arm's config, and one for each choice of a parameter that names code or its options."""
+    """Yields the arm's config, and one for each choice of a parameter that concerns users' code."""
     names = [
         path
         for path in arm.space
@@ -71,18 +71,16 @@ def _configs(arm: Arm) -> Iterator[TrialConfig]:
 
 
 def _problem(config: TrialConfig, where: str) -> Iterator[str]:
-    from eisnn.training.own_code import (
-        check as tried,
-    )  # loads torch, which a study without such code does not pay for here
+    from eisnn.training import own_code  # loads torch, which only studies with such code need here
 
     try:
-        tried(config)
+        own_code.check(config)
     except (UserCodeError, DataError) as error:
         yield f"{where}: {error}"
 
 
 def notes(plan: Plan) -> list[str]:
-    """A line for each piece of code that is going to run."""
+    """Returns one line for each piece of users' code that the study will run."""
     also = {
         f"metrics.{name}": metric.function
         for name, metric in plan.spec.metrics.items()
@@ -90,9 +88,10 @@ def notes(plan: Plan) -> list[str]:
     }
     if is_reference(plan.spec.diagnostics):
         also["diagnostics"] = plan.spec.diagnostics
-    trees = [resolved(config) for arm in plan.arms for config in _configs(arm) if config.code]
-    return list(
-        dict.fromkeys(
-            note for tree in trees or [{"model": {}, "data": {}}] for note in notes_of(tree, also)
-        )
-    )
+    trees: list[dict[str, Any]] = []
+    for arm in plan.arms:
+        trees += (resolved(config) for config in _configs(arm) if config.code)
+    lines: dict[str, None] = {}
+    for tree in trees or [{"model": {}, "data": {}}]:
+        lines |= dict.fromkeys(notes_of(tree, also))
+    return list(lines)

@@ -27,7 +27,7 @@ class Plan:
     spec: StudySpec
     arms: tuple[Arm, ...]
     bases: dict[str, str]  # each base config's text, by the path given for it
-    folders: tuple[str, ...] = ()  # where users' own code is looked for
+    folders: tuple[str, ...] = ()  # searched for users' own code
     where: str = "study"  # the study file, for messages
 
     @cached_property
@@ -40,17 +40,18 @@ class Plan:
 
     @cached_property
     def baseline(self) -> Arm:
-        """The arm that reports compare every other one with besides the reference.
+        """The arm that reports compare every other arm with, besides the reference.
 
-        Without ``report.baseline`` there is none but the reference, since every further comparison
-        makes each of them harder to show.
+        Without ``report.baseline`` it is the reference itself, since every further comparison makes
+        the others harder to show.
         """
         return self.by_name[self.spec.report.baseline or self.reference.name]
 
     @property
     def repeats(self) -> int:
-        """How many whole searches each tuned arm has; 1 where nothing is searched."""
-        return self.spec.search.repeats if self.spec.search and self.spec.tuned else 1
+        """How many whole searches each tuned arm has; 1 if nothing is searched."""
+        search = self.spec.search
+        return search.repeats if search and self.spec.tuned else 1
 
     @property
     def most_repeats(self) -> int:
@@ -69,32 +70,32 @@ class Plan:
         return self.seeds_of(0)
 
     def seeds_of(self, repeat: int) -> list[int]:
-        """The replicates' seeds of one repeat: the same for every arm, others in each repeat."""
+        """Returns the seeds of one repeat's replicates, which all arms share."""
         return [self.seed(repeat, index) for index in range(self.spec.replicate.seeds)]
 
     def seed(self, repeat: int, index: int) -> int:
-        """The seed of one replicate; ``index`` passes ``seeds`` where an open verdict asks more."""
+        """Returns the seed of one replicate; ``until: decided`` may ask for more than planned."""
         return self.spec.replicate.seed(repeat, index)
 
     def search_seed(self, repeat: int, index: int = 0) -> int:
-        """A training seed of one repeat's search trials; ``index`` counts up to search.seeds."""
+        """Returns training seed number ``index``, below search.seeds, of one repeat's search."""
         assert self.spec.search is not None
         return self.spec.search.training_seed(repeat, index)
 
     def search_trials(self, arm: Arm) -> int:
-        """How many search trials an arm has in each repeat at most: its configurations' seeds."""
+        """Returns how many search trials an arm has at most per repeat, counting each seed."""
         return self.proposals(arm) * self.search_seeds
 
     @property
     def search_seeds(self) -> int:
-        """From how many seeds a search trains each configuration."""
+        """How many seeds a search trains each configuration with."""
         return self.spec.search.seeds if self.spec.search else 1
 
     def proposals(self, arm: Arm) -> int:
-        """How many configurations an arm's search tries in each repeat.
+        """Returns how many configurations an arm's search tries in each repeat.
 
-        The same for every tuned arm, but for a finite space with fewer different trials, which is
-        searched whole.
+        The number is the same for every tuned arm, except for finite spaces with fewer different
+        trials, which are searched whole.
         """
         return self._proposals[arm.name]
 
@@ -111,22 +112,22 @@ class Plan:
 
     @cached_property
     def contents(self) -> dict[str, str]:
-        """What tells each arm's search from others, by the arm's name."""
+        """What identifies each arm's search (see `study.plan.names`), by the arm's name."""
         return {arm.name: content(self.spec, arm) for arm in self.arms}
 
     def search_mark(self, arm: Arm, repeat: int) -> str:
-        """How the name of one of the arm's searches ends, whatever the arm is called."""
+        """Returns the end of a search's name, which does not depend on the arm's name."""
         return self.contents[arm.name] + (f"-r{repeat}" if repeat else "")
 
     @cached_property
     def search_names(self) -> set[str]:
         """The names of the Optuna studies of all searches."""
-        return {
-            f"{arm.name}-{self.search_mark(arm, repeat)}"
-            for arm in self.arms
-            for repeat in range(self.most_repeats)
-            if arm.tuned
-        }
+        names: set[str] = set()
+        for arm in self.arms:
+            if arm.tuned:
+                marks = (self.search_mark(arm, repeat) for repeat in range(self.most_repeats))
+                names |= {f"{arm.name}-{mark}" for mark in marks}
+        return names
 
     @property
     def total_search(self) -> int:
@@ -148,10 +149,10 @@ class Plan:
 
 
 def make_plan(spec: StudySpec, where: str, bases: Mapping[str, str] | None = None) -> Plan:
-    """The study's arms, with every value checked against the network that it configures.
+    """Makes the plan, and checks every value against the network that it configures.
 
-    ``where`` is the study file, for messages and for finding bases; ``bases`` are texts kept from
-    an earlier run, which win.
+    ``where`` is the study file, for messages and for finding bases. ``bases`` holds texts kept from
+    an earlier run, which replace the files.
 
     Raises:
         ConfigError: one line per problem.
@@ -167,27 +168,35 @@ def make_plan(spec: StudySpec, where: str, bases: Mapping[str, str] | None = Non
             arms.append(_complete(arm, trees[arm.base], spec, where))
         except ConfigError as error:
             lines += str(error).splitlines()
-    lines += [f"{where}: {line}" for line in problems(spec, arms)] if not lines else []
+    if not lines:  # the further checks need all arms
+        lines = [f"{where}: {line}" for line in problems(spec, arms)]
     if lines:
         raise ConfigError("\n".join(dict.fromkeys(lines)))
     return Plan(spec, tuple(arms), texts, where=where)
 
 
 def _texts(spec: StudySpec, where: str, kept: Mapping[str, str]) -> dict[str, str]:
-    """Each base config's text, by the path given for it."""
+    """Returns each base config's text, by the path given for it."""
     others = [str(given["base"]) for given in spec.baselines.values() if "base" in given]
     texts: dict[str, str] = {}
     for name in dict.fromkeys([spec.base, *others]):
-        texts[name] = kept[name] if name in kept else find_base(name, where).read_text("utf-8")
+        if name in kept:
+            texts[name] = kept[name]
+        else:
+            texts[name] = find_base(name, where).read_text("utf-8")
     return texts
 
 
 def find_base(name: str, where: str) -> Path:
-    """A base config: relative to the current folder, else to the study file, else packaged."""
+    """Finds a base config: relative to the current folder, to the study file, or to the package.
+
+    Raises:
+        ConfigError: there is no such file, or it is no mapping.
+    """
     package = Path(eisnn.__file__).parent.parent
     for root in (Path(), Path(where).parent, package):
         if (root / name).is_file():
-            read_yaml(root / name)  # not a config at all: say so with its path
+            read_yaml(root / name)  # so that an error names the file's whole path
             return root / name
     raise ConfigError(
         f"{where}: base: {name}: no such file in {Path().absolute()}, beside the study file, "
@@ -196,9 +205,9 @@ def find_base(name: str, where: str) -> Path:
 
 
 def _complete(arm: Arm, base: dict[str, Any], spec: StudySpec, where: str) -> Arm:
-    """The arm with its tree and its search space.
+    """Returns the arm with its tree and search space.
 
-    Its overrides are checked one by one, so that messages name the key.
+    Checks the overrides one by one, so that messages name the key.
     """
     tree = copy.deepcopy(base)
     for path, value in spec.overrides.items():
@@ -211,8 +220,8 @@ def _complete(arm: Arm, base: dict[str, Any], spec: StudySpec, where: str) -> Ar
     for path in arm.overrides:
         if not has_part(config, path):
             raise ConfigError(
-                f"{where}: {_key(arm)}.{path}: has no effect: this arm's network ({norm(config)}) "
-                "has no such part"
+                f"{where}: {_key(arm)}.{path}: has no effect, since this arm's network "
+                f"({norm(config)}) has no such part"
             )
     searched, left_out = space(spec.parameters, arm.overrides, config)
     is_tuned = spec.tuned and bool(searched)
@@ -221,7 +230,7 @@ def _complete(arm: Arm, base: dict[str, Any], spec: StudySpec, where: str) -> Ar
 
 
 def _key(arm: Arm) -> str:
-    """Where in the study file an arm is described."""
+    """Returns the key in the study file that describes an arm."""
     if arm.role == "ablation":
         return "ablation.factors." + "+".join(arm.factors)
     if arm.role == "baseline":

@@ -1,4 +1,4 @@
-"""What ``plan.json`` holds, and the names of an arm's searches."""
+"""The content of ``plan.json``, and the names of an arm's searches."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from study.spec.models import SEEDS_APART
 
 
 def fingerprint(plan: Plan, arm: Arm) -> str:
-    """Eight hex digits that name an arm's search: what its trials have in common."""
+    """Returns eight hex digits that identify an arm's search by what its trials have in common."""
     return plan.contents[arm.name]
 
 
 def search_name(plan: Plan, arm: Arm, repeat: int = 0) -> str | None:
-    """The name of the Optuna study of one of the arm's searches; None where nothing is searched."""
-    return f"{arm.name}-{plan.search_mark(arm, repeat)}" if arm.tuned else None
+    """Returns the name of a search as an Optuna study; None if the arm has no search."""
+    if not arm.tuned:
+        return None
+    return f"{arm.name}-{plan.search_mark(arm, repeat)}"
 
 
 def plan_record(plan: Plan) -> dict[str, Any]:
-    """What ``plan.json`` holds: what the study file asks for now, for reports and the next run."""
+    """Returns the content of ``plan.json``: the plan as reports and the next run read it."""
     spec = plan.spec
+    second = spec.second_objective
+    search = spec.search if spec.tuned else None
     parameters = {
         path: parameter.model_dump(exclude_defaults=True)
         for path, parameter in spec.parameters.items()
@@ -34,7 +38,7 @@ def plan_record(plan: Plan) -> dict[str, Any]:
     return {
         "study": spec.name,
         "metric": spec.metric.model_dump(),
-        "second_objective": spec.second_objective.model_dump() if spec.second_objective else None,
+        "second_objective": second.model_dump() if second else None,
         "metrics": metrics,
         "reference": plan.reference.name,
         "baseline": plan.baseline.name,
@@ -52,7 +56,7 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         "most": spec.replicate.most,
         "until": spec.replicate.until,
         "parameters": parameters,
-        "search": spec.search.model_dump(by_alias=True) if spec.search and spec.tuned else None,
+        "search": search.model_dump(by_alias=True) if search else None,
         "tune": spec.tune,
         "arms": [_arm_record(plan, arm) for arm in plan.arms],
         "factors": spec.ablation.factors,
@@ -64,13 +68,12 @@ def plan_record(plan: Plan) -> dict[str, Any]:
 
 
 def of_data(plan: Plan) -> dict[str, int | None]:
-    """How many classes and test images there are; None where only the data can tell."""
+    """Returns the numbers of classes and of test images; None if only the data can tell."""
     config = plan.reference.config({}, 0)
     known = DATASETS.get(config.data.name)
     classes = config.model.classes or (known.classes if known else None)
-    images = known.test_images if known else None
-    if config.data.test_size is not None:
-        images = config.data.test_size if images is None else min(images, config.data.test_size)
+    sizes = [known.test_images if known else None, config.data.test_size]
+    images = min((size for size in sizes if size is not None), default=None)
     return {"classes": classes, "test_images": images}
 
 
@@ -100,11 +103,11 @@ COMPARABLE = {
 
 
 def incomparable(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
-    """What changed between two plans of one folder so that their trials must not be mixed."""
+    """Returns a change between two plans of a folder that forbids mixing their trials, or None."""
     for key, what in COMPARABLE.items():
         before = old.get(key, new[key])
         if key == "data":
-            # Options that the earlier version did not have were as their defaults are.
+            # An option that the earlier version did not have counts as its default.
             defaults = DataConfig().model_dump()
             before = {name: before.get(name, defaults[name]) for name in new[key]}
         if before != new[key]:

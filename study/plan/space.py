@@ -1,7 +1,7 @@
-"""What of a study's parameters an arm searches, and why it leaves out the others.
+"""Which of a study's parameters an arm searches, and why it leaves out the others.
 
-A factor's override pins its path, so that this parameter leaves that arm's space; so does a
-parameter of a part that the arm's network does not have.
+An arm leaves out the parameters that its overrides fix, and those of parts that its network does
+not have.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from study.spec.parameter import Parameter, same
 def space(
     parameters: Mapping[str, Parameter], overrides: Mapping[str, Any], config: Mapping[str, Any]
 ) -> tuple[dict[str, Parameter], dict[str, str]]:
-    """What an arm searches, each parameter after those that it depends on; and why not the others.
+    """Returns an arm's searched parameters, and the reasons for leaving out the others.
 
-    ``config`` is the arm's resolved config.
+    Each parameter comes after those that it depends on. ``config`` is the arm's resolved config.
     """
     found: dict[str, Parameter] = {}
     left_out: dict[str, str] = {}
@@ -44,7 +44,7 @@ def _why_left_out(
 ) -> str | None:
     if path in overrides:
         return f"the arm fixes it at {overrides[path]}"
-    # Where the optimiser or the loss is searched, its value decides, trial by trial.
+    # If the optimiser or the loss is searched, each trial decides whether it has the parameter.
     decided = path.startswith("train.") and parameter.when.keys() - left_out.keys()
     if not has_part(config, path) and not decided:
         return f"this network ({norm(config)}) has no such part"
@@ -57,7 +57,7 @@ def _why_left_out(
 
 
 def norm(config: Mapping[str, Any]) -> str:
-    """What kind of network a config is, for messages."""
+    """Returns the kind of network that a config describes, for messages."""
     model = config["model"]
     if "factory" in model:
         return f"model.factory: {model['factory']}"

@@ -1,4 +1,4 @@
-"""How much of each arm a study is to have by now."""
+"""How many repeats and seeds of each arm a study should have by now."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from study.plan.plan import Plan
 
 @dataclass(frozen=True)
 class Wanted:
-    """How many repeats each arm is to have, and how many seeds of each repeat.
+    """How many repeats each arm should have, and how many seeds in each repeat.
 
-    Those of the study file; more where a verdict is open and ``until: decided`` asks for more.
+    These are the study file's numbers, or more if ``until: decided`` asks for more.
     """
 
     repeats: Mapping[str, int]
@@ -20,16 +20,16 @@ class Wanted:
 
     @classmethod
     def planned(cls, plan: Plan) -> Wanted:
-        """What the study file asks of every arm, whatever comes out."""
+        """Returns the numbers of the study file, before any result is known."""
         arms = plan.by_name
         return cls(dict.fromkeys(arms, plan.repeats), dict.fromkeys(arms, len(plan.seeds)))
 
     def replicates(self, arm: str) -> int:
-        """How many replicates an arm is to have in all."""
+        """Returns how many replicates an arm should have in all."""
         return self.repeats[arm] * self.seeds[arm]
 
     def trials(self, plan: Plan) -> int:
-        """How many trials the study is to have."""
+        """Returns how many trials the study should have."""
         total = 0
         for arm in plan.arms:
             total += self.repeats[arm.name] * plan.search_trials(arm)

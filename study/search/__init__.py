@@ -1,1 +1,1 @@
-"""What a search tries next, and whether to stop a trial early: Optuna, as our studies use it."""
+"""Optuna, as our studies use it: proposes trials, and decides whether to stop one early."""

@@ -1,7 +1,7 @@
-"""The search of one arm: an Optuna study, and what makes its trials ours.
+"""The search of one arm: an Optuna study, with our rules for its trials.
 
-Only the driver opens the storage. A kill at any moment leaves at most a RUNNING trial with some of
-its parameters, which `ArmSearch.load` completes to what it would have been.
+Only the driver opens the storage. A kill at any moment leaves at most one RUNNING trial with some
+of its parameters, which `ArmSearch.load` completes as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from study.store import Outcome, State
 
 
 class ArmSearch:
-    """One search of an arm: what it tried, what it tries next, and what came of it."""
+    """One search of an arm: its trials so far, its next proposals, and their results."""
 
     def __init__(
         self, storage: optuna.storages.RDBStorage, plan: Plan, arm: Arm, repeat: int = 0
@@ -60,12 +60,12 @@ class ArmSearch:
         """How many trials count against the budget: each configuration once."""
         return len(self.ids)
 
-    # -- what is there
+    # -- earlier trials
 
     def load(self) -> list[Proposal]:
-        """The trials so far that the study file still asks for, by number.
+        """Returns the trials so far that the study file still asks for, by number.
 
-        Half-proposed ones are completed.
+        Completes half-proposed ones.
         """
         kept: list[Proposal] = []
         self.ids.clear()
@@ -77,7 +77,8 @@ class ArmSearch:
                 if is_running:  # killed before it was closed
                     self.storage.set_trial_state_values(frozen._trial_id, TrialState.FAIL)
                 continue
-            proposal = self.draws.reopened(frozen) if is_running else self.draws.recorded(frozen)
+            read = self.draws.reopened if is_running else self.draws.recorded
+            proposal = read(frozen)
             if not self._is_wanted(frozen, proposal):
                 self.retired += 1
                 if is_running:
@@ -97,20 +98,21 @@ class ArmSearch:
         return kept
 
     def _is_wanted(self, frozen: FrozenTrial, proposal: Proposal) -> bool:
-        """Whether this file's space holds the trial, with the config that was trained."""
+        """Returns whether the space holds the trial, and still gives the config that it trained."""
         if not self.arm.holds(proposal.parameters):
             return False
         recorded = frozen.user_attrs.get("id")
         return recorded is None or recorded == self.identity(proposal.parameters)
 
     def _is_new(self, proposal: Proposal) -> bool:
-        """Whether the values go together, to a trial that this search does not have yet."""
+        """Returns whether the values can be combined, and give a trial new to this search."""
         return proposal.id is not None and proposal.id not in self.ids
 
     def adopt(self, parameters: dict[str, Any], end: Outcome, values: Mapping[int, float]) -> None:
-        """Enters a finished trial that is known from its folder alone.
+        """Enters a finished trial that is known only from its folder.
 
-        The database was lost, or the search has changed its kind.
+        This happens if the database was lost, or if the search has changed so far that it has
+        another name.
         """
         if self.of_seeds is not None:
             self._reopen(parameters, end.id)
@@ -132,7 +134,7 @@ class ArmSearch:
         self.optuna.add_trial(trial)
 
     def _reopen(self, parameters: dict[str, Any], identity: str) -> None:
-        """Enters a configuration as RUNNING: its seeds are then told one by one, as in a crash."""
+        """Enters a configuration as RUNNING, to be told its seeds one by one as after a crash."""
         trial = optuna.create_trial(
             state=TrialState.RUNNING,
             params={path: to_optuna(value) for path, value in parameters.items()},
@@ -142,9 +144,9 @@ class ArmSearch:
         self.optuna.add_trial(trial)
 
     def warm_up(self) -> None:
-        """Enters what another study found out, once, before this search's own trials.
+        """Enters another study's trials, once, before this search's own.
 
-        Trials of the arm of the same name count, as far as this arm's space holds their values.
+        Uses the trials of the arm of the same name whose values lie in this arm's space.
         """
         folder = self.search.from_
         if folder is None or "warmed_up" in self.optuna.user_attrs:
@@ -158,7 +160,7 @@ class ArmSearch:
 
     @property
     def warmed_up(self) -> int:
-        """How many trials of another study this search knows."""
+        """How many trials of another study this search has learned from."""
         return int(self.optuna.user_attrs.get("warmed_up", 0))
 
     @property
@@ -171,10 +173,11 @@ class ArmSearch:
     # -- what next
 
     def ask(self) -> Proposal | None:
-        """The next trial, recorded as RUNNING with its parameters and its id.
+        """Returns the next trial, recorded as RUNNING with its parameters and its id.
 
-        A proposal that is no new trial is not counted, and a fresh draw takes its place. None when
-        the budget is used up, or the space holds no further trial: the budget then ends here.
+        A proposal that gives no new trial does not count; another draw replaces it. Returns None
+        when the budget is used up. If the space holds no further trial, lowers the budget to the
+        trials so far and returns None.
         """
         while self.count < self.budget:
             proposal = self.draws.next(self.ids)
@@ -189,17 +192,17 @@ class ArmSearch:
         return None
 
     def _discard(self, proposal: Proposal) -> None:
-        """Closes a proposal that is no new trial; it does not count."""
-        reason = "proposed before" if proposal.id else "these values do not go together"
+        """Closes a proposal that gives no new trial; it does not count."""
+        reason = "proposed before" if proposal.id else "these values cannot be combined"
         handle = self.ends.trial(proposal.number)._trial_id
         self.storage.set_trial_user_attr(handle, "surplus", True)
         self.tell(proposal.number, "surplus", {}, reason)
 
     def identity(self, values: Mapping[str, Any]) -> str | None:
-        """The id of the search trial with these values; None if they do not go together."""
+        """Returns the id of the search trial with these values; None if they cannot be combined."""
         return self.draws.identity(values)
 
-    # -- what came of it
+    # -- results
 
     def should_stop(self, number: int, epoch: int, value: float) -> bool:
         """Records an epoch's value and asks the pruner."""
@@ -220,11 +223,11 @@ class ArmSearch:
             self.of_seeds.tell(number, seed_index, state, metrics, reason)
 
     def goes_on(self, number: int, index: int, state: str, metrics: Mapping[str, float]) -> bool:
-        """Whether the configuration's next seed is to be trained after this one's end."""
+        """Returns whether to train the configuration's next seed after this one has ended."""
         return self.of_seeds is not None and self.of_seeds.goes_on(number, index, state, metrics)
 
     def why_stopped(self, number: int, index: int) -> str | None:
-        """Why the seeds after this one are not trained, if the pruner said so."""
+        """Returns why the next seeds are not trained; None unless the pruner decided so."""
         if self.of_seeds is None or not self.of_seeds.stopped(number, index):
             return None
         return self.of_seeds.reason(index)

@@ -1,7 +1,7 @@
-"""What one search tries next: points of the file first, then what Optuna's sampler draws.
+"""The proposals of one search: first the file's points, then draws of Optuna's sampler.
 
-Every proposal is a function of (search seed, repeat, trial number, outcomes told so far): each
-number has samplers of its own, so there is no random state to save.
+Every proposal is a function of (search seed, repeat, trial number, outcomes told so far). Each
+number gets its own samplers, so there is no random state to save.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from study.search.proposal import Proposal
 from study.search.samplers import Draw, make_sampler
 from study.spec.distributions import distribution, from_optuna, to_optuna
 
-IN_VAIN = 16  # so many proposals in a row that are no new trial, then the space is looked through
+IN_VAIN = 16  # after so many proposals in a row without a new trial, the space is searched for one
 
 
 class Draws:
-    """The proposals of one search, in Optuna's storage and out of it."""
+    """Draws one search's proposals, and reads earlier ones from Optuna's storage."""
 
     def __init__(self, study: optuna.Study, plan: Plan, arm: Arm, repeat: int) -> None:
         assert plan.spec.search is not None
@@ -31,7 +31,7 @@ class Draws:
         self.points = self._points()
 
     def _points(self) -> list[dict[str, Any]]:
-        """What is tried first, in its one form."""
+        """Returns the points to try first, with their values in the study file's form."""
         if self.search.sampler == "grid":
             return self.arm.trials(self.seed, self.plan.proposals(self.arm))
         space = self.arm.space
@@ -41,15 +41,15 @@ class Draws:
         ]
 
     def identity(self, values: Mapping[str, Any]) -> str | None:
-        """The id of the search trial with these values; None if they do not go together."""
+        """Returns the id of the search trial with these values; None if they cannot be combined."""
         return self.arm.identity(values, self.seed)
 
-    # -- new ones
+    # -- new proposals
 
     def next(self, known: Collection[str]) -> Proposal | None:
-        """The next proposal, RUNNING in the storage; it may be none of a new trial.
+        """Returns the next proposal, RUNNING in the storage; its trial need not be new.
 
-        None if the space has no trial whose id is not ``known``.
+        Returns None if the ids of all trials of the space are ``known``.
         """
         number = self._next_number(known)
         if number is None:
@@ -58,21 +58,21 @@ class Draws:
         return self._complete(self.optuna.ask())
 
     def _next_number(self, known: Collection[str]) -> int | None:
-        """The number that Optuna gives next, with a point enqueued for it if there is one.
+        """Returns the number of Optuna's next trial, and enqueues a point for it if there is one.
 
-        None if too many proposals were in vain and the space has no further trial.
+        Returns None if too many proposals were in vain and the space has no further trial.
         """
         trials = self.optuna.get_trials(deepcopy=False)
         for trial in trials:
             if trial.state == TrialState.WAITING:
                 return int(trial.number)
         number = len(trials)
-        if not self._enqueue_point(trials) and self._in_vain(number) > IN_VAIN:
-            return number if self._enqueue_unseen(known) else None
-        return number
+        if self._enqueue_point(trials) or self._in_vain(number) <= IN_VAIN:
+            return number
+        return number if self._enqueue_unseen(known) else None
 
     def _enqueue_point(self, trials: list[FrozenTrial]) -> bool:
-        """Puts the first point of the file (or of the grid) that is not there yet in front."""
+        """Enqueues the first point of the file, or of the grid, that was not tried yet."""
         used = {trial.user_attrs.get("point") for trial in trials}
         for point in self.points:
             name = json.dumps(point, sort_keys=True)
@@ -82,7 +82,7 @@ class Draws:
         return False
 
     def _enqueue_unseen(self, known: Collection[str]) -> bool:
-        """Looks through a finite space for a trial that is not there yet, and puts it in front."""
+        """Searches a finite space for a trial that was not tried yet, and enqueues it."""
         if not self.arm.is_finite:
             return False
         for point in self.arm.trials(self.seed, len(known) + 1):
@@ -95,10 +95,10 @@ class Draws:
         encoded = {path: to_optuna(value) for path, value in point.items()}
         self.optuna.enqueue_trial(encoded, user_attrs=dict(attributes))
 
-    # -- earlier ones
+    # -- earlier proposals
 
     def recorded(self, frozen: FrozenTrial) -> Proposal:
-        """A finished trial as it was proposed."""
+        """Returns a finished trial as it was proposed."""
         attributes = frozen.user_attrs
         identity = attributes.get("id")
         values = self._from_optuna(frozen.params)
@@ -108,9 +108,9 @@ class Draws:
         return Proposal(frozen.number, values, identity, True, attributes.get("stopped_at"))
 
     def reopened(self, frozen: FrozenTrial) -> Proposal:
-        """A RUNNING trial, completed to what it would have been.
+        """Completes a RUNNING trial to the proposal that it would have been without the crash.
 
-        Optuna has no public way; covered by tests, and Optuna is pinned.
+        Optuna has no public function for this, so Optuna's version is pinned and tests cover it.
         """
         self.optuna._thread_local.cached_all_trials = None
         self.optuna.sampler = self._sampler(frozen.number, "", self._in_vain(frozen.number) > 0)
@@ -128,7 +128,7 @@ class Draws:
     def _complete(self, trial: Trial) -> Proposal:
         """Gives ``trial`` its parameters, one by one in the arm's order, and its id.
 
-        What it already has stays.
+        Keeps those that it already has.
         """
         number, values = trial.number, dict[str, Any]()
         is_fresh = self._in_vain(number) > 0
@@ -149,7 +149,7 @@ class Draws:
         return make_sampler(self.search, draw, fresh=is_fresh)
 
     def _in_vain(self, number: int) -> int:
-        """How many proposals in a row before ``number`` were no new trial."""
+        """Returns how many proposals in a row before ``number`` gave no new trial."""
         count = 0
         for trial in reversed(self.optuna.get_trials(deepcopy=False)[:number]):
             if not trial.user_attrs.get("surplus"):

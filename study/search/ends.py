@@ -1,6 +1,6 @@
-"""How the trials of one search end: stopped early or not, and what Optuna is told.
+"""The ends of one search's trials: decides whether to stop them early, and tells Optuna.
 
-Each write makes a decision durable before its consequences.
+Every decision is on disk before anything follows from it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Ends:
         self.pruner = make_pruner(self.search, self.epochs)
 
     def trial(self, number: int) -> FrozenTrial:
-        """The trial as the storage has it now."""
+        """Returns the trial in its present state."""
         study = self.optuna._study_id
         handle = self.storage.get_trial_id_from_study_id_trial_number(study, number)
         return self.storage.get_trial(handle)
@@ -45,7 +45,7 @@ class Ends:
     def should_stop(self, number: int, epoch: int, value: float) -> bool:
         """Records an epoch's value and asks the pruner.
 
-        Epochs decided before a crash are not decided again.
+        Keeps the decisions that were made before a crash.
         """
         if self.pruner is None or self.search.seeds > 1:
             return False
@@ -59,9 +59,9 @@ class Ends:
     def decide(
         self, trial: FrozenTrial, step: int, value: float, note: str, *, is_last: bool
     ) -> bool:
-        """Whether the pruner stops the trial after this step's value.
+        """Returns whether the pruner stops the trial after this step's value.
 
-        The order: the value, the decision to stop as ``note``, the pruner's own notes.
+        Writes the value first, then a decision to stop as ``note``, then the pruner's own notes.
         """
         if trial.last_step is not None and step < trial.last_step:
             return False
@@ -81,11 +81,11 @@ class Ends:
     # -- what came of it
 
     def values(self, metrics: Mapping[str, float]) -> list[float] | None:
-        """What a trial measured of each objective; None if one is missing."""
-        measured = [metrics.get(name) for name in self.plan.spec.objectives]
-        return (
-            None if None in measured else [float(value) for value in measured if value is not None]
-        )
+        """Returns a trial's value of each objective; None if one is missing."""
+        names = list(self.plan.spec.objectives)
+        if any(metrics.get(name) is None for name in names):
+            return None
+        return [float(metrics[name]) for name in names]
 
     def tell(
         self, number: int, state: str, metrics: Mapping[str, float], reason: str | None
@@ -108,16 +108,18 @@ class Ends:
     def truth(
         self, state: str, metrics: Mapping[str, float]
     ) -> tuple[TrialState, list[float] | None]:
-        """What Optuna is told of an end, and the values that go with COMPLETE."""
+        """Returns the state that Optuna is told, and the values if that is COMPLETE."""
         outcome, values = TOLD.get(state, TrialState.FAIL), self.values(metrics)
         if state == State.DIVERGED and self.search.diverged == "worst":
             outcome, values = TrialState.COMPLETE, self._worst()
         if outcome != TrialState.COMPLETE:
             return outcome, None
-        return (outcome, values) if values is not None else (TrialState.FAIL, None)
+        if values is None:
+            return TrialState.FAIL, None
+        return outcome, values
 
     def _worst(self) -> list[float] | None:
-        """An accuracy of 0, or the worst value told so far."""
+        """Returns an accuracy of 0 or, for other metrics, the worst value told so far."""
         metric = self.plan.spec.metric
         if metric.name in METRICS and metric.mode == "max":
             return [0.0]

@@ -10,9 +10,9 @@ Slot = tuple[str, int]  # an arm's name and the repeat
 
 @dataclass(frozen=True)
 class Proposal:
-    """A configuration to try. ``id`` is None where the values do not go together.
+    """A configuration to try. ``id`` is None if its values cannot be combined.
 
-    With ``search.seeds`` it is trained once from each seed, and ``id`` is the first one's trial.
+    With ``search.seeds`` it is trained once from each seed, and ``id`` names the first trial.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""Whether to stop a trial early: Optuna's pruners, one entry each."""
+"""Optuna's pruners, which decide whether to stop a trial early; one entry each."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ PRUNERS: dict[str, Callable[[Pruner, int], BasePruner]] = {
 
 
 def make_pruner(search: Search, epochs: int) -> BasePruner | None:
-    """The search's pruner, for trials of ``epochs`` epochs; None where nothing is stopped early."""
+    """Returns the search's pruner, for trials of ``epochs`` epochs; None if it has none."""
     make = PRUNERS.get(search.pruner.type)
     return make(search.pruner, epochs) if make else None
 
 
 class Deferred:
-    """The storage as a pruner sees it: its writes wait until its decision is recorded."""
+    """The storage for a pruner, which holds back its writes until its decision is recorded."""
 
     def __init__(self, storage: Any) -> None:
         self.storage = storage

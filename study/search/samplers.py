@@ -1,7 +1,7 @@
-"""What a search tries next: Optuna's samplers, one entry each.
+"""Optuna's samplers, which propose what to try next; one entry each.
 
-Every number of a search has samplers of its own, seeded by what the number is and not by the arm,
-so that nothing random has to be saved and all arms begin with the same draws.
+Every trial number of a search has its own samplers, seeded by the number and not by the arm. So
+there is no random state to save, and all arms begin with the same draws.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from study.spec.search import Search
 
 @dataclass(frozen=True)
 class Draw:
-    """Which draw a sampler is for. ``path`` is empty where parameters are drawn together."""
+    """The draw that a sampler makes. ``path`` is empty if it draws all parameters together."""
 
     repeat: int
     number: int
@@ -44,7 +44,7 @@ def _gp(search: Search, draw: Draw, seed: int) -> BaseSampler:
 
 
 def _cmaes(search: Search, draw: Draw, seed: int) -> BaseSampler:
-    """Categorical parameters are drawn at random: CMA-ES knows numbers only."""
+    """Makes a sampler that draws categorical parameters at random: CMA-ES knows only numbers."""
     return CmaEsSampler(seed=seed, n_startup_trials=search.startup, warn_independent_sampling=False)
 
 
@@ -62,16 +62,16 @@ SAMPLERS: dict[str, Callable[[Search, Draw, int], BaseSampler]] = {
     "cmaes": _cmaes,
     "qmc": _qmc,
     "random": _random,
-    "grid": _random,  # its points are enqueued, and nothing is left to be drawn
+    "grid": _random,  # draws nothing, since all points of the grid are enqueued
 }
 
 
 def make_sampler(search: Search, draw: Draw, *, fresh: bool = False) -> BaseSampler:
-    """The sampler of one draw; ``fresh`` asks for a random one whatever the search's sampler."""
+    """Returns the sampler of one draw; a ``fresh`` one draws at random."""
     make = _random if fresh else SAMPLERS[search.sampler]
     return make(search, draw, seed_for(search.seed, draw.repeat, draw.number, draw.path))
 
 
 def seed_for(*parts: Any) -> int:
-    """A 31-bit seed that is a function of ``parts``."""
+    """Returns a 31-bit seed that is a function of ``parts``."""
     return int.from_bytes(hashlib.sha256(json.dumps(parts).encode()).digest()[:4], "big") >> 1

@@ -1,8 +1,8 @@
-"""``search.seeds``: a configuration is judged by its mean over several training seeds.
+"""``search.seeds``: judges a configuration by its mean over several training seeds.
 
-Its seeds are trained one after another. Optuna's trial holds each one's value as the intermediate
-value of that step, which is what its Wilcoxon pruner compares, and in the end their mean. A
-configuration ends with the first seed that fails, or after which the pruner stops it.
+The seeds are trained one after another. Optuna's trial holds the value of each as an intermediate
+value, which the Wilcoxon pruner compares, and their mean as its final value. A configuration ends
+at the first seed that fails, or after which the pruner stops it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class SeedEnds:
     def tell(
         self, number: int, index: int, state: str, metrics: Mapping[str, float], reason: str | None
     ) -> None:
-        """Records how the seed with this index ended and, if it was the last one, all of them.
+        """Records how the seed with this index ended; after the last one, ends the configuration.
 
-        After a crash the seeds are told again in order; decisions that were made stay.
+        After a crash the seeds are told again in order, and earlier decisions stay.
         """
         outcome, values = self.ends.truth(state, metrics)
         if outcome != TrialState.COMPLETE or values is None:
@@ -50,12 +50,12 @@ class SeedEnds:
             self.ends.tell(number, State.PRUNED, {}, self.reason(index))
 
     def goes_on(self, number: int, index: int, state: str, metrics: Mapping[str, float]) -> bool:
-        """Whether the configuration's next seed is to be trained after this one's end."""
+        """Returns whether to train the configuration's next seed after this one has ended."""
         is_well = self.ends.truth(state, metrics)[0] == TrialState.COMPLETE
         return is_well and index + 1 < self.seeds and not self.stopped(number, index)
 
     def stopped(self, number: int, index: int) -> bool:
-        """Whether the pruner stopped the configuration after this seed."""
+        """Returns whether the pruner stopped the configuration after this seed."""
         after = self.ends.trial(number).user_attrs.get(STOPPED)
         return after is not None and index >= after
 

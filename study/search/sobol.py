@@ -1,4 +1,4 @@
-"""A sampler of low-discrepancy points: the same coordinate of the same point in every arm."""
+"""A sampler of low-discrepancy points, whose coordinates all arms share."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from optuna.trial import FrozenTrial
 
 
 class SobolSampler(BaseSampler):
-    """The point number ``number`` of a scrambled Sobol sequence, a coordinate for each path.
+    """Point number ``number`` of a scrambled Sobol sequence, with one coordinate for each path.
 
-    Optuna's own QMCSampler counts points in its storage, so that a kill would skip one, and orders
-    coordinates by the parameters that an arm has, so that arms would not share them.
+    Optuna's own QMCSampler would not do: it counts points in its storage, so a kill would skip one,
+    and it assigns coordinates to the parameters of the arm, so arms would not share them.
     """
 
     def __init__(self, seed: int, number: int, paths: Sequence[str]) -> None:
-        from scipy.stats import qmc  # half a second, which only searches with qmc shall pay
+        from scipy.stats import qmc  # takes half a second, which only searches with qmc need
 
         sequence = qmc.Sobol(len(paths), scramble=True, rng=seed)
         if number:
             sequence.fast_forward(number)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of balance, which single points do not have
+            warnings.simplefilter("ignore")  # the warning that single points are not balanced
             self.point = dict(zip(paths, sequence.random(1)[0], strict=True))
 
     def infer_relative_search_space(
@@ -51,13 +51,13 @@ class SobolSampler(BaseSampler):
 
 
 def at(distribution: Any, share: float) -> Any:
-    """The value below which ``share`` of a distribution lies, for a share from 0 to below 1."""
+    """Returns the quantile of a distribution, for a ``share`` from 0 to below 1."""
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[int(share * len(distribution.choices))]
     low, high, step = distribution.low, distribution.high, distribution.step
     if distribution.log and step is None:
         return float(math.exp(math.log(low) + share * (math.log(high) - math.log(low))))
-    if distribution.log:  # whole numbers, each with the cell around it
+    if distribution.log:  # whole numbers, each with the interval of +-0.5 around it
         value = math.exp(math.log(low - 0.5) + share * (math.log(high + 0.5) - math.log(low - 0.5)))
         return min(max(round(value), low), high)
     if step is None:

@@ -1,4 +1,4 @@
-"""Optuna's storage: opening it, naming searches in it, closing what is lost, keeping it quiet."""
+"""Optuna's storage: opens it, names its searches, closes lost trials, and redirects messages."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ TIMEOUT = 120  # seconds to wait for another program that holds the database
 
 
 def open_storage(folder: Path) -> tuple[RDBStorage, Path | None]:
-    """The study's ``optuna.db``, made if missing.
+    """Opens the study's ``optuna.db``, and makes it if it is missing.
 
-    One that cannot be used (damaged, or of another version of Optuna) is set aside, and its new
-    name is the second value.
+    Sets aside a database that is damaged or of another version of Optuna; the second value is then
+    its new name.
 
     Raises:
         StoreError: another program holds the database, or it may not be written.
@@ -37,17 +37,17 @@ def open_storage(folder: Path) -> tuple[RDBStorage, Path | None]:
             if extra.exists():
                 os.replace(extra, aside.with_name(aside.name + suffix))
     if not path.exists():
-        # Made elsewhere and renamed: a kill while the tables are made leaves no half database.
+        # Makes it under another name first, so that a kill leaves no database without its tables.
         temporary = folder / ".optuna.db.tmp"
         temporary.unlink(missing_ok=True)
-        temporary.touch()  # SQLite would make a file that a group cannot write, whatever the umask
+        temporary.touch()  # SQLite itself would deny the group to write, whatever the umask
         _storage(temporary).engine.dispose()
         os.replace(temporary, path)
     return _storage(path), aside
 
 
 def _storage(path: Path) -> RDBStorage:
-    """The storage in one file. Its path stays out of the URL, where ``?`` and ``%`` mean more."""
+    """Returns the storage in one file, whose path stays out of the URL: ``?`` means more there."""
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(path, timeout=TIMEOUT, check_same_thread=False)
@@ -56,14 +56,14 @@ def _storage(path: Path) -> RDBStorage:
 
 
 def _is_usable(path: Path) -> bool:
-    """Whether all that the database holds can be read with this version of Optuna."""
+    """Returns whether this version of Optuna can read the whole database."""
     try:
         connection = sqlite3.connect(path, timeout=TIMEOUT)
         try:
             if connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
                 return False
             if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
-                return False  # rows whose study or trial is gone, over which Optuna stumbles
+                return False  # Optuna cannot read rows whose study or trial is gone
             if connection.execute("SELECT count(*) FROM version_info").fetchone()[0] == 0:
                 return False
         finally:
@@ -81,7 +81,7 @@ def _is_usable(path: Path) -> bool:
 
 
 def _is_readable(path: Path) -> bool:
-    """Whether Optuna can read every trial. It raises whatever a foreign value makes it raise."""
+    """Returns whether Optuna can read every trial; odd values make it raise any exception."""
     storage = None
     try:
         storage = _storage(path)
@@ -97,9 +97,9 @@ def _is_readable(path: Path) -> bool:
 
 
 def name_search(storage: RDBStorage, name: str, mark: str, current: Collection[str]) -> None:
-    """Gives the search that ends with ``mark`` the name that it has now: its arm was renamed.
+    """Renames the search that ends with ``mark`` to ``name``, in case its arm was renamed.
 
-    ``current`` are the names of all searches that the study file asks for; they are left alone.
+    Leaves alone the ``current`` names, which the study file asks for.
     """
     known = [study.study_name for study in storage.get_all_studies()]
     if name in known:
@@ -113,7 +113,7 @@ def name_search(storage: RDBStorage, name: str, mark: str, current: Collection[s
 
 
 def close_phantoms(storage: RDBStorage, current: set[str]) -> None:
-    """Trials left RUNNING by searches that the study file no longer asks for are told as FAIL."""
+    """Fails the RUNNING trials of searches that the study file no longer asks for."""
     running = (TrialState.RUNNING,)
     for study in storage.get_all_studies():
         if study.study_name in current:

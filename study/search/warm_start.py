@@ -1,4 +1,4 @@
-"""What another study's search found out, as trials for this one's samplers to learn from."""
+"""Another study's search trials, for this study's samplers to learn from."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from study.store.records import Kind, State
 
 
 def trials(folder: Path, arm: Arm, objectives: Mapping[str, str]) -> Iterator[FrozenTrial]:
-    """The completed search trials of the arm of this name, as far as the space holds their values.
+    """Yields the completed search trials of the arm of this name in another study's folder.
 
-    They need all of the arm's parameters: same names, values within the ranges.
+    Skips trials that lack a parameter of the arm or whose values lie outside the arm's space.
     """
     frame = store.trials_frame(folder)
     mine = frame[(frame["arm"] == arm.name) & (frame["kind"] == Kind.SEARCH)]
@@ -42,7 +42,7 @@ def trials(folder: Path, arm: Arm, objectives: Mapping[str, str]) -> Iterator[Fr
 
 
 def _value(parameter: Parameter, cell: Any) -> Any:
-    """A cell of trials.csv as the study file has it: numbers are floats there, lists JSON."""
+    """Returns a cell of trials.csv, which holds numbers as floats and lists as JSON, as a value."""
     for choice in parameter.choices or ():
         if cell == (json.dumps(choice) if isinstance(choice, list) else choice):
             return choice

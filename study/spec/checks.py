@@ -1,6 +1,6 @@
-"""What must hold in a study file beyond the types of its values.
+"""Checks of a study file beyond the types of its values.
 
-Needs the file alone, no config and no network.
+Needs only the file, no config and no network.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ def _names(spec: StudySpec) -> Iterator[str]:
     if "add_one_in" in spec.ablation.design and any(
         map(_has_levels, spec.ablation.factors.values())
     ):
-        yield "ablation.design: add_one_in needs factors that are there or away, not levels"
+        yield "ablation.design: add_one_in needs factors that are present or absent, not levels"
     if spec.ablation.reference in spec.baselines:
         name = spec.ablation.reference
-        yield f"baselines.{name}: is the reference's name too; rename one of them"
+        yield f"baselines.{name}: the reference has this name too; rename one of them"
 
 
 def _factor(key: str, factor: Mapping[str, Any]) -> Iterator[str]:
@@ -80,7 +80,7 @@ def _has_levels(factor: Mapping[str, Any]) -> bool:
 
 
 def _overridden(spec: StudySpec) -> Iterator[tuple[str, str]]:
-    """Where each factor's and baseline's override stands, and its path."""
+    """Yields the key and the path of each factor's and each baseline's override."""
     for name, factor in spec.ablation.factors.items():
         for key, value in factor.items():
             if isinstance(value, Mapping):
@@ -92,7 +92,7 @@ def _overridden(spec: StudySpec) -> Iterator[tuple[str, str]]:
 
 
 def path_problem(dotted: str) -> str | None:
-    """Why ``dotted`` is not the path of a value in a training config; None if it is."""
+    """Returns why ``dotted`` is not the path of a value in a training config; None if it is."""
     parts = dotted.split(".")
     for depth, part in enumerate(parts):
         if (
@@ -100,7 +100,7 @@ def path_problem(dotted: str) -> str | None:
             and depth == len(parts) - 1
             and part.isidentifier()
         ):
-            return None  # of the user's network or layer, which alone knows them
+            return None  # an option that only the user's network or layer knows
         known = known_fields(TrialConfig, tuple(parts[:depth]))
         if not known:
             return f"no such path in a training config: {'.'.join(parts[:depth])} is a single value"
@@ -127,7 +127,7 @@ def _paths(spec: StudySpec) -> Iterator[str]:
             yield f"{key}.{path}: {problem}"
         elif path == "seed":
             advice = "set search.seed or replicate.first_seed"
-            yield f"{key}.{path}: the study gives the seeds; {advice}"
+            yield f"{key}.{path}: the study sets the seeds; {advice}"
         elif path.startswith("data.") and path != "data.augment" and key != "overrides":
             yield (
                 f"{key}.{path}: every arm must see the same data and split, or they cannot be "
@@ -154,7 +154,7 @@ def _conditions(spec: StudySpec) -> Iterator[str]:
 
 
 def _needs(spec: StudySpec, path: str) -> set[str]:
-    """Every parameter that decides, directly or not, whether ``path`` is searched."""
+    """Returns every parameter that decides, directly or not, whether ``path`` is searched."""
     found: set[str] = set()
     waiting = list(spec.parameters[path].when)
     while waiting:
@@ -166,7 +166,7 @@ def _needs(spec: StudySpec, path: str) -> set[str]:
 
 
 def _metric(spec: StudySpec) -> Iterator[str]:
-    """A metric of the user's that is searched for must be declared, in its direction."""
+    """Checks that a user's metric is declared, with its direction, if searches optimise it."""
     if spec.metric.name in METRICS:
         return
     name = spec.metric.name.removeprefix("val/")
@@ -174,7 +174,7 @@ def _metric(spec: StudySpec) -> Iterator[str]:
         yield f"metric.name: must be val/NAME of a key of metrics{suggestion(name, spec.metrics)}"
         return
     if condition_of(spec.metrics[name].function) is not None:
-        yield f"metric.name: metrics.{name} is measured on test data alone, which no search may see"
+        yield f"metric.name: metrics.{name} is measured on test data, which no search may see"
         return
     expected = "max" if spec.metrics[name].better == "higher" else "min"
     if spec.metric.mode != expected:
@@ -193,10 +193,12 @@ def _sizes(spec: StudySpec) -> Iterator[str]:
         product = math.prod(count + 1 for count in counts)
         combinations += product
         if combinations > MAX_ARMS:
-            size = f"2^{len(counts)} = {product:,}" if max(counts) == 1 else f"{product:,}"
+            size = f"{product:,}"
+            if max(counts) == 1:
+                size = f"2^{len(counts)} = {size}"
             yield (
-                f"ablation.design: factorial over {len(counts)} factors is {size} arms; "
-                f"at most {MAX_ARMS} are run; name fewer factors, or leave_one_out"
+                f"ablation.design: factorial over {len(counts)} factors is {size} arms, and at "
+                f"most {MAX_ARMS} are allowed; give fewer factors, or leave_one_out"
             )
             return
     arms = 1 + combinations * (1 + len(spec.ablation.cross)) + len(spec.baselines)
@@ -206,6 +208,6 @@ def _sizes(spec: StudySpec) -> Iterator[str]:
         trials = arms * spec.search.repeats * (spec.replicate.seeds + searched)
     if arms > MAX_ARMS or trials > MAX_TRIALS:
         yield (
-            f"the study is {arms:,} arms and {trials:,} trials; "
-            f"at most {MAX_ARMS} and {MAX_TRIALS:,} are run"
+            f"the study has {arms:,} arms and {trials:,} trials; "
+            f"at most {MAX_ARMS} and {MAX_TRIALS:,} are allowed"
         )

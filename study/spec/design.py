@@ -43,17 +43,17 @@ BaselineNames = Annotated[
 
 
 class Ablation(Section):
-    """The arms that are the reference network with parts taken away."""
+    """The arms made from the reference network by taking parts away."""
 
     reference: str = "full"
-    """The name of the arm that is the base as it stands."""
+    """The name of the arm that is the unchanged base."""
     design: Designs = ("leave_one_out",)
-    """leave_one_out: each factor away alone; add_one_in: none, and each alone there; factorial:
-    every subset. One, or a list of them."""
+    """Which factors the arms lack. leave_one_out: one factor each; add_one_in: all of them, and all
+    but one; factorial: every subset. One design, or a list of them."""
     factors: dict[str, dict[str, OverrideOrLevel]] = Field(default_factory=dict)
-    """For each, the override that takes it away from the reference network; or its levels besides
-    the reference's own, each a mapping of overrides: tau: {slow: {neuron.tau: 8.0}, ...}."""
+    """For each factor, the override that takes it away from the reference network; or its levels
+    besides the reference's, each a mapping of overrides: tau: {slow: {neuron.tau: 8.0}, ...}."""
     cross: BaselineNames = ()
-    """Baselines in which the designs change the same factors too, as arms of their own."""
+    """Baselines in which the designs change the same factors too, which gives further arms."""
     names: dict[str, str] = Field(default_factory=dict)
-    """Names of arms to use instead of the program's own, such as {no_ei_init: plain_init}."""
+    """Names to use for arms instead of the generated ones, such as {no_ei_init: plain_init}."""

@@ -1,4 +1,4 @@
-"""A parameter as Optuna sees it: the one definition of its distributions and their values."""
+"""Translates a parameter and its values to Optuna's distributions, and back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from study.spec.parameter import Parameter, same
 
 
 def distribution(parameter: Parameter) -> BaseDistribution:
-    """What Optuna draws the parameter from."""
+    """Returns the distribution from which Optuna draws the parameter."""
     if parameter.choices is not None:
         return CategoricalDistribution(tuple(map(to_optuna, parameter.choices)))
     assert parameter.low is not None
@@ -32,14 +32,14 @@ def distribution(parameter: Parameter) -> BaseDistribution:
 
 
 def to_optuna(value: Any) -> Any:
-    """Optuna's choices are scalars: a list becomes its JSON text."""
+    """Returns a value as Optuna's choices hold it: a list becomes JSON text."""
     return json.dumps(value) if isinstance(value, list) else value
 
 
 def from_optuna(parameter: Parameter, value: Any) -> Any:
-    """The study file's form of a value that Optuna holds.
+    """Returns the study file's form of a value that Optuna holds.
 
-    A choice that the file no longer has stays as it is.
+    Leaves a choice that the file no longer has as it is.
     """
     for choice in parameter.choices or ():
         if same(to_optuna(choice), value):

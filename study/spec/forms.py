@@ -1,4 +1,4 @@
-"""Forms that several sections share: one word or a list of them."""
+"""The form that several sections share: one word, or a list of words."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Any
 
 
 def to_tuple(value: Any) -> Any:
+    """Returns a word or a list as a tuple, and any other value unchanged."""
     if isinstance(value, str):
         return (value,)
     return tuple(value) if isinstance(value, list) else value
 
 
 def one_or_list(words: tuple[str, ...]) -> dict[str, Any]:
-    """JSON Schema of one of the words, or a list of them."""
+    """Returns the JSON Schema of one of the words, or a list of them."""
     one = {"enum": list(words)}
     return {"anyOf": [one, {"type": "array", "items": one}]}

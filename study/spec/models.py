@@ -1,4 +1,4 @@
-"""The sections of a study file: frozen, validated; the text below each option documents it.
+"""The sections of a study file as frozen, validated models; the text below an option documents it.
 
 `study.spec.reading` reads a file into a `StudySpec`, `study.spec.checks` has the rules that span
 sections, and `study.plan` checks the values against the networks that they configure.
@@ -46,13 +46,13 @@ SHARE_SCHEMA = {"anyOf": [{"enum": ["auto"]}, {"type": "number", "minimum": 0}]}
 
 
 class Replicate(Section):
-    """Fresh seeds ``first_seed``, ``first_seed + 1``, ...: the same ones for every arm, so that
-    differences pair."""
+    """Chosen configurations are trained again from the fresh seeds ``first_seed``,
+    ``first_seed + 1``, ..., the same for every arm, so that differences pair."""
 
     seeds: Annotated[int, Field(ge=0, le=SEEDS_APART)] = 5
-    """How many; p-values below 0.05 need 6 and more (--dry-run says how many)."""
+    """The number of seeds; p-values below 0.05 need 6 or more (--dry-run says how many)."""
     first_seed: Annotated[int, Field(ge=0, lt=2**31 - 1000 * SEEDS_APART)] = 1000
-    """The first of them. Repeat k of a search uses the seeds from ``first_seed + 10,000 k`` on."""
+    """The first seed. Repeat k of a search uses the seeds from ``first_seed + 10,000 k`` on."""
     until: Literal["decided"] | None = None
     """decided: arms whose verdict is open get more seeds, in steps, up to ``most``."""
     most: Annotated[int, Field(ge=1, le=SEEDS_APART)] | None = None
@@ -67,7 +67,7 @@ class Replicate(Section):
         return self
 
     def seed(self, repeat: int, index: int) -> int:
-        """The seed of one replicate. More seeds, or more repeats, keep those that are there."""
+        """Returns the seed of one replicate, which does not depend on how many there are."""
         return self.first_seed + SEEDS_APART * repeat + index
 
     @property
@@ -80,77 +80,77 @@ GpuShare = Annotated[Any, BeforeValidator(_share), WithJsonSchema(SHARE_SCHEMA)]
 
 
 class ArmResources(Section):
-    """What one arm's trials get instead of what the others do."""
+    """The resources of one arm's trials, if they differ from the other arms'."""
 
     gpu: GpuShare
-    """As resources.gpu, for this arm."""
+    """The same as resources.gpu, for this arm."""
 
 
 class Resources(Section):
-    """The share of one trial. ``gpu: auto``: where there is a GPU, the share that a probe of the
-    arm's network measures; else the CPU."""
+    """What one trial gets of the machine. With ``gpu: auto`` a probe of the arm's network measures
+    its share of a GPU; without a GPU, trials run on the CPU."""
 
     cpu: Positive = 1.0
     """CPU threads of one trial."""
     gpu: GpuShare = "auto"
-    """auto, or the GPUs of one trial: 0, a fraction of one, a whole number."""
+    """auto, or the GPUs of one trial: 0, a fraction of one, or a whole number."""
     memory_gb: Positive | None = None
-    """CPU: a trial over it ends as out_of_memory."""
+    """The memory of one trial on the CPU; a trial that needs more ends as out_of_memory."""
     arms: dict[str, ArmResources] = Field(default_factory=dict)
-    """Other shares of single arms, by the arm's name."""
+    """The resources of single arms, by the arm's name."""
 
     def gpu_of(self, arm: str) -> Any:
-        """The GPUs of one trial of this arm, or "auto"."""
+        """Returns the GPUs of one trial of this arm, or "auto"."""
         return self.arms[arm].gpu if arm in self.arms else self.gpu
 
     def gpu_key(self, arm: str) -> str:
-        """Where the study file says so."""
+        """Returns the study file's key for them."""
         return f"resources.arms.{arm}.gpu" if arm in self.arms else "resources.gpu"
 
 
 class Budget(Section):
-    """Limits of the whole study, over all its runs; replicates are served before search spends the
-    rest."""
+    """Limits of the whole study, over all its runs. Searches leave as much of it as the replicates
+    need."""
 
     hours: Positive | None = None
-    """Of working time, over all runs of the study."""
+    """Hours that the study may run, over all its runs."""
     trials: Count | None = None
-    """Trained in all."""
+    """Trials that the study may train."""
     epochs: Count | None = None
-    """Trained in all."""
+    """Epochs that the study may train, over all its trials."""
 
 
 class Retry(Section):
-    """How often a trial is tried again within a run, by cause. An exception raised by our code is
-    never tried again."""
+    """How often a run tries a trial again, by the cause of its failure. A trial whose code raised
+    an exception is not tried again."""
 
     dead_worker: Annotated[int, Field(ge=0, le=100)] = 2
-    """After the death of its process."""
+    """How often a trial is tried again after its process died."""
     out_of_memory: Annotated[int, Field(ge=0, le=1)] = 1
-    """Alone on the machine."""
+    """Whether a trial that ran out of memory is tried again, alone on the machine: 1 or 0."""
 
 
 class StudySpec(Section):
     """The whole study file."""
 
     name: str
-    """Also the name of its folder below results."""
+    """The study's name, and that of its folder below results."""
     base: str
-    """A config file, complete by itself: relative to the current folder, to this file, or in the
+    """A complete config file, by its path relative to the current folder, to this file, or to the
     package."""
     overrides: dict[str, Value] = Field(default_factory=dict)
     """Dotted path of a config -> value, for every arm."""
     metric: Metric = Metric()
     second_objective: SecondObjective | None = None
     parameters: dict[str, Parameter] = Field(default_factory=dict)
-    """What Optuna searches: dotted path of a config -> range or choices."""
+    """The parameters that Optuna searches: dotted path of a config -> range or choices."""
     search: Search | None = None
     ablation: Ablation = Ablation()
     baselines: dict[str, dict[str, Value]] = Field(default_factory=dict)
-    """Arm -> overrides of the base; the key base in it names another config file."""
+    """Arm -> overrides of the base. The key ``base`` among them names another config file."""
     tune: Literal["each", "reference", "none"] = "each"
-    """each: every arm has its own search; reference: the reference's values serve all; none: values
-    as in the configs."""
+    """each: every arm has its own search; reference: all arms take the values found for the
+    reference; none: all keep the values of their configs."""
     replicate: Replicate = Replicate()
     resources: Resources = Resources()
     budget: Budget = Budget()
@@ -160,23 +160,27 @@ class StudySpec(Section):
     report: ReportSpec = ReportSpec()
     metrics: dict[str, UserMetric] = Field(default_factory=dict, json_schema_extra=or_word)
     """Metrics besides loss and accuracy: name -> top5_accuracy, your own module:attribute, a
-    changed test condition such as noise_0.3, or the section of any."""
+    changed test condition such as noise_0.3, or a section with one of these."""
     diagnostics: Annotated[
         word_or_reference("off", "scalars", "distributions"),  # type: ignore[valid-type]
         BeforeValidator(_word),
     ] = "off"
-    """What replicates record of their insides: nothing, numbers per layer and epoch, also
-    histograms; or numbers and what a function of yours measures, as my_module:function."""
+    """What replicates record of their layers. off: nothing; scalars: numbers per layer and epoch;
+    distributions: histograms too; my_module:function: the numbers, and what your function
+    measures."""
     loggers: Loggers = ()
-    """Who else hears of every epoch; each needs the extra of its name."""
+    """Programs that also log every epoch; each needs the extra of its name."""
     notify: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
-    """An address that gets one JSON line at the end, at a stop, and when a budget is used up."""
+    """An address to post one line of JSON to when the study is done, stops, or has used up a
+    budget."""
 
     @property
     def objectives(self) -> Mapping[str, str]:
-        """What a search optimises: max or min, by name."""
-        second = self.second_objective
-        return {self.metric.name: self.metric.mode} | ({second.name: second.mode} if second else {})
+        """The metrics that a search optimises, each with max or min."""
+        modes: dict[str, str] = {self.metric.name: self.metric.mode}
+        if self.second_objective is not None:
+            modes[self.second_objective.name] = self.second_objective.mode
+        return modes
 
     @property
     def tuned(self) -> bool:

@@ -1,4 +1,4 @@
-"""One searched parameter of a study file: what it can be, and when it means something."""
+"""One searched parameter of a study file: its possible values, and the conditions for it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ class Parameter(Section):
     """One searched parameter: a range, or choices."""
 
     type: Literal["float", "int", "categorical"]
-    """What kind of value."""
+    """The kind of value."""
     low: float | None = None
-    """Smallest value; float and int need it."""
+    """The smallest value; float and int need it."""
     high: float | None = None
-    """Largest value; float and int need it."""
+    """The largest value; float and int need it."""
     log: bool = False
-    """Drawn on a logarithmic scale; needs low above 0."""
+    """Whether to draw values on a logarithmic scale; needs low above 0."""
     step: Positive | None = None
-    """Only low, low + step, ...; the grid sampler needs it for float."""
+    """Draws only low, low + step, ...; the grid sampler needs it for float."""
     choices: list[Value] | None = None
     """The values of a categorical parameter."""
     when: dict[str, Value] = Field(default_factory=dict)
-    """Other parameter -> the value under which alone this one is searched and has a meaning."""
+    """Other parameter -> value: this one is searched only if the other has that value."""
 
     @model_validator(mode="after")
     def _possible(self) -> Parameter:
@@ -91,7 +91,7 @@ class Parameter(Section):
         return int((high - low) // step) + 1
 
     def value_at(self, index: int) -> Any:
-        """The choice or step number ``index``.
+        """Returns the choice or step number ``index``.
 
         Steps are counted in decimals, as the file writes them: 0.1 + 2 x 0.1 is 0.3, and no step
         lies above ``high``.
@@ -103,11 +103,11 @@ class Parameter(Section):
         return int(value) if self.type == "int" else float(value)
 
     def values(self) -> list[Any]:
-        """Every value of a parameter with choices or steps."""
+        """Returns every value of a parameter with choices or steps."""
         return [self.value_at(index) for index in range(self.count)]
 
     def ends(self) -> list[Any]:
-        """Every choice, or the two ends of the range."""
+        """Returns every choice, or the two ends of the range."""
         if self.choices is not None:
             return list(self.choices)
         if self.is_finite:
@@ -115,7 +115,7 @@ class Parameter(Section):
         return [self.low, self.high]
 
     def nearest(self, value: Any) -> Any:
-        """The one form of ``value``: of a stepped range the nearest step, else ``value`` itself."""
+        """Returns the nearest step of a stepped range; in other cases ``value`` itself."""
         if self.choices is not None or not self.is_finite:
             return value
         low, _, step = self._decimals()
@@ -123,7 +123,7 @@ class Parameter(Section):
         return self.value_at(min(max(index, 0), self.count - 1))
 
     def can_be(self, value: Any) -> bool:
-        """Whether ``value`` is a choice, or lies in the range (within the rounding of a step)."""
+        """Returns whether ``value`` is a choice, or lies in the range up to rounding."""
         if self.choices is not None:
             return any(same(value, choice) for choice in self.choices)
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -135,13 +135,13 @@ class Parameter(Section):
         return inside and not (self.type == "int" and value % 1)
 
     def describe(self) -> str:
-        """What the parameter can be, in words."""
+        """Returns the possible values, in words."""
         if self.choices is not None:
             return "one of " + ", ".join(map(repr, self.choices))
         return f"{self.low:g} to {self.high:g}"
 
     def _decimals(self) -> tuple[Decimal, Decimal, Decimal]:
-        """low, high and step as the file writes them."""
+        """Returns low, high and step as the file writes them."""
         step = 1.0 if self.step is None else self.step
         return Decimal(repr(self.low)), Decimal(repr(self.high)), Decimal(repr(step))
 
@@ -150,12 +150,14 @@ SWITCH = {"on": True, "yes": True, "off": False, "no": False}
 
 
 def one_form(value: Any) -> Any:
-    """``on``, ``off``, ``yes`` and ``no`` as the switches that a config takes them for."""
-    return SWITCH.get(value.lower(), value) if isinstance(value, str) else value
+    """Returns ``on``, ``off``, ``yes`` and ``no`` as the booleans that a config takes them for."""
+    if not isinstance(value, str):
+        return value
+    return SWITCH.get(value.lower(), value)
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values of a study file are one and the same: 1 is not true, and ``on`` is."""
+    """Returns whether two values of a study file mean the same: ``on`` equals true, 1 does not."""
     one, other = one_form(one), one_form(other)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))

@@ -1,4 +1,4 @@
-"""A study file, or a tree of it, as a `StudySpec`; and the command line's ``--set`` over it."""
+"""Reads a study file into a `StudySpec`, and applies the command line's ``--set``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from study.spec.parameter import Parameter
 
 
 def load_spec(path: str | Path, sets: Mapping[str, Any] | None = None) -> StudySpec:
-    """The study in the file at ``path``, with the command line's ``--set`` values put over it.
+    """Reads the study in the file at ``path``, and applies the command line's ``--set`` values.
 
     Raises:
         ConfigError: one line per problem.
@@ -35,7 +35,7 @@ def make_spec(tree: dict[str, Any], where: str, sets: Mapping[str, Any] | None =
     for key in tree:
         if key in TrialConfig.model_fields and key != "seed":
             raise ConfigError(
-                f"{where}: {key}: is a key of training configs; to set it in all trials write "
+                f"{where}: {key}: belongs to training configs; to set it for all trials, write "
                 f"overrides: {{{key}.KEY: VALUE}}, or on the command line "
                 f"--set overrides.{key}.KEY=VALUE"
             )
@@ -50,7 +50,11 @@ def make_spec(tree: dict[str, Any], where: str, sets: Mapping[str, Any] | None =
 
 
 def parse_set(text: str) -> tuple[str, Any]:
-    """``key=value`` of the command line."""
+    """Splits ``key=value`` of the command line.
+
+    Raises:
+        ConfigError: the text has another form.
+    """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--set {text}: must be key=value, such as search.trials=4")

@@ -43,7 +43,7 @@ first line names its schema, by a path relative to the file, or a URL:
 
 
 def pages() -> dict[Path, str]:
-    """Path below docs/ -> content."""
+    """Returns the content of each file, by its path below docs/."""
     study, config = schema(StudySpec), schema(TrialConfig)
     return {
         Path("study_file.md"): "\n".join(
@@ -65,12 +65,12 @@ def pages() -> dict[Path, str]:
 
 
 def schema(model: type[BaseModel]) -> dict[str, Any]:
-    """JSON Schema (2020-12) of what a YAML file may hold."""
+    """Returns the JSON Schema (2020-12) of a YAML file."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
 
 
 def tables(model: type[BaseModel], whole: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Markdown: one table for the model's own options, then one for each section in it."""
+    """Yields Markdown: one table of the model's own options, then one for each section in it."""
     sections = {
         field.alias or name: inner
         for name, field in model.model_fields.items()
@@ -86,11 +86,9 @@ def tables(model: type[BaseModel], whole: Mapping[str, Any], prefix: str = "") -
             anchor = re.sub("[^a-z0-9_-]", "", (prefix + link).lower())
             yield f"| `{name}` | [{prefix}{link}](#{anchor}) | | {meaning} |"
         else:
-            default = (
-                "required"
-                if field.is_required()
-                else _word(field.get_default(call_default_factory=True))
-            )
+            default = "required"
+            if not field.is_required():
+                default = _word(field.get_default(call_default_factory=True))
             words = kind(definition["properties"][name])
             yield f"| `{name}` | {words} | {default} | {_text(field.description)} |"
     for name, inner in sections.items():
@@ -104,7 +102,7 @@ def _below(name: str, property: Mapping[str, Any]) -> str:
 
 
 def kind(schema: Mapping[str, Any], several: bool = False) -> str:
-    """What a value may be, or ``several`` of them, in words."""
+    """Describes the kind of a value, or of ``several`` values, in words."""
     if "anyOf" in schema and isinstance(schema["anyOf"][0].get("type"), list):
         return "plain values" if several else "a plain value, or a list of them"
     if "anyOf" in schema:
@@ -115,14 +113,16 @@ def kind(schema: Mapping[str, Any], several: bool = False) -> str:
         )
     if "enum" in schema or "const" in schema:
         words = [_word(word) for word in schema.get("enum", [schema.get("const")])]
-        return "true or false" if words[:2] == ["true", "false"] else " \\| ".join(words)
+        if words[:2] == ["true", "false"]:
+            return "true or false"
+        return " \\| ".join(words)
     if "pattern" in schema:
         return "an address" if "http" in schema["pattern"] else "`module:attribute`"
+    if "prefixItems" in schema:
+        items = schema["prefixItems"]
+        return f"a list of {kind(items[0], True)} ({len(items)})"
     if schema.get("type") == "array":
-        inner = schema["prefixItems"][0] if "prefixItems" in schema else schema.get("items", {})
-        return f"a list of {kind(inner, True)}" + (
-            f" ({len(schema['prefixItems'])})" if "prefixItems" in schema else ""
-        )
+        return f"a list of {kind(schema.get('items', {}), True)}"
     if schema.get("type") == "object":
         inner = kind(schema["additionalProperties"], True)
         return f"{'mappings' if several else 'a mapping'} to {inner}"
@@ -142,7 +142,7 @@ def kind(schema: Mapping[str, Any], several: bool = False) -> str:
 
 
 def _word(value: Any) -> str:
-    """A value as YAML has it; nothing for what is not given."""
+    """Returns a value as YAML writes it; an empty text if there is none."""
     if value is None or value in ({}, (), []):
         return ""
     if isinstance(value, tuple):

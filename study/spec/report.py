@@ -1,4 +1,4 @@
-"""The sections on what the report says: comparisons, claims, tests, and metrics of the user's."""
+"""The sections on the report: comparisons, claims, tests, and the user's metrics."""
 
 from __future__ import annotations
 
@@ -32,44 +32,46 @@ Pair = Annotated[tuple[str, str], BeforeValidator(_pair)]
 
 
 class Claim(Section):
-    """A planned comparison with a direction. The page judges it: holds, fails, or undecided."""
+    """A planned comparison with a direction. The report judges it: holds, fails, or undecided."""
 
     say: str
-    """The claim in words, as the page prints it."""
+    """The claim in words, as the report prints it."""
     arm: str
     """The arm that the claim is about."""
     against: str
-    """The arm that it is compared with."""
+    """The arm to compare it with."""
     is_: Literal["better", "worse", "not_better", "not_worse", "equivalent"] = Field(alias="is")
-    """How ``arm`` does against ``against``."""
+    """How ``arm`` compares with ``against``."""
     margin: Positive | None = None
-    """For not_better, not_worse and equivalent, in the metric's own unit; default report.margin."""
+    """The margin of not_better, not_worse and equivalent, in the metric's own unit; by default
+    report.margin."""
 
 
 class ReportSpec(Section):
-    """What the report compares with, and how sure it is."""
+    """What the report compares, and how it judges differences."""
 
     baseline: str | None = None
-    """The arm that all others are compared with besides the reference; none unless given."""
+    """A second arm to compare all others with, besides the reference."""
     pairs: Annotated[tuple[Pair, ...], BeforeValidator(to_tuple)] = ()
     """Further comparisons, each (arm - other)."""
     claims: list[Claim] = Field(default_factory=list)
-    """Statements that the study shall judge."""
+    """Statements for the report to judge."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    """Of the intervals; 1 - confidence is the level of the tests."""
+    """The confidence of the intervals; 1 - confidence is the level of the tests."""
     failures: Literal["chance", "exclude"] = "chance"
-    """What a replicate that failed counts as: chance level (1 / classes), or nothing at all."""
+    """How to count a failed replicate: at chance level (1 / classes), or not at all."""
     test: Literal["t", "sign_flip"] = "t"
-    """A paired t-test, or the joint sign-flip test over all comparisons."""
+    """The test: a paired t-test, or the joint sign-flip test over all comparisons."""
     correction: Annotated[
         Literal["single_step", "holm", "none"],
         BeforeValidator(_correction),
         WithJsonSchema({"enum": ["single_step", "holm", "none", "bonferroni"]}),
     ] = "single_step"
-    """For the number of comparisons. single_step: interval and verdict are one statement; holm:
-    sharper p-values, beside intervals that are not adjusted. (bonferroni is single_step.)"""
+    """The correction for the number of comparisons. single_step: interval and verdict agree; holm:
+    sharper p-values, but intervals without correction. (bonferroni is single_step.)"""
     margin: Positive | None = None
-    """Differences within it do not matter: 0.01 is one point of accuracy. "No effect" needs it."""
+    """The largest difference that does not matter: 0.01 is one point of accuracy. The verdict "no
+    effect" needs it."""
 
 
 MetricFunction = word_or_reference("top5_accuracy", *EXAMPLES, pattern=CONDITION)
@@ -81,11 +83,11 @@ class UserMetric(Section):
     function: MetricFunction  # type: ignore[valid-type]
     """top5_accuracy; your own module:attribute; or the accuracy on test images of another
     brightness (brightness_0.5), with noise (noise_0.3), or over another number of time steps
-    (steps_8). Written alone, as ``name: module:attribute``, it is all there is."""
+    (steps_8). Without other options, ``name: module:attribute`` is enough."""
     better: Literal["higher", "lower"] = "higher"
-    """Which way is better."""
+    """Which direction is better."""
     label: str | None = None
-    """For axes and tables; default the name."""
+    """The label on axes and in tables; by default the name."""
 
     @model_validator(mode="before")
     @classmethod
@@ -94,6 +96,6 @@ class UserMetric(Section):
 
 
 def or_word(metrics: dict[str, Any]) -> None:
-    """Adds to the schema of ``metrics`` that a metric may be its function's word alone."""
+    """Lets the schema of ``metrics`` accept a metric's function in place of its section."""
     word = TypeAdapter(MetricFunction).json_schema()
     metrics["additionalProperties"] = {"anyOf": [metrics["additionalProperties"], *word["anyOf"]]}

@@ -1,4 +1,4 @@
-"""The sections on searching: what is optimised, how proposals are made, when trials stop early."""
+"""The sections on the search: objectives, proposals, and when trials stop early."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from eisnn.metrics import COST_METRICS
 from eisnn.metrics import METRICS as KNOWN_METRICS
 
 MAX_TRIALS = 100_000
-SEEDS_APART = 10_000  # between the first seeds of two repeats: more than a repeat can have
+SEEDS_APART = (
+    10_000  # the distance between the first seeds of two repeats, and the most seeds of one
+)
 METRICS = {"val/accuracy": "max", "val/accuracy_best": "max", "val/loss": "min"}
 VALIDATION_METRICS = [name for name in KNOWN_METRICS if name.startswith("val/")]
-# What a trial measures without the test set, for constraints.
+# The metrics for constraints: those that a trial measures without the test set.
 CONSTRAINED = [name for name, row in KNOWN_METRICS.items() if row.once and name[:5] != "test/"]
 
 
@@ -29,16 +31,16 @@ def _validated(name: str) -> str:
 
 
 class Metric(Section):
-    """What a search optimises: a validation metric of the last epoch (or the best one so far)."""
+    """The validation metric that a search optimises, of the last epoch or of the best one."""
 
     name: Annotated[
         str,
         AfterValidator(_validated),
         WithJsonSchema({"anyOf": [{"enum": list(METRICS)}, {"type": "string"}]}),
     ] = "val/accuracy"
-    """Measured on validation data; test data decide nothing. val/NAME is a metric of yours."""
+    """A metric of the validation data; test data decide nothing. val/NAME is a metric of yours."""
     mode: Literal["max", "min"] = "max"
-    """max for accuracies, min for val/loss; for your own metrics as their ``better`` says."""
+    """max for accuracies, min for val/loss; your own metric's ``better`` decides for it."""
 
     @model_validator(mode="after")
     def _direction(self) -> Metric:
@@ -49,35 +51,35 @@ class Metric(Section):
 
 
 class SecondObjective(Section):
-    """What searches minimise (or maximise) besides ``metric``: their trials then spread along the
-    Pareto front of the two, which the report draws. An arm's configuration is still the one with
+    """A second metric for searches to minimise (or maximise). Trials then spread along the Pareto
+    front of the two metrics, which the report draws. An arm's configuration is still the one with
     the best ``metric``."""
 
     name: Literal[COST_METRICS] = "energy_nj"  # type: ignore[valid-type]
     """Costs are of the trial's last epoch; energy is estimated."""
     mode: Literal["min", "max"] = "min"
-    """Which way is better."""
+    """Which direction is better."""
 
 
 class Pruner(Section):
-    """Stops search trials that fall behind: Optuna's pruners. Epochs count from 1."""
+    """One of Optuna's pruners, which stop search trials that fall behind. Epochs count from 1."""
 
     type: Literal["none", "asha", "hyperband", "median", "wilcoxon"] = "none"
-    """Which of Optuna's pruners. wilcoxon works between the seeds of a configuration
-    (search.seeds), the others between the epochs of a trial."""
+    """The pruner. wilcoxon compares the seeds of configurations (search.seeds), the others the
+    epochs of trials."""
     grace_epochs: Count = 1
-    """Never stopped before."""
+    """A trial is never stopped before this epoch."""
     reduction_factor: Annotated[int, Field(ge=2)] = 3
-    """asha, hyperband: one in so many goes on at each rung."""
+    """asha, hyperband: of this many trials, one continues past each rung."""
     startup_trials: Count = 4
-    """median: so many trials must have completed."""
+    """median: nothing is stopped before this many trials have completed."""
     p_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """wilcoxon: a configuration is stopped once a signed-rank test over its seeds so far finds it
-    worse than the best one at this level."""
+    """wilcoxon: the level of the signed-rank test; a configuration is stopped once the test over
+    its seeds so far finds it worse than the best one."""
 
     @property
     def least_seeds(self) -> int:
-        """wilcoxon: the fewest seeds of which it can spare the last: 2^-(seeds - 1) < p_threshold.
+        """The fewest seeds of which wilcoxon can save the last: 2^-(seeds - 1) < p_threshold.
 
         >>> Pruner(type="wilcoxon").least_seeds
         5
@@ -86,12 +88,12 @@ class Pruner(Section):
 
 
 class Bounds(Section):
-    """What a metric of a trial must keep to."""
+    """The bounds of a metric."""
 
     min: float | None = None
-    """At least so much."""
+    """The smallest value allowed."""
     max: float | None = None
-    """At most so much."""
+    """The largest value allowed."""
 
     @model_validator(mode="after")
     def _meaningful(self) -> Bounds:
@@ -103,36 +105,36 @@ class Bounds(Section):
 
 
 class Search(Section):
-    """The budget of one arm's search and how Optuna proposes."""
+    """The budget of one arm's search, and how Optuna makes proposals."""
 
     sampler: Literal["tpe", "random", "gp", "cmaes", "qmc", "grid"] = "tpe"
     """tpe, gp, cmaes (needs the package cmaes), random and grid are Optuna's; qmc draws from a
     Sobol sequence. All arms begin with the same draws."""
     trials: Annotated[int, Field(ge=1, le=MAX_TRIALS)] = 20
-    """The budget of each arm that is tuned, the same for all."""
+    """The number of configurations that each tuned arm tries, the same for all arms."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    """Of the proposals, and the training seed of every search trial."""
+    """The seed of the proposals, and the training seed of every search trial."""
     startup: Count = 5
-    """Random proposals before tpe or gp begin to learn."""
+    """The number of random proposals before tpe or gp begin to learn."""
     seeds: Annotated[int, Field(ge=1, le=100)] = 1
-    """Training seeds of each configuration: the search optimises its mean over them. Each is a
-    trial of its own, and further ones are not trained once one has failed."""
+    """The number of training seeds of each configuration, whose mean the search optimises. Each
+    seed is a separate trial; once one has failed, the others are not trained."""
     repeats: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Whole searches of each arm, each with a search seed of its own (seed, seed + 1, ...) and with
-    replicates of what it chose. Verdicts on tuned arms rest on them; with one, a verdict is about
-    the configuration that it found."""
+    """The number of whole searches of each arm, with the search seeds seed, seed + 1, ..., each
+    followed by replicates of the configuration that it chose. Verdicts on tuned arms need several;
+    with one, a verdict is only about the configuration that it found."""
     until: Literal["decided"] | None = None
     """decided: arms whose verdict is open get more repeats, in steps, up to ``most``."""
     most: Annotated[int, Field(ge=2, le=1000)] | None = None
     """The most repeats of an arm; needs ``until``."""
     pruner: Pruner = Pruner()
     diverged: Literal["fail", "worst"] = "fail"
-    """What Optuna is told of a diverged trial: FAIL, or the worst value."""
+    """What Optuna is told of a diverged trial: that it failed, or the worst value."""
     points: list[dict[str, Value]] = Field(default_factory=list)
     """Values to try first, in every arm that has the parameters."""
     from_: str | None = Field(default=None, alias="from")
-    """The folder of another study, such as results/pilot: samplers learn from what the arms of the
-    same names completed there, as far as the parameters are the same. Those trials do not count."""
+    """The folder of another study, such as results/pilot. Samplers learn from the completed trials
+    of its arms of the same names, if these have the same parameters. Those trials do not count."""
     constraints: dict[str, Bounds] = Field(default_factory=dict)
     """What a configuration must keep to, such as energy_nj: {max: 500}. Samplers learn of it, and
     an arm's configuration is the best one that does. Needs Optuna 5 or later."""
@@ -153,11 +155,11 @@ class Search(Section):
         return self.most or self.repeats
 
     def training_seed(self, repeat: int, index: int) -> int:
-        """The seed of one training; more seeds, or more repeats, keep those that are there."""
+        """Returns the seed of one training, which does not depend on how many there are."""
         return self.seed + repeat + SEEDS_APART * index
 
     def violations(self, metrics: Mapping[str, float]) -> dict[str, float]:
-        """How far a trial is beyond each constraint; at most 0 where it keeps to it."""
+        """Returns how far a trial is beyond each constraint; 0 or less if it keeps the bounds."""
         found: dict[str, float] = {}
         for name, bounds in self.constraints.items():
             value = metrics.get(name)

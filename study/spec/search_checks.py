@@ -1,4 +1,4 @@
-"""What must hold of a study file's searches: points, pruners, seeds and repeats."""
+"""Checks of a study file's searches: points, pruners, seeds and repeats."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def search_problems(spec: StudySpec) -> Iterator[str]:
 
 
 def _points(spec: StudySpec, search: Search) -> Iterator[str]:
-    """Each configuration to begin with names parameters, and values that they can have."""
+    """Checks that the points to try first name parameters, with values that these can have."""
     for index, point in enumerate(search.points):
         for path, value in point.items():
             key = f"search.points.{index}.{path}"
@@ -48,9 +48,9 @@ def _points(spec: StudySpec, search: Search) -> Iterator[str]:
 
 
 def _two_objectives(search: Search) -> Iterator[str]:
-    """What can only be asked of a single objective."""
+    """Checks that nothing in the file needs a single objective."""
     if search.sampler == "cmaes":
-        yield "search.sampler: cmaes knows one objective only; give tpe with a second_objective"
+        yield "search.sampler: cmaes takes one objective only; give tpe with a second_objective"
     if search.pruner.type != "none":
         given = search.pruner.type
         yield f"search.pruner.type: must be none with a second_objective, given {given}"
@@ -62,20 +62,20 @@ def _two_objectives(search: Search) -> Iterator[str]:
 
 
 def _pruner(search: Search) -> Iterator[str]:
-    """Between epochs of one training, or between the seeds of a configuration."""
+    """Checks that the pruner suits the number of seeds: wilcoxon compares seeds, others epochs."""
     given, seeds, least = search.pruner.type, search.seeds, search.pruner.least_seeds
     if given == "wilcoxon" and seeds < least:
         yield (
             f"search.pruner.type: wilcoxon compares seeds, and with p_threshold "
-            f"{search.pruner.p_threshold:g} it can stop nothing before the last one unless "
-            f"search.seeds is at least {least}, given {seeds}"
+            f"{search.pruner.p_threshold:g} it can save no training unless search.seeds is at "
+            f"least {least}, given {seeds}"
         )
     if given not in ("none", "wilcoxon") and seeds > 1:
         yield f"search.pruner.type: must be none or wilcoxon with search.seeds, given {given}"
 
 
 def _seeds(spec: StudySpec) -> Iterator[str]:
-    """The replicates' seeds must be fresh: no search trial was trained with them."""
+    """Checks that the replicates' seeds are fresh: no search trial trains with them."""
     replicate, search = spec.replicate, spec.search
     if search is None or not spec.tuned:
         return
@@ -96,7 +96,7 @@ def _seeds(spec: StudySpec) -> Iterator[str]:
 
 
 def _until(spec: StudySpec) -> Iterator[str]:
-    """More repeats and more seeds at once would be looks that no share of alpha was kept for."""
+    """Checks that only repeats or only seeds grow, since looks at both would exceed alpha."""
     if spec.search is None or spec.search.until is None:
         return
     if spec.replicate.until is not None:

@@ -19,7 +19,7 @@ TRIAL_COLUMNS = (*OF_ROLE, *OF_OUTCOME, *TRIAL_METRICS, *OF_TIME)
 
 
 def table_text(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """CSV text; numbers in full precision, a missing or None value as an empty cell."""
+    """Returns CSV text with numbers in full precision; a missing or None value is an empty cell."""
     buffer = io.StringIO(newline="")
     writer = csv.DictWriter(
         buffer, list(columns), restval="", extrasaction="ignore", lineterminator="\n"

@@ -1,4 +1,4 @@
-"""The files of a study's folder: written whole, checked when read, renamed instead of deleted."""
+"""The files of a study's folder: writes them whole, checks them on reading, renames bad ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from eisnn.files import write_whole
 
-# What must be in each of the study's own files.
+# The keys that each of the study's own files must have, with their types.
 REQUIRED: dict[str, dict[str, Any]] = {
     "plan.json": {"arms": list},
     "command.json": {"sets": dict, "smoke": bool, "bases": dict, "name": str | None},
@@ -26,11 +26,11 @@ REQUIRED: dict[str, dict[str, Any]] = {
 
 
 class StoreError(RuntimeError):
-    """The study's folder cannot be used. The message says what to do."""
+    """The study's folder cannot be used; the message says what to do."""
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
-    """Replaces ``path`` by ``text`` in one step; ``durable`` waits until the disk has it."""
+    """Replaces the file with ``text`` in one step; ``durable`` waits until the disk has it."""
     write_whole(path, text.encode("utf-8"), durable=durable)
 
 
@@ -39,7 +39,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The mapping in ``path``; None if the file is missing, damaged, or lacks what it must hold."""
+    """Returns the mapping in ``path``; None if the file is missing, damaged, or lacks a key."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -63,7 +63,7 @@ def set_unreadable_aside(folder: Path) -> list[Path]:
 
 
 def move_aside(folder: Path) -> Path:
-    """``--fresh``: renames the study's folder to ``NAME.old-1``, or the next free number."""
+    """Renames the study's folder to ``NAME.old-1``, or the next free number, for ``--fresh``."""
     return rename(folder, "old")
 
 
@@ -90,7 +90,7 @@ def free_bytes(folder: Path) -> int:
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Whether an error, or one of its causes, means that a disk or a quota is full.
+    """Returns whether an error, or one of its causes, means that a disk or a quota is full.
 
     Python says so by an error number; SQLite and torch say it in words.
     """
@@ -105,13 +105,13 @@ def is_full(error: BaseException | None) -> bool:
 
 @contextlib.contextmanager
 def unmade(folder: Path, *errors: type[Exception]) -> Iterator[None]:
-    """Takes away empty folders that the block made, if it ends with StoreError or ``errors``."""
+    """Removes empty folders that the block made, if it raises StoreError or one of ``errors``."""
     new = [path for path in (folder, *folder.parents) if not path.exists()]
     expected: tuple[type[Exception], ...] = (StoreError, *errors)
     try:
         yield
     except expected:
         for path in new:
-            with contextlib.suppress(OSError):  # what holds a file stays
+            with contextlib.suppress(OSError):  # a folder with a file stays
                 path.rmdir()
         raise

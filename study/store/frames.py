@@ -11,12 +11,12 @@ from study.store.files import StoreError, read_json
 if TYPE_CHECKING:
     import pandas as pd
 
-# Columns that tables of earlier versions lack, and what they mean there.
+# Columns that tables of earlier versions lack, with the value that they get.
 LATER = {"repeat": 0, "joules": float("nan")}
 
 
 def load_plan(folder: Path) -> dict[str, Any]:
-    """``plan.json``: the arms, roles, factors and questions that the study file asks for now.
+    """Reads ``plan.json``: the arms, roles, factors and comparisons that the study file asks for.
 
     Raises:
         StoreError: there is no readable plan, so this is not a study's folder.
@@ -31,7 +31,7 @@ def load_plan(folder: Path) -> dict[str, Any]:
 
 
 def trials_frame(folder: Path) -> pd.DataFrame:
-    """``trials.csv``: one row per arm and trial that the study file asks for now.
+    """Reads ``trials.csv``, which has one row per arm and trial that the study file asks for.
 
     Missing numbers are NaN.
     """
@@ -40,7 +40,7 @@ def trials_frame(folder: Path) -> pd.DataFrame:
 
 
 def epochs_frame(folder: Path) -> pd.DataFrame:
-    """``epochs.csv``: one row per trial and epoch; joins with `trials_frame` on ``id``."""
+    """Reads ``epochs.csv``, one row per trial and epoch; joins with `trials_frame` on ``id``."""
     return _frame(Path(folder) / "epochs.csv", EPOCH_COLUMNS, ("id",))
 
 
@@ -49,8 +49,9 @@ def _frame(path: Path, columns: tuple[str, ...], words: tuple[str, ...]) -> pd.D
 
     if not path.exists():
         return pd.DataFrame(columns=list(columns))
-    # pandas 2 rounds the last digit of some numbers unless it is told not to; pandas 3 never does.
-    exact: Any = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
+    exact: dict[str, Any] = {}
+    if pd.__version__.startswith("2."):  # rounds the last digit of some numbers by default
+        exact = {"float_precision": "round_trip"}
     frame = pd.read_csv(
         path,
         dtype=dict.fromkeys(words, "string"),

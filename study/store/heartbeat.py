@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 
 SECONDS = 10.0  # between two beats
-SILENCE = 35.0  # after so long without a beat, a run is dead
+SILENCE = 35.0  # a run without a beat for so long is dead
 
 
 class Heartbeat:
-    """Touches a file until it is stopped; a thread of its own."""
+    """Touches a file until it is stopped, in a thread of its own."""
 
     def __init__(self, path: Path, seconds: float = SECONDS) -> None:
         self.path = path
@@ -43,7 +43,7 @@ def age(path: Path) -> float:
 
 
 def is_alive(path: Path, silence: float = SILENCE, step: float = 1.0) -> bool:
-    """Watches for a beat; returns at the first one, or False after ``silence`` seconds."""
+    """Watches for a beat; returns True at the first one, or False after ``silence`` seconds."""
     seen = path.stat().st_mtime_ns
     end = time.monotonic() + silence
     while time.monotonic() < end:

@@ -1,7 +1,7 @@
-"""Links in a study's folder, which may come from a stranger: files are never followed outside.
+"""Links in a study's folder, which may come from a stranger: linked files are never followed.
 
-Linked folders are a habit of people with scratch disks. They are followed, and said, in a study
-that this user ran before, or that has not begun.
+People with scratch disks often link folders. These are followed, with a note, if this user ran the
+study before or if it has not begun.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def user_name() -> str:
 
 
 def settle(folder: Path) -> list[str]:
-    """Sets linked files aside, and returns what is to be said; called before the folder is used.
+    """Sets linked files aside, and returns notes to print. Call it before the folder is used.
 
     Raises:
         StoreError: a link to a folder, in a study that somebody else ran.
@@ -26,7 +26,7 @@ def settle(folder: Path) -> list[str]:
     said = []
     owner = read_json(folder / "owner.json")
     by, on = (owner or {}).get("user"), (owner or {}).get("host")
-    is_mine = owner is None or by == user_name()  # on whichever machine: clusters have many
+    is_mine = owner is None or by == user_name()  # on any machine, since clusters have many
     for path in _links(folder):
         target = path.readlink()
         if not path.is_dir():

@@ -18,14 +18,14 @@ from study.store.files import StoreError, now, read_json, write_json
 from study.store.heartbeat import SILENCE, Heartbeat, age, is_alive
 from study.store.links import user_name
 
-HELD = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK)  # what a held lock answers
+HELD = (errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK)  # the errors of a lock that is held
 PATIENCE = 120.0  # seconds for which a trial waits for an orphan of a killed run
 
 
 class StudyLock:
     """A study's lock while this process runs it, with a sign of life for other machines.
 
-    ``note``: what to tell of a run before that ended without a word on another machine.
+    ``note`` is a message about an earlier run that died on another machine, if there was one.
     """
 
     def __init__(self, lock: FileLock, owner: Path, note: str | None) -> None:
@@ -35,7 +35,7 @@ class StudyLock:
         self._heartbeat = Heartbeat(owner)
 
     def release(self) -> None:
-        """Frees the study, and says in owner.json that its run has ended."""
+        """Frees the study, and records in owner.json that its run has ended."""
         self._heartbeat.stop()
         record = read_json(self._owner)
         if record is not None and record.get("pid") == os.getpid():
@@ -48,8 +48,8 @@ def lock_study(folder: Path) -> StudyLock:
     """Takes the study's lock, and writes its holder into ``owner.json``.
 
     Raises:
-        StoreError: another run holds it; the message names its user, host, process and start.
-            Or the file system gives no locks.
+        StoreError: another run holds it (the message names its user, host, process and start), or
+            the file system has no locks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = _file_lock(folder)
@@ -88,17 +88,17 @@ def _going_on(folder: Path) -> StoreError:
     return StoreError(
         f"{folder}: another run of this study is going on: "
         f"{user} on {host} (process {owner.get('pid', '?')}), since {since}. "
-        "Wait for it or stop it; reports may be made meanwhile: "
+        "Wait for it or stop it; you can make reports meanwhile: "
         f"python -m reports {folder}"
     )
 
 
 def _check_owner(folder: Path) -> str | None:
-    """Returns what to tell of a run on another machine that died; None if there was none.
+    """Returns a message about a run that died on another machine; None if there was none.
 
     Raises:
-        StoreError: that run lives, although its lock did not hold us. Some file systems (sshfs,
-            NFS with nolock) give each machine locks of its own.
+        StoreError: that run is alive, although its lock did not stop us. On some file systems
+            (sshfs, NFS with nolock) each machine has its own locks.
     """
     path = folder / "owner.json"
     owner = read_json(path) or {}
@@ -107,8 +107,8 @@ def _check_owner(folder: Path) -> str | None:
     if age(path) < 2 * SILENCE and is_alive(path):
         raise _going_on(folder)
     return (
-        f"the run before, {owner.get('user', 'someone')} on {owner['host']} (process "
-        f"{owner.get('pid', '?')}), gives no sign of life; this one goes on in its place"
+        f"the earlier run, by {owner.get('user', 'someone')} on {owner['host']} (process "
+        f"{owner.get('pid', '?')}), gives no sign of life; this run continues the study"
     )
 
 
@@ -116,7 +116,7 @@ def _file_lock(folder: Path) -> FileLock:
     """Returns the folder's lock.
 
     Raises:
-        StoreError: the file system gives no locks.
+        StoreError: the file system has no locks.
     """
     path = folder / ".lock"
     new = not path.exists()
@@ -130,8 +130,8 @@ def _file_lock(folder: Path) -> FileLock:
             if new:
                 path.unlink(missing_ok=True)
             raise StoreError(
-                f"{path}: this file system gives no locks ({error.strerror}), and without them two "
-                "runs could write the same study; mount it with locks (NFS: without nolock; "
+                f"{path}: this file system has no locks ({error.strerror}), and without them two "
+                "runs could write to the same study; mount it with locks (NFS: without nolock; "
                 "Lustre: -o flock), or give another --results"
             ) from None
     finally:

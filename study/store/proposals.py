@@ -1,4 +1,4 @@
-"""The rows of configurations that a search trained from several seeds, taken together."""
+"""Combines the rows of configurations that a search trained from several seeds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 
 
 def means(measured: Sequence[Row]) -> dict[str, float]:
-    """The mean of each metric that all have measured.
+    """Returns the mean of each metric that all rows have.
 
     >>> means([{"val/loss": 1.0, "energy_nj": 3.0}, {"val/loss": 2.0}])
     {'val/loss': 1.5}
@@ -30,9 +30,9 @@ def means(measured: Sequence[Row]) -> dict[str, float]:
 
 
 def by_proposal(rows: Iterable[Row], seeds: int) -> list[dict[str, Any]]:
-    """One row for each configuration of a search: means over its seeds, and its own state.
+    """Returns one row for each configuration of a search, with means over its seeds and a state.
 
-    It is completed if all its seeds are, and pruned if it was stopped before.
+    The state is completed if all seeds have completed, and pruned if the pruner stopped earlier.
     """
     if seeds == 1:
         return [dict(row) for row in rows]
@@ -41,7 +41,8 @@ def by_proposal(rows: Iterable[Row], seeds: int) -> list[dict[str, Any]]:
         states = [State(row["state"]) for row in group]
         others = [state for state in states if state != State.COMPLETED]
         unwell = [state for state in others if state.is_unwell]
-        state = [*unwell, *others, State.PRUNED if len(group) < seeds else State.COMPLETED][0]
+        state = State.PRUNED if len(group) < seeds else State.COMPLETED
+        state = [*unwell, *others, state][0]
         missing = dict.fromkeys(TRIAL_METRICS)
         last = group[-1]
         row = {**group[0], **missing, **means(group), "state": state, "reason": last.get("reason")}
@@ -50,7 +51,7 @@ def by_proposal(rows: Iterable[Row], seeds: int) -> list[dict[str, Any]]:
 
 
 def spared(rows: Iterable[Row], seeds: int) -> Counter[str]:
-    """How many trials of each arm are not needed: their configurations were stopped, or failed."""
+    """Returns how many trials of each arm are spared by configurations that stopped or failed."""
     found: Counter[str] = Counter()
     if seeds == 1:
         return found
@@ -62,7 +63,7 @@ def spared(rows: Iterable[Row], seeds: int) -> Counter[str]:
 
 
 def _groups(rows: Iterable[Row]) -> list[list[Row]]:
-    """The rows of each configuration, by seed."""
+    """Returns the rows of each configuration, by seed."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["arm"], int(row["repeat"]), int(row["number"])), []).append(row)
@@ -72,5 +73,5 @@ def _groups(rows: Iterable[Row]) -> list[list[Row]]:
 
 
 def _is_missing(value: Any) -> bool:
-    """Whether a cell is empty, in a row of ours, of a file, or of a frame."""
+    """Returns whether a cell is empty, in a row of memory, of a file, or of a frame."""
     return value is None or value == "" or value != value

@@ -1,4 +1,4 @@
-"""The records that travel between the driver, its workers and the store, and their JSON."""
+"""The records that the driver, its workers and the store exchange, and their JSON."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Role:
-    """What a study wants of a trial: the arm's n-th search trial or replicate, of a repeat."""
+    """A trial's place in a study: search trial or replicate number n of an arm and a repeat."""
 
     arm: str
     kind: Kind
@@ -86,7 +86,11 @@ class Role:
 
     @classmethod
     def from_json(cls, record: Any) -> Role:
-        """Raises ValueError if the record is damaged. Roles of older studies have no repeat."""
+        """Reads a role; those of older studies have no repeat.
+
+        Raises:
+            ValueError: the record is damaged.
+        """
         given = _mapping(record, {"arm": str, "kind": str, "number": int, "parameters": dict})
         repeat, index = given.get("repeat", 0), given.get("seed_index", 0)
         for name, value in (("repeat", repeat), ("seed_index", index)):
@@ -104,7 +108,7 @@ class Outcome:
     state: State
     seed: int = 0
     reason: str | None = None
-    cause: str | None = None  # of an end other than well, in one word
+    cause: str | None = None  # of an end without a result, in one word
     test: bool = False  # measured on test data too
     roles: tuple[Role, ...] = ()
     alone: bool = False  # nothing else ran beside it
@@ -127,7 +131,11 @@ class Outcome:
 
     @classmethod
     def from_json(cls, record: Any) -> Outcome:
-        """Raises ValueError if the record is damaged. Fields that it does not know are ignored."""
+        """Reads an outcome, without the fields that it does not know.
+
+        Raises:
+            ValueError: the record is damaged.
+        """
         required = {"id": str, "state": str, "epochs": int, "metrics": dict, "roles": list}
         given = _mapping(record, {**required, "retries": int, "started": str | None})
         if given["state"] not in list(State):
@@ -144,7 +152,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker is told: the trial, and its part of the machine. Probes need only a config."""
+    """A worker's instructions: the trial and its part of the machine. Probes need only a config."""
 
     id: str
     config: Mapping[str, Any]
@@ -156,8 +164,8 @@ class Order:
     diagnose: str = "off"
     metrics: Mapping[str, str] = field(default_factory=dict)  # the user's: name -> reference
     environment: str = ""
-    folders: tuple[str, ...] = ()  # where users' own code is looked for
-    code: str | None = None  # the code that the worker must hold; None: not to be checked
+    folders: tuple[str, ...] = ()  # searched for users' own code
+    code: str | None = None  # identifies the code that the worker must have; None: no check
     cpu: float = 1.0
     gpu: float = 0.0
     memory_gb: float | None = None

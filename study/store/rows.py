@@ -9,7 +9,7 @@ from study.store.records import Key, State
 
 
 def read_rows(folder: Path) -> dict[Key, dict[str, str]]:
-    """The rows of a study's table by key, as text; those that cannot be read are left out."""
+    """Returns the rows of a study's table by key, as text; leaves out unreadable ones."""
     try:
         with open(folder / "trials.csv", encoding="utf-8", newline="") as file:
             lines = list(csv.DictReader(file))

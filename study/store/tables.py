@@ -1,4 +1,4 @@
-"""The driver's two tidy tables, trials.csv and epochs.csv, kept in memory and written whole."""
+"""The driver's two tidy tables, trials.csv and epochs.csv, held in memory and written whole."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Row = dict[str, Any]  # of trials.csv, by column
 class Tables:
     """One row per arm and trial, one line per trial and epoch.
 
-    They are written about once a second; writing takes at most a twentieth of the time.
+    Writes them about once a second, and spends at most a twentieth of the time on it.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Tables:
         self._changed = True
 
     def of(self, arm: str, kind: Kind, repeat: int) -> Iterator[Row]:
-        """The rows of an arm's search trials, or replicates, of one repeat."""
+        """Yields the rows of an arm's search trials, or replicates, of one repeat."""
         for key, row in self.rows.items():
             if key[:3] == (arm, kind, repeat):
                 yield row
@@ -87,9 +87,9 @@ class Tables:
         self._changed = True
 
     def write(self, *, now: bool = False) -> None:
-        """Writes both tables if something changed and the last writing is long enough ago.
+        """Writes both tables if something changed and the last write is long enough ago.
 
-        ``now``: however short ago that is.
+        With ``now``, writes them without waiting.
         """
         start = time.monotonic()
         if not self._changed or not (now or start >= self._next):
@@ -120,12 +120,12 @@ def _line(cells: Sequence[Any]) -> str:
 
 
 def own_columns(name: str) -> tuple[str, ...]:
-    """The columns of a user's metric: the last epoch's, and the best epoch's on test data."""
+    """Returns the columns of a user's metric: two for the last epoch, one for the best epoch."""
     return (f"val/{name}", f"test/{name}", f"test/{name}_best")
 
 
 def row_of(role: Role, outcome: Outcome) -> Row:
-    """The table's row of a trial. Only replicates show test metrics."""
+    """Returns the table's row for a trial; only replicates show test metrics."""
     row: Row = {**role.key._asdict(), **dict.fromkeys(TRIAL_METRICS)}
     for name, value in outcome.metrics.items():
         hidden = role.kind == Kind.SEARCH and name.startswith("test/")
@@ -149,6 +149,6 @@ def judged_in(rows: Iterable[Mapping[str, Any]]) -> Metric:
 
 
 def running_row(role: Role, identity: str, seed: int, before: Outcome | None) -> Row:
-    """The row of a trial that begins, or goes on."""
+    """Returns the row of a trial that begins or resumes."""
     started = before.started if before else None
     return row_of(role, Outcome(identity, State.RUNNING, seed, started=started))

@@ -1,4 +1,4 @@
-"""The temporary folders of runs: Ray's sockets, logs and objects. Nothing in them is kept."""
+"""Temporary folders of runs, for Ray's sockets, logs and objects. Nothing in them is kept."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 PREFIX = "eisnn-ray-"
-# Seconds after which a folder that nobody holds is a killed run's: Ray's own processes outlive it
-# by a minute at most.
+# After so many seconds, a folder that nobody holds belongs to a killed run: Ray's own processes
+# outlive a run by a minute at most.
 SETTLED = 90.0
 
-RAYS_OWN = "r"  # Ray opens its folder to everyone, so it is one inside ours
+RAYS_OWN = "r"  # Ray opens its folder to everyone, so we give it one inside ours
 SOCKET_PATH_BYTES = 107  # the most that the operating system takes
 BELOW_ROOT = (
     f"/{PREFIX}12345678/{RAYS_OWN}/session_2026-01-01_00-00-00_123456_1234567/sockets/plasma_store"
@@ -25,7 +25,7 @@ SHORT_ROOTS = ("/tmp", "/var/tmp", "/dev/shm")
 
 
 def root() -> Path:
-    """Returns where temporary folders go: TMPDIR, or another place where its path is too long.
+    """Returns the parent of temporary folders: TMPDIR, or a shorter path if TMPDIR is too long.
 
     Batch systems give each job a TMPDIR of its own, which is often too long for Ray's sockets.
 
@@ -46,7 +46,7 @@ def root() -> Path:
 
 
 def create() -> tuple[Path, FileLock]:
-    """Makes a folder; the lock tells other runs that it is in use while this process lives."""
+    """Makes a folder; while this process lives, the lock tells other runs that it is in use."""
     path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root()))
     lock = FileLock(path / ".lock")
     lock.acquire(timeout=0)
@@ -54,10 +54,9 @@ def create() -> tuple[Path, FileLock]:
 
 
 def clear() -> None:
-    """Removes what killed runs of this user, of whatever study, have left on this machine.
+    """Removes the folders that killed runs of this user, of any study, have left on this machine.
 
-    A folder without a lock file is not of our making, or of an earlier version that held none:
-    whether it is in use cannot be known, so it stays.
+    Leaves folders without a lock file alone, since it cannot know whether they are in use.
     """
     for place in {root(), Path(tempfile.gettempdir())}:
         for lock in place.glob(f"{PREFIX}*/.lock"):

@@ -22,7 +22,7 @@ def write_state(folder: Path, outcome: Outcome) -> None:
     """Replaces the trial's ``state.json``.
 
     Raises:
-        ValueError: a search trial has a test metric. The test set is not for choosing.
+        ValueError: a search trial has a test metric, but the test set must not guide choices.
     """
     tested = [name for name in outcome.metrics if name.startswith("test/")]
     if tested and not outcome.test:
@@ -31,7 +31,7 @@ def write_state(folder: Path, outcome: Outcome) -> None:
 
 
 def read_state(folder: Path) -> Outcome | None:
-    """The trial's outcome so far; None if the file is missing, damaged, or of another trial."""
+    """Returns the trial's outcome so far; None if it is missing, damaged, or of another trial."""
     try:
         outcome = Outcome.from_json(read_json(folder / "state.json"))
     except ValueError:
@@ -40,9 +40,9 @@ def read_state(folder: Path) -> Outcome | None:
 
 
 def write_history(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Replaces ``history.csv``, one line per epoch; metrics of the user's are its last columns.
+    """Replaces ``history.csv``, one line per epoch, with the user's metrics as the last columns.
 
-    It need not be durable: the checkpoint holds the same.
+    Does not wait for the disk, since the checkpoint holds the same numbers.
     """
     rows = list(rows)
     own = dict.fromkeys(name for row in rows for name in row if name not in HISTORY_COLUMNS)
@@ -51,7 +51,7 @@ def write_history(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def read_history(folder: Path) -> list[dict[str, float]] | None:
-    """The rows of ``history.csv``: epochs 1, 2, ... without a gap; None if missing or damaged."""
+    """Returns the rows of ``history.csv``; None if it is missing, damaged, or has a gap."""
     try:
         text = (folder / "history.csv").read_text(encoding="utf-8")
         lines = list(csv.reader(io.StringIO(text, newline="")))
@@ -61,7 +61,9 @@ def read_history(folder: Path) -> list[dict[str, float]] | None:
         rows = [_history_row(header, line) for line in lines[1:]]
     except (OSError, ValueError, IndexError, csv.Error):
         return None
-    return rows if [row["epoch"] for row in rows] == list(range(1, len(rows) + 1)) else None
+    if [row["epoch"] for row in rows] != list(range(1, len(rows) + 1)):
+        return None
+    return rows
 
 
 def _history_row(header: tuple[str, ...], line: list[str]) -> dict[str, float]:
@@ -72,10 +74,10 @@ def _history_row(header: tuple[str, ...], line: list[str]) -> dict[str, float]:
 
 
 def finished_state(folder: Path, *, tested: bool) -> Outcome | None:
-    """The trial's outcome if it has ended for good; None if it is to be trained or gone on with.
+    """Returns the trial's outcome if it has ended for good; None if it must be trained or resumed.
 
-    ``tested`` asks for a completed trial's test metrics too. A failure of the surroundings (no
-    data, a full disk, a dead worker) does not count as an end: the next run tries it again.
+    ``tested`` requires test metrics of a completed trial. A failure of the surroundings (no data, a
+    full disk, a dead worker) is not for good: the next run tries the trial again.
     """
     outcome = read_state(folder)
     if outcome is None or not outcome.state.is_final or outcome.again:
@@ -90,9 +92,9 @@ def finished_state(folder: Path, *, tested: bool) -> Outcome | None:
 
 
 def set_damaged_aside(folder: Path) -> list[Path]:
-    """Renames what cannot be read in a trial's folder, and returns the new names.
+    """Renames unreadable files in a trial's folder, and returns their new names.
 
-    The trial is then repeated. A checkpoint is judged by the worker that loads it.
+    The trial is then repeated. The worker that loads a checkpoint checks it.
     """
     moved = []
     for name, good in (("state.json", read_state(folder)), ("history.csv", read_history(folder))):
@@ -102,7 +104,7 @@ def set_damaged_aside(folder: Path) -> list[Path]:
 
 
 def last_metrics(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """What a trial that did not complete measured: its last epoch, and its best one so far."""
+    """Returns the last epoch's metrics, and the best so far, of a trial that did not complete."""
     if not rows:
         return {}
     apart = ("epoch", "seconds", "learning_rate", "joules")
@@ -112,10 +114,12 @@ def last_metrics(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     if "val/accuracy" in best:
         metrics.update({"val/accuracy_best": best["val/accuracy"], "best_epoch": best["epoch"]})
     seconds = [row["seconds"] for row in rows if "seconds" in row]
-    return {**metrics, "seconds_per_epoch": seconds_per_epoch(seconds)} if seconds else metrics
+    if seconds:
+        metrics["seconds_per_epoch"] = seconds_per_epoch(seconds)
+    return metrics
 
 
 def energy_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The joules of all epochs, where the machine measured them."""
+    """Returns the joules of all epochs together, if the machine measured them."""
     known = [row["joules"] for row in rows if "joules" in row]
     return {"joules": sum(known)} if known else {}

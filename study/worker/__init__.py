@@ -1,1 +1,1 @@
-"""One trial in a worker: an order becomes a training run and its outcome in the store."""
+"""Runs one trial in a worker: from an order to its outcome in the store."""

@@ -1,4 +1,4 @@
-"""What an exception of a trial means: a state, a cause in one word, and a reason in one line."""
+"""Translates a trial's exception into a state, a cause in one word, and a reason in one line."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from eisnn.errors import DataError, Diverged
 from study import store
 from study.store.records import State
 
-# Causes outside of our code, which may be gone when the next run tries the trial again.
+# Causes outside our code, which may be gone when the next run tries the trial again.
 OF_THE_SURROUNDINGS = ("data", "disk_full", "system")
 
 
-# What torch and CUDA's libraries say, in errors that are no OutOfMemoryError.
+# Messages of torch and CUDA's libraries, in errors other than OutOfMemoryError.
 OUT_OF_MEMORY = (
     "can't allocate memory",
     "not enough memory",
@@ -28,7 +28,7 @@ OUT_OF_MEMORY = (
 
 
 def cause_of(error: BaseException) -> tuple[State, str]:
-    """The state and the cause that an exception of a trial means."""
+    """Returns the state and the cause that an exception of a trial means."""
     if isinstance(error, Diverged):
         return State.DIVERGED, "diverged"
     if _is_out_of_memory(error):
@@ -49,7 +49,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def reason_of(error: BaseException) -> str:
-    """One line: what a person needs to know first."""
+    """Returns the reason in one line."""
     first = (str(error).strip().splitlines() or [""])[0]
     if isinstance(error, Diverged | DataError) and first:
         return first
@@ -59,7 +59,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """Where it was raised."""
+    """Returns the file and line that raised the error."""
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return ""

@@ -22,13 +22,13 @@ def recorded(folder: Path, key: str | None) -> Mapping[str, Any] | None:
 
 
 def check_code(key: str | None) -> None:
-    """Raises OSError if this machine holds other code than the one that gave the order.
+    """Raises OSError if this machine's code differs from that of the machine of the command.
 
-    ``key`` None: not to be checked.
+    ``key`` identifies the command's code; None asks for no check.
     """
     if key is not None and key != (here := code_key()):
         where = f"{socket.gethostname()}:{Path(eisnn.__file__).parent.parent}"
         raise OSError(
-            f"{where} holds other code ({here}) than the machine of the command ({key}); "
+            f"{where} has other code ({here}) than the machine of the command ({key}); "
             "update it, or share the folder"
         )

@@ -1,4 +1,4 @@
-"""What a worker finds out about its GPU: whether PyTorch can use it, and which kind it is."""
+"""Finds out, in a worker, whether PyTorch can use the GPU, and which kind it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import subprocess
 from typing import Any
 
-# Words of errors after which every further call to CUDA in the process fails too.
+# Messages of errors after which every further call to CUDA in the process fails too.
 LOST = (
     "device-side assert",
     "illegal memory access",
@@ -20,25 +20,25 @@ LOST = (
 
 
 def look() -> dict[str, Any]:
-    """Returns ``name`` and ``total_mb`` of the GPU, or ``problem``: why PyTorch cannot use it."""
+    """Returns ``name`` and ``total_mb`` of the GPU, or the ``problem`` that PyTorch has with it."""
     import torch
 
     if torch.version.cuda is None and torch.version.hip is None:
         return {"problem": f"PyTorch {torch.__version__} is built for the CPU only"}
     try:
         if not torch.cuda.is_available():
-            torch.cuda.init()  # says why
+            torch.cuda.init()  # raises an error that says why
         properties = torch.cuda.get_device_properties(0)
-        torch.zeros(1, device="cuda").add_(1).item()  # a kernel for this device exists
+        torch.zeros(1, device="cuda").add_(1).item()  # fails if no kernel supports this device
     except Exception as error:
         return {"problem": (str(error).strip().splitlines() or [type(error).__name__])[0]}
     return {"name": properties.name, "total_mb": properties.total_memory / 2**20}
 
 
 def foreign_mb() -> float:
-    """Returns the memory of this worker's GPU that other processes hold; 0 where nobody says.
+    """Returns the MB of this worker's GPU that other processes hold; 0 if that is not known.
 
-    Asked before this process uses the GPU, or its own part would count.
+    Call it before this process uses the GPU, or its own memory counts too.
     """
     device = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     command = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]

@@ -1,7 +1,7 @@
-"""One trial in a worker: its config goes to `eisnn.fit`, what comes back to the trial's folder.
+"""Runs one trial in a worker: `eisnn.fit` trains its config, its folder keeps the results.
 
-Whatever happens is recorded as an outcome. Only the death of the process, or the driver's word to
-stop, leaves the folder without one; the next attempt then goes on from the last checkpoint.
+Every end is recorded as an outcome. Only if the process dies, or the driver stops it, is there no
+outcome; the next attempt then resumes from the last checkpoint.
 """
 
 from __future__ import annotations
@@ -27,16 +27,19 @@ from study.store.records import Order, Outcome, State
 from study.worker import environment, gpu
 from study.worker.causes import OF_THE_SURROUNDINGS, cause_of, reason_of
 
-IMAGES = 0.125  # of a GPU share: for each of the three splits
-TAIL = 2000  # characters of a traceback that travel
+IMAGES = 0.125  # the part of a GPU share for the images of each of the three splits
+TAIL = 2000  # characters of a traceback that an outcome keeps
 
-DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's is ten times as fast
+DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's dumper is ten times faster
 
 Report = Callable[[dict[str, Any]], None]
 
 
 class ToldToStop(BaseException):
-    """The driver stops this trial: what ``report`` raised, apart from a sys.exit of users' code."""
+    """The driver stops this trial: wraps the SystemExit of ``report``.
+
+    So it differs from a sys.exit in users' code.
+    """
 
     def __init__(self, word: SystemExit) -> None:
         super().__init__()
@@ -44,13 +47,13 @@ class ToldToStop(BaseException):
 
 
 def run(order: Order, report: Report) -> Outcome:
-    """Trains the trial, or goes on with it, and returns its outcome, which is also on disk.
+    """Trains or resumes the trial and returns its outcome, which is also on disk.
 
-    ``report`` receives each epoch's metrics; epochs of earlier attempts are reported again. A
-    finished trial is not trained.
+    ``report`` receives each epoch's metrics, those of earlier attempts again. A finished trial is
+    not trained.
     """
     folder = Path(order.folder)
-    # Only the last folder is made: a study's folder that was moved away must not come back.
+    # Makes the last folder only, so that a study's folder that was moved away does not come back.
     folder.mkdir(exist_ok=True)
     with store.lock_trial(folder, store.PATIENCE):
         store.remove_leftovers(folder)
@@ -125,11 +128,11 @@ def _retries(earlier: Outcome | None) -> int:
 def _fit(
     config: TrialConfig, order: Order, folder: Path, report: Report, outcome: Outcome
 ) -> Outcome:
-    """`eisnn.fit` from the last checkpoint; a damaged one is set aside, and the trial repeated."""
+    """Calls `eisnn.fit` from the last checkpoint, or from the start if that is damaged."""
     import eisnn
 
     checkpoint = folder / "checkpoint.pt"
-    remarks: list[str] = []  # on how it computes, such as why steps are not captured
+    remarks: list[str] = []  # of the training, such as why steps are not captured
     options: dict[str, Any] = {"report": report, "checkpoint_to": checkpoint, "test": order.test}
     options["say"] = remarks.append
     options["device"] = "cuda" if order.gpu else "cpu"
@@ -156,14 +159,14 @@ def _fit(
 
 
 def _path(config: TrialConfig, order: Order) -> str:
-    """Which path the network's layers take; where that is the plain one, why."""
+    """Returns the path that the network's layers take, with the reason if it is the plain one."""
     from eisnn.kernels.choose import path
 
     return path(config, "cuda" if order.gpu else "cpu")
 
 
 class _History:
-    """The trial's epochs: on disk before the driver hears of them."""
+    """The trial's epochs, which are on disk before the driver hears of them."""
 
     def __init__(self, folder: Path, report: Report, gpu: float = 0.0) -> None:
         self.folder, self.report = folder, report
@@ -171,7 +174,7 @@ class _History:
         self.rows: list[dict[str, Any]] = list(store.read_history(folder) or [])
 
     def add(self, metrics: Mapping[str, Any]) -> None:
-        """Keeps and reports an epoch; one that is kept already changes nothing."""
+        """Keeps an epoch, unless it is kept already, and reports it."""
         row = dict(metrics)
         epoch = int(row["epoch"])
         kept = next(iter(self.rows[epoch - 1 : epoch]), {})
@@ -190,7 +193,7 @@ class _History:
 def _take_share(order: Order) -> None:
     """Keeps the trial within its share: CPU threads, memory, and a fraction of a GPU or none."""
     if not order.gpu:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves it unset, and every GPU would be seen
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves it unset, which would show every GPU
     import torch
 
     torch.set_num_threads(_threads(order))
@@ -207,7 +210,7 @@ def _take_share(order: Order) -> None:
 
 
 def _for_images(order: Order) -> float:
-    """Bytes of the GPU share that a split's images may take; what is larger is streamed."""
+    """Returns the bytes of the GPU share that a split's images may take; beyond, they stream."""
     import torch
 
     _, total = torch.cuda.mem_get_info()
@@ -215,9 +218,9 @@ def _for_images(order: Order) -> float:
 
 
 def probe(order: Order) -> dict[str, float]:
-    """A `study.execution.fractions.Footprint` of the order's config.
+    """Measures a `study.execution.fractions.Footprint` of the order's config.
 
-    It is measured on the GPU that this process has to itself.
+    Needs a GPU that this process has for itself.
     """
     from eisnn.training.footprint import rehearse
 
@@ -235,7 +238,7 @@ def probe(order: Order) -> dict[str, float]:
 
 
 def _ended(before: Outcome, folder: Path, error: BaseException) -> Outcome:
-    """The outcome of a trial that raised, on disk if there is room for it."""
+    """Returns the outcome of a trial that raised, and writes it if the disk has room."""
     state, cause = cause_of(error)
     rows = store.read_history(folder) or []
     outcome = replace(

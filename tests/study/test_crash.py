@@ -197,7 +197,7 @@ def test_a_signal_stops_cleanly_and_a_second_run_is_refused(
     process.send_signal(random.choice([signal.SIGINT, signal.SIGTERM]))
     assert process.wait(120) == 130
     output = (tmp_path / "output.txt").read_text()
-    assert f"go on with: python run_study.py --resume {results}" in output
+    assert f"resume with: python run_study.py --resume {results}" in output
     assert "Traceback" not in output, output
     wait = time.monotonic() + 30
     while alive := [pid for pid in below if Path(f"/proc/{pid}").exists()]:

@@ -27,7 +27,7 @@ def test_searches_that_a_budget_leaves_unequal_are_named(
         for section in sections.all_sections(study, options_for(study))
         if section.key == "outcome"
     )
-    note = "the budget of 10 trials is used up but for the replicates"
+    note = "the budget of 10 trials is used up except for the replicates"
     assert outcome.text.endswith(f"tiny ended before its plan was done: {note}; {expected}.")
     study_tree["budget"] = {}
     without_ray(study_tree).run()

@@ -94,7 +94,7 @@ def test_too_few_addresses_are_said_before_a_worker_dies_of_them(
     command = f"ulimit -v 4000000 && exec {sys.executable} run_study.py --space {write(study_tree)}"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "ulimit -v: one process may reserve 3.8 GB" in done.stderr
+    assert "ulimit -v: a process may reserve 3.8 GB" in done.stderr
     assert "run 'ulimit -v unlimited' before the command" in done.stderr
 
 

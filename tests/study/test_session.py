@@ -21,7 +21,9 @@ def test_a_budget_without_room_for_a_comparison_is_refused(
     without_ray: Study, study_tree: Tree
 ) -> None:
     study_tree["budget"] = {"trials": 5}  # three arms need a search trial and a seed each
-    with pytest.raises(ConfigError, match=r"budget\.trials: 5 trials do not hold one search trial"):
+    with pytest.raises(
+        ConfigError, match=r"budget\.trials: 5 trials are too few for one search trial"
+    ):
         without_ray(study_tree).run()
 
 

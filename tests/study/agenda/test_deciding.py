@@ -214,7 +214,7 @@ def test_a_budget_holds_whole_repeats(alike: Any, capsys: Any) -> None:
     assert code == 3
     assert repeats_of(folder, Kind.REPLICATE) == {"full": 3, "no_straight_through": 3, "bn": 2}
     said = capsys.readouterr().out
-    assert "the budget holds no further repeat, which open verdicts ask for" in said
+    assert "the budget holds no further repeat, which undecided verdicts ask for" in said
     assert "not decided: no_straight_through" in said
 
 

@@ -129,7 +129,7 @@ def test_a_trial_starts_only_if_it_and_the_replicates_fit(
 ) -> None:
     # 3 trials and 5 epochs were trained; 4 replicates of 2 epochs are owed
     assert verdict({"trials": 8}) is None
-    assert verdict({"trials": 7}) == "the budget of 7 trials is used up but for the replicates"
+    assert verdict({"trials": 7}) == "the budget of 7 trials is used up except for the replicates"
     assert verdict({"trials": 7}, replicates=True) is None
     assert verdict({"trials": 4}, replicates=True) is None
     assert verdict({"trials": 3}, replicates=True) == "the budget of 3 trials is used up"
@@ -147,7 +147,7 @@ def test_hours_are_kept_by_each_arms_own_pace(verdict: Callable[..., str | None]
     assert verdict(hours, spent=3599 - need) is None
     assert (
         verdict(hours, spent=3601 - need)
-        == "the budget of 1 hours is used up but for the replicates"
+        == "the budget of 1 hours is used up except for the replicates"
     )
     assert verdict(hours, spent=3599 - need / 2, at_once=2) is None
     assert verdict(hours, spent=3599 - estimate.BESIDE * 20, replicates=True) is None

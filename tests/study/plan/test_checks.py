@@ -38,7 +38,7 @@ def test_values_that_do_not_go_together_are_found(
         (
             "baselines",
             {"no_straight_through": {"model.norm": "bn"}},
-            "baselines.no_straight_through: an ablation arm has this name",
+            "baselines.no_straight_through: an ablation arm also has this name",
         ),
         (
             "report",
@@ -66,7 +66,7 @@ def test_mistakes_that_need_the_configs(
         ([["bn", "bn"]], "report.pairs.0: must name two different arms, given bn twice"),
         (
             [["bn", "full"], ["full", "bn"]],
-            "report.pairs.1: full and bn are compared by an earlier pair already",
+            "report.pairs.1: an earlier pair already compares full and bn",
         ),
         (
             [["bn"]],

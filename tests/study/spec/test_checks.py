@@ -51,11 +51,11 @@ GAIN = "parameters.circuit.init.gain"
             ),
         ),
         ("baselines.bn.data.split_seed", 3, "every arm must see the same data and split"),
-        ("baselines.bn.seed", 3, "the study gives the seeds"),
+        ("baselines.bn.seed", 3, "the study sets the seeds"),
         (
             "baselines.full",
             {"model.norm": "bn"},
-            "s.yaml: baselines.full: is the reference's name too",
+            "s.yaml: baselines.full: the reference has this name too",
         ),
     ],
 )
@@ -69,7 +69,7 @@ def test_a_factorial_of_a_million_is_refused_with_its_size(study_tree: dict[str,
     factors = {f"f{index}": {"train.learning_rate": 0.1} for index in range(20)}
     study_tree["ablation"] = {"factors": factors, "design": "factorial"}
     with pytest.raises(
-        ConfigError, match=r"factorial over 20 factors is 2\^20 = 1,048,576 arms; at most 256"
+        ConfigError, match=r"factorial over 20 factors is 2\^20 = 1,048,576 arms, and at most 256"
     ):
         make_spec(study_tree, "s.yaml")
 

@@ -30,9 +30,7 @@ def test_a_file_system_without_locks_is_refused_with_the_way_out(
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     for take in (store.lock_study, lambda folder: store.lock_trial(folder, 1.0)):
-        with pytest.raises(
-            store.StoreError, match=r"\.lock: this file system gives no locks"
-        ) as no:
+        with pytest.raises(store.StoreError, match=r"\.lock: this file system has no locks") as no:
             take(tmp_path)
         assert "give another --results" in str(no.value)
         assert not list(tmp_path.iterdir())
