@@ -1,4 +1,4 @@
-"""What a study says so far: frames, statistics, tables, figures and one page.
+"""Reports on a study so far: frames, statistics, tables, figures and one page.
 
 Reads results/<study>/, never trains, never imports torch.
 """
@@ -23,10 +23,10 @@ __all__ = ["figure", "load", "tables"]
 
 
 def load(paths: Paths) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(trials, epochs) of one or several study folders, for a notebook.
+    """Returns (trials, epochs) of one or several study folders, for a notebook.
 
-    Trials: one row each, with what its arm overrides as columns ``override/<option>``. Epochs: one
-    row per trial and epoch; join on ``id``.
+    There is one row per trial, with its arm's overrides in columns ``override/<option>``, and one
+    row per trial and epoch; join them on ``id``.
     """
     from reports.analysis.collect import read_studies
     from reports.analysis.record import with_overrides
@@ -36,12 +36,12 @@ def load(paths: Paths) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 class _Tables(ModuleType):
-    """The room ``reports.tables``, which a notebook can call: ``reports.tables(path)``."""
+    """The package ``reports.tables``, which a notebook can also call: ``reports.tables(path)``."""
 
     def __call__(self, paths: Paths, **wishes: Any) -> dict[str, pd.DataFrame]:
-        """Every table of the report by its name, such as ``main``, as raw numbers.
+        """Returns every table of the report by its name, such as ``main``, as raw numbers.
 
-        ``wishes`` choose what is compared: ``baseline``, ``reference``, ``metric``, ``at``,
+        ``wishes`` choose what to compare: ``baseline``, ``reference``, ``metric``, ``at``,
         ``alpha``.
         """
         from reports.page.items import all_tables
@@ -53,10 +53,10 @@ tables.__class__ = _Tables
 
 
 def figure(paths: Paths, name: str, *, width: float | None = None, **wishes: Any) -> Figure:
-    """The report's figure ``name``, such as ``forest`` or ``curves``, drawn ``width`` inches wide.
+    """Returns a figure of the report by its name, such as ``forest``, ``width`` inches wide.
 
     Raises:
-        StudyError: the report of these studies has no such figure; says which there are.
+        StudyError: the report has no such figure; the message lists those that it has.
     """
     from reports.page.items import one_figure
 

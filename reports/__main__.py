@@ -19,12 +19,12 @@ FORMATS = "html,csv,md,tex,parquet,png,pdf"
 @click.option(
     "--baseline",
     metavar="ARM",
-    help="Compare every arm with this one too; the study file's by default.",
+    help="Also compare every arm with this one. Default: the study file's.",
 )
 @click.option(
     "--reference",
     metavar="ARM",
-    help="Compare every arm with this one; the study file's by default.",
+    help="Compare every arm with this one. Default: the study file's.",
 )
 @click.option(
     "--pair",
@@ -32,56 +32,60 @@ FORMATS = "html,csv,md,tex,parquet,png,pdf"
     nargs=2,
     multiple=True,
     metavar="ARM ARM",
-    help="Compare these two; instead of the study file's pairs.",
+    help="Compare these two arms instead of the study file's pairs.",
 )
 @click.option(
     "--formats",
     metavar="LIST",
     default=FORMATS,
     show_default=True,
-    help="Which files to write, by commas.",
+    help="The formats to write, separated by commas.",
 )
-@click.option("--metric", metavar="NAME", help="A column of trials.csv; test/accuracy by default.")
+@click.option(
+    "--metric",
+    metavar="NAME",
+    help="Compare this column of trials.csv. Default: test/accuracy.",
+)
 @click.option(
     "--at",
     type=click.Choice(["last", "best"]),
     default="last",
     show_default=True,
-    help="Weights of the last or the best validation epoch.",
+    help="Measure the weights of the last or of the best validation epoch.",
 )
 @click.option(
     "--alpha",
     type=float,
     metavar="LEVEL",
-    help="Level of the tests; 1 - alpha is the intervals' confidence.",
+    help="The level of the tests; 1 - alpha is the intervals' confidence.",
 )
 @click.option(
     "--interval",
     type=click.Choice(["t", "bootstrap"]),
     default="t",
     show_default=True,
-    help="Kind of confidence interval.",
+    help="The kind of confidence interval.",
 )
 @click.option(
     "--out",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
-    help="Where to write; the study's report folder by default.",
+    help="The folder to write to. Default: the study's report folder.",
 )
 @click.option(
     "--quick",
     is_flag=True,
-    help="Only the page, of a study that runs: it says so and reloads itself.",
+    help="Write only the page of a running study, which reloads itself.",
 )
 @click.option(
     "--paper",
     is_flag=True,
-    help="Instead: LaTeX tables and texts, references, and figures in a journal's widths.",
+    help="Write LaTeX tables and texts, references, and figures for a paper instead.",
 )
 @click.option(
     "--verify",
     is_flag=True,
-    help="Instead: train some completed trials again, and compare every number.",
+    help="Train some completed trials again and compare every number instead.",
 )
 @click.option(
     "-k",
@@ -90,7 +94,7 @@ FORMATS = "html,csv,md,tex,parquet,png,pdf"
     default=3,
     show_default=True,
     metavar="N",
-    help="With --verify: so many trials, drawn at random.",
+    help="With --verify: the number of trials, drawn at random.",
 )
 def main(folders: tuple[Path, ...], formats: str, interval: str, **options: Any) -> None:
     """Write report/index.html, tables and figures of a study, and print its main table."""
@@ -153,9 +157,9 @@ def _report(
 
 
 def give_way() -> None:
-    """Lets whatever else wants the processors go first, without starving beside it.
+    """Lowers this process's priority, but not to the lowest.
 
-    Trials keep every processor busy: at the lowest priority a page took longer than its study.
+    Trials keep every processor busy, and at the lowest priority a page took longer than its study.
     """
     os.nice(10)
 

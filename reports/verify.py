@@ -1,4 +1,4 @@
-"""--verify: trains some of a study's trials again, each in a process of its own, and compares."""
+"""``--verify``: trains some of a study's trials again, each in its own process, and compares."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Again = Callable[[Path, str], int]
 
 
 def verify(folder: Path, count: int, seed: int | None, again: Again | None = None) -> int:
-    """Prints what each comparison found; returns 0 if all are equal, 3 if one is not.
+    """Prints the result of each comparison; returns 0 if all are equal, 3 if one is not.
 
     Args:
-        count: so many trials, drawn from the completed ones.
-        seed: of the draw; a new one each time by default.
+        count: how many trials to draw from the completed ones.
+        seed: the seed of the draw; None draws other trials each time.
         again: trains a trial again and returns an exit code; by default, the command
             ``run_study.py --reproduce`` does.
 
@@ -37,13 +37,15 @@ def verify(folder: Path, count: int, seed: int | None, again: Again | None = Non
     print(f"{len(equal)} of {len(found)} trials, trained again, gave every number as before.")
     for identity, code in found.items():
         if code != EQUAL:
-            word = "differs" if code == DIFFERENT else f"could not be trained (exit code {code})"
+            word = "differs"
+            if code != DIFFERENT:
+                word = f"could not be trained (exit code {code})"
             print(f"{identity}: {word}")
-    return EQUAL if len(equal) == len(found) else max(found.values())
+    return max(found.values())
 
 
 def reproduce(folder: Path, identity: str) -> int:
-    """Trains one trial again as the command line does, which prints what it found."""
+    """Trains one trial again with the command line, which prints the comparison."""
     command = [sys.executable, "-m", "run_study", "--resume", str(folder.resolve())]
     sys.stdout.flush()
     root = Path(__file__).parents[1]

@@ -1,9 +1,9 @@
-"""What each factor contributes: taken away, added alone, over all combinations, as a Shapley value.
+"""The contribution of each factor: taken away, added alone, on average, and as a Shapley value.
 
 All functions are pure: ``y`` maps the set of factors PRESENT to that network's values, a Series by
-(repeat, seed). An effect is "value with the factor minus value without", in the metric's unit, unit
-by unit; its interval is over units. Replicates that failed count as chance; a combination without
-any value leaves every effect that needs it without a number. Factors with levels are in designs.py.
+(repeat, seed). An effect is "value with the factor minus value without", in the metric's unit, for
+each unit; its interval is over units. Replicates that failed count as chance. If a combination has
+no value, every effect that needs it has no number. designs.py handles factors with levels.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TAKEN, ADDED, MAIN, SHAPLEY = (
 
 @dataclass(frozen=True)
 class Effect:
-    """``n`` seeds that have every value the effect needs."""
+    """One effect over the ``n`` seeds that have every value it needs."""
 
     factors: tuple[str, ...]
     kind: str
@@ -47,9 +47,9 @@ class Effect:
 def cells(
     study: Study, options: Options
 ) -> tuple[tuple[str, ...], dict[frozenset[str], pd.Series]]:
-    """(factors in the plan's order, values of every executed combination of factors present).
+    """Returns the factors in the plan's order, and the values of each combination that was trained.
 
-    Factors with levels, and networks that factors were crossed with, are left to designs.py.
+    Leaves factors with levels, and networks that factors were crossed with, to designs.py.
     """
     factors = tuple(
         name
@@ -69,7 +69,7 @@ def cells(
 def effect(
     factors: Sequence[str], kind: str, parts: Sequence[tuple[float, pd.Series]], options: Options
 ) -> Effect:
-    """The effect that is the weighted sum of cells, over the seeds that all of them have."""
+    """Returns the effect as a weighted sum of cells, over the seeds that all of them have."""
     series = [weight * values for weight, values in parts]
     total = pd.concat(series, axis=1, join="inner").sum(axis=1)
     units = outcomes.per_unit(total, options).round(12)
@@ -78,7 +78,7 @@ def effect(
 
 
 def taken_away(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
-    """The whole network minus the one without the factor."""
+    """Returns the whole network minus the one without the factor."""
     whole = frozenset(factors)
     return [
         effect([f], TAKEN, [(1.0, y[whole]), (-1.0, y[whole - {f}])], options)
@@ -88,7 +88,7 @@ def taken_away(factors: Sequence[str], y: Cells, options: Options) -> list[Effec
 
 
 def added_alone(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
-    """The network with this factor only minus the one with none."""
+    """Returns the network with this factor only minus the one with none."""
     bare = frozenset[str]()
     return [
         effect([f], ADDED, [(1.0, y[bare | {f}]), (-1.0, y[bare])], options)
@@ -108,7 +108,7 @@ def subsets(factors: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 def main_effects(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
-    """With minus without the factor, the mean over the 2^(k-1) combinations of the others."""
+    """Returns "with minus without" each factor, averaged over the 2^(k-1) others' combinations."""
     effects = []
     for f in factors:
         weight = 2.0 ** (1 - len(factors))
@@ -121,9 +121,9 @@ def main_effects(factors: Sequence[str], y: Cells, options: Options) -> list[Eff
 
 
 def interactions(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
-    """By how much one factor's presence changes another's effect: two at a time.
+    """Returns how much the presence of one factor changes the effect of another, for each pair.
 
-    It is the mean of (ab - a - b + none).
+    This is the mean of (ab - a - b + none) over the combinations of the others.
     """
     effects = []
     for f, g in itertools.combinations(factors, 2):
@@ -137,9 +137,9 @@ def interactions(factors: Sequence[str], y: Cells, options: Options) -> list[Eff
 
 
 def shapley_values(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
-    """Shapley (1953): the factor's mean contribution over all orders of adding the factors.
+    """Returns each factor's mean contribution over all orders of adding the factors.
 
-    They sum to the whole minus the bare network.
+    The values sum to the whole minus the bare network. Source: Shapley (1953).
     """
     k, effects = len(factors), []
     for f in factors:
@@ -156,12 +156,11 @@ def shapley_values(factors: Sequence[str], y: Cells, options: Options) -> list[E
 
 
 def path(factors: Sequence[str], y: Cells, options: Options) -> list[tuple[str, pd.Series]]:
-    """The executed ablation path (Fawcett & Hoos 2016).
+    """Returns the ablation path through the trained networks (Fawcett & Hoos 2016).
 
-    From the whole, always take away the factor that costs most.
-
-    [(factor taken away, values after it)], the whole first under "". It goes on as long as a
-    combination was executed and has a value; nothing is trained for it.
+    From the whole network on, each step takes away the factor that costs most. The path is
+    [(factor taken away, values without it)], with the whole first under "". It ends where no
+    further combination was trained and has a value; nothing is trained for it.
     """
     present = frozenset(factors)
     if present not in y or y[present].empty:
@@ -181,7 +180,7 @@ def path(factors: Sequence[str], y: Cells, options: Options) -> list[tuple[str, 
 
 
 def all_effects(factors: Sequence[str], y: Cells, options: Options) -> list[Effect]:
-    """Every single-factor effect that the executed combinations allow."""
+    """Returns every single-factor effect that the executed combinations allow."""
     effects = taken_away(factors, y, options) + added_alone(factors, y, options)
     if len(factors) == 1:
         # With one factor, all kinds are the same.
@@ -192,7 +191,7 @@ def all_effects(factors: Sequence[str], y: Cells, options: Options) -> list[Effe
 
 
 def missing_cells(factors: Sequence[str], y: Cells) -> list[str]:
-    """Executed combinations without any value, in words."""
+    """Returns the trained combinations without any value, in words."""
     names = []
     for present in y:
         if y[present].empty:
@@ -204,10 +203,7 @@ def missing_cells(factors: Sequence[str], y: Cells) -> list[str]:
 def interaction_matrix(
     factors: Sequence[str], effects: Sequence[Effect], singles: Sequence[Effect]
 ) -> pd.DataFrame:
-    """[k x k]: interactions off the diagonal (symmetric), main effects on it.
-
-    NaN stands where there is no number.
-    """
+    """Returns [k x k]: main effects on the diagonal, interactions off it; NaN without a number."""
     matrix = pd.DataFrame(np.nan, index=list(factors), columns=list(factors))
     for record in effects:
         f, g = record.factors

@@ -1,4 +1,4 @@
-"""The answer of a study: one sentence per arm, made of its numbers."""
+"""A study's answer: one sentence per arm, made from its numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reports.analysis.words import show, with_bounds
 
 
 def lines(results: Sequence[ArmResult], options: Options) -> list[Line]:
-    """One line per arm beside the reference, in the plan's order.
+    """Returns one line per arm beside the reference, in the plan's order.
 
     Without a reference, arms are compared with the baseline.
     """
@@ -50,19 +50,19 @@ def lines(results: Sequence[ArmResult], options: Options) -> list[Line]:
 
 
 def is_ablation(result: ArmResult, options: Options) -> bool:
-    """Whether the arm's verdict speaks of the part that it lacks."""
+    """Returns whether the arm's verdict is about the part that it lacks."""
     return result.role == "ablation" and options.reference in result.differences
 
 
 def subject(result: ArmResult, options: Options) -> str:
-    """The part that an ablation takes away, else the arm."""
+    """Returns the part that an ablation takes away, else the arm."""
     if is_ablation(result, options) and result.factors:
         return " + ".join(result.factors)
     return result.arm
 
 
 def sentence(result: ArmResult, reference: ArmResult, record: Difference, options: Options) -> str:
-    """'ei_init: needed; without it 0 of 3 train, −85.2 points [−92.1, −78.2].'"""
+    """Returns a text such as 'bn: needed; without it 0 of 3 train, −85.2 points [−92, −78].'"""
     name = subject(result, options)
     if record.verdict is Verdict.NO_RESULT:
         return f"{name}: no result yet."
@@ -75,16 +75,12 @@ def sentence(result: ArmResult, reference: ArmResult, record: Difference, option
 
 
 def _claim(result: ArmResult, record: Difference, options: Options) -> str:
-    """The verdict with what it needs: the margin, or the other arm."""
-    margin = (
-        ""
-        if options.margin is None
-        else f" within ±{show(options.margin, options)} {_unit(options)}"
-    )
+    """Returns the verdict with the margin or the other arm, if it needs one."""
+    margin = ""
+    if options.margin is not None:
+        margin = f" within ±{show(options.margin, options)} {options.unit_of_differences}"
     if is_ablation(result, options):
-        return (
-            f"{record.verdict}{margin}" if record.verdict is Verdict.NO_EFFECT else record.verdict
-        )
+        return f"{record.verdict}{margin if record.verdict is Verdict.NO_EFFECT else ''}"
     words = {
         Verdict.EQUIVALENT: f"equivalent to {record.against}{margin}",
         Verdict.UNDECIDED: f"undecided against {record.against}",
@@ -93,17 +89,15 @@ def _claim(result: ArmResult, record: Difference, options: Options) -> str:
 
 
 def _numbers(result: ArmResult, reference: ArmResult, record: Difference, options: Options) -> str:
-    """'without it 0 of 3 train, −85.17 points [−92.1, −78.2], 3 seeds'."""
+    """Returns a text like 'without it 0 of 3 train, −85.17 points [−92.1, −78.2], 3 seeds'."""
     start = "without it " if is_ablation(result, options) else ""
     mine, theirs = result.trained, reference.trained
     unlike = mine.trained * theirs.runs != theirs.trained * mine.runs
-    trains = f"{mine.text} train, " if unlike or mine.trained < mine.runs else ""
+    trains = ""
+    if unlike or mine.trained < mine.runs:
+        trains = f"{mine.text} train, "
     bounds = with_bounds(record.mean, record.low, record.high, options)
     return f"{start}{trains}{bounds}, {plural(record.n, options.unit)}"
-
-
-def _unit(options: Options) -> str:
-    return options.unit_of_differences
 
 
 def _open(record: Difference, options: Options) -> str:
@@ -113,7 +107,7 @@ def _open(record: Difference, options: Options) -> str:
 
 
 def scope(study: Study, options: Options) -> str:
-    """What the verdicts are about: tuned arms, or the configuration that each search chose."""
+    """Says whether the verdicts are about tuned arms, or only about the chosen configurations."""
     searched = any(arm.get("tuned") for arm in study.arms)
     is_open_ended = (study.plan.get("search") or {}).get("until") == "decided"
     if options.repeats > 1:
@@ -131,7 +125,10 @@ def scope(study: Study, options: Options) -> str:
 
 
 def findable(results: Sequence[ArmResult], options: Options) -> str:
-    """What this many units find with 80 %, at the median spread of the differences that trained."""
+    """Says which difference this many units find with 80 % probability, at the median spread.
+
+    The spread is that of the differences of arms whose replicates all trained.
+    """
     records = []
     for result in results:
         trained = result.trained.trained == result.trained.runs

@@ -1,9 +1,7 @@
-"""What a search's budget buys.
+"""What a search's budget buys: the best so far, the expected best of k trials, and changed ranks.
 
-Best so far, the expected best of k trials, and rankings that it turns.
-
-``values`` is float [n], one per finished trial of an arm in the order in which they were proposed;
-NaN where a trial has no value: it used budget and gave nothing.
+``values`` is float [n], one per finished trial of an arm, in the order of the proposals. A trial
+without a value, which used the budget for nothing, is NaN.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 def best_so_far(values: ArrayLike, higher: bool = True) -> Array:
-    """Best value of the first 1, 2, ... n trials; NaN until one gave a value."""
+    """Returns the best value of the first 1, 2, ... n trials; NaN until one has a value."""
     x = np.asarray(values, dtype=float)
     accumulate = np.fmax.accumulate if higher else np.fmin.accumulate
     return np.asarray(accumulate(x))
@@ -41,11 +39,11 @@ class Budget:
 
 
 def expected_best(values: ArrayLike, higher: bool = True) -> Budget:
-    """Best of k of the n trials drawn without replacement, exactly (no resampling).
+    """Returns the best of k of the n trials drawn without replacement, computed exactly.
 
     With the values sorted from worst to best, the i-th is the best of k with probability ``C(i-1,
-    k-1) / C(n, k)``. The mean is over the draws that hold at least one value; quantiles are NaN
-    where that draw holds none.
+    k-1) / C(n, k)``. The mean is over the draws that hold at least one value; a quantile is NaN
+    if its draw holds none.
     """
     x = np.asarray(values, dtype=float)
     x = np.sort(x if higher else -x)
@@ -63,7 +61,9 @@ def expected_best(values: ArrayLike, higher: bool = True) -> Budget:
         low[k - 1], high[k - 1] = (
             x[min(int(np.searchsorted(reached, q - 1e-12)), n - 1)] for q in (0.1, 0.9)
         )
-    return Budget(mean, low, high) if higher else Budget(-mean, -high, -low)
+    if higher:
+        return Budget(mean, low, high)
+    return Budget(-mean, -high, -low)
 
 
 def _log_choose(n: Any, k: int) -> Any:
@@ -73,7 +73,7 @@ def _log_choose(n: Any, k: int) -> Any:
 
 @dataclass(frozen=True)
 class Flip:
-    """With up to ``trials`` trials ``early`` is ahead on average, with more ``late`` is."""
+    """Two arms: up to ``trials`` trials ``early`` is ahead on average, and beyond, ``late`` is."""
 
     early: str
     late: str

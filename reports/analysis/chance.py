@@ -1,4 +1,4 @@
-"""What a network that guesses gets."""
+"""Chance level: the metrics of a network that guesses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eisnn.config.datasets import DATASETS
 
 
 def chance_of(metric: str, classes: int | None) -> float | None:
-    """What a network that guesses gets: 1 / classes for accuracy, log(classes) for loss."""
+    """Returns a guessing network's metric: 1 / classes for accuracy, log(classes) for loss."""
     if classes is None:
         return None
     if metric.endswith("/accuracy"):
@@ -25,7 +25,7 @@ def classes_of(plan: Mapping[str, Any]) -> int | None:
 
 
 def test_images_of(plan: Mapping[str, Any]) -> int | None:
-    """The plan's number of test images, or that of its dataset."""
+    """Returns the plan's number of test images, or that of its dataset."""
     if plan.get("test_images"):
         return int(plan["test_images"])
     data = plan.get("data", {})

@@ -1,8 +1,8 @@
 """``report.claims``: planned comparisons with a direction, judged holds, fails or undecided.
 
-A claim belongs to the family of the page and is read from the same simultaneous interval as every
-verdict. "worse" by more than the margin holds if all of the interval is, and fails if none of it
-is; "not_worse" is its negation, and so on.
+A claim belongs to the family of the page and is judged by the same simultaneous interval as every
+verdict. "worse" holds if the whole interval is worse by more than the margin, and fails if no part
+of it is; "not_worse" is its negation, and so on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OPPOSITE = {Judgement.HOLDS: Judgement.FAILS, Judgement.FAILS: Judgement.HOLDS}
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim, the comparison that it is read from, and what became of it."""
+    """A claim with its comparison and its judgement."""
 
     claim: Claim
     record: Difference
@@ -35,7 +35,7 @@ class Judged:
 
 
 def judge(low: float, high: float, claim: Claim, *, higher: bool) -> Judgement:
-    """Of an interval of arm minus against; NaN bounds leave every claim undecided."""
+    """Judges a claim by the interval of arm minus against; NaN bounds leave it undecided."""
     if not low <= high:
         return Judgement.UNDECIDED
     if not higher:
@@ -49,7 +49,9 @@ def judge(low: float, high: float, claim: Claim, *, higher: bool) -> Judgement:
         found = _word(high < -margin, low >= -margin)
     else:
         found = _word(low > margin, high <= margin)
-    return OPPOSITE.get(found, found) if claim.is_.startswith("not_") else found
+    if claim.is_.startswith("not_"):
+        return OPPOSITE.get(found, found)
+    return found
 
 
 def _word(holds: bool, fails: bool) -> Judgement:
@@ -59,7 +61,7 @@ def _word(holds: bool, fails: bool) -> Judgement:
 
 
 def claims(study: Study, options: Options) -> list[Judged]:
-    """One record per claim, in the study file's order."""
+    """Returns one record per claim, in the study file's order."""
     if not options.claims:
         return []
     values = outcomes.values(study, options)

@@ -1,8 +1,8 @@
-"""A study's folder -> two tidy frames and what the study file asked for.
+"""Reads a study's folder into two tidy frames and the plan.
 
-Everything may be missing: a study that has just begun has no trials.csv, a crashed one may lack
-rows. Missing files read as empty frames with the right columns, so that every later function sees
-one shape of data.
+Anything may be missing: a study that has just begun has no trials.csv, and a crashed one may lack
+rows. Missing files become empty frames with the right columns, so that later functions need no
+special cases.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 
 from study import store
 
-# The order in which people read them.
+# The order in which reports show them.
 _OTHERS = (state for state in store.State if state is not store.State.COMPLETED)
 STATES = (store.State.COMPLETED, *_OTHERS)
 UNFINISHED = tuple(state for state in store.State if not state.is_final)
@@ -26,14 +26,14 @@ WORDS = ("id", "arm", "kind", "state", "reason", "started", "finished")
 
 
 class StudyError(ValueError):
-    """The user's input cannot be reported on. The message is one line that says what to do."""
+    """There is no report on the user's input; the message is one line that says what to do."""
 
 
 @dataclass(frozen=True)
 class Study:
     """One study (or several joined) as found on disk.
 
-    ``arms`` are plan.json's, in its order, then any that only trials.csv knows.
+    ``arms`` are plan.json's, in its order, then those that only trials.csv has.
     """
 
     name: str
@@ -44,22 +44,20 @@ class Study:
     arms: tuple[dict[str, Any], ...]
     environments: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)  # study files as given, by study
-    budgets: dict[str, str] = field(
-        default_factory=dict
-    )  # how a budget ended a study before its plan was done, by study
+    budgets: dict[str, str] = field(default_factory=dict)  # budgets that ended early, by study
 
     @property
     def arm_names(self) -> list[str]:
         return [arm["name"] for arm in self.arms]
 
     def of_role(self, role: str) -> str | None:
-        """The arm that plan.json names as ``reference`` or ``baseline``, or None."""
+        """Returns the arm that plan.json names as ``reference`` or ``baseline``, or None."""
         name = self.plan.get(role)
         return name if name in self.arm_names else None
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """The comparisons that the study file plans, between arms that are there."""
+        """The comparisons that the study file plans, between existing arms."""
         return tuple(
             (one, other)
             for one, other in self.plan.get("pairs", ())
@@ -68,7 +66,7 @@ class Study:
 
     @property
     def on_cpu(self) -> bool:
-        """Whether every run of the study says that its machine had no GPU."""
+        """Whether every run of the study recorded a machine without a GPU."""
         found = [environment.get("gpus") for environment in self.environments.values()]
         return bool(found) and all(gpus == [] for gpus in found)
 
@@ -78,7 +76,7 @@ class Study:
 
 
 def read_table(read: Callable[[Path], pd.DataFrame], folder: Path) -> pd.DataFrame:
-    """One of store's tables; columns without a single value are numbers (NaN), not objects."""
+    """Reads one of the store's tables; columns without any value become numbers (NaN)."""
     try:
         frame = read(folder)
     except (
@@ -107,7 +105,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_study(folder: str | Path) -> Study:
-    """One results/<study> folder. StudyError if it is not one."""
+    """Reads one results/<study> folder.
+
+    Raises:
+        StudyError: it is not a study's folder, or a file is damaged.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise StudyError(
@@ -124,11 +126,16 @@ def read_study(folder: str | Path) -> Study:
         ["id", "epoch"], kind="stable", ignore_index=True
     )
     if "repeat" not in trials:
-        trials["repeat"] = 0  # a folder of before searches could be repeated
+        trials["repeat"] = 0  # a folder from before searches could be repeated
     trials["repeat"] = trials["repeat"].fillna(0).astype(int)
     trials.insert(0, "study", name)
     epochs.insert(0, "study", name)
-    yaml = folder / "study.yaml"
+    files, budgets = {}, {}
+    if (folder / "study.yaml").exists():
+        text = (folder / "study.yaml").read_text(encoding="utf-8", errors="replace")
+        files[name] = text
+    if note := read_json(folder / "ending.json").get("budget"):
+        budgets[name] = note
     return Study(
         name=name,
         folders=(folder,),
@@ -137,13 +144,13 @@ def read_study(folder: str | Path) -> Study:
         plan=plan,
         arms=arms_of(plan, trials),
         environments={name: read_json(folder / "environment.json")},
-        files={name: yaml.read_text(encoding="utf-8", errors="replace")} if yaml.exists() else {},
-        budgets={name: note} if (note := read_json(folder / "ending.json").get("budget")) else {},
+        files=files,
+        budgets=budgets,
     )
 
 
 def arms_of(plan: dict[str, Any], trials: pd.DataFrame) -> tuple[dict[str, Any], ...]:
-    """The plan's arms, and those that only trials have."""
+    """Returns the plan's arms, and those that only trials have."""
     arms = [{"role": "ablation", "factors": [], **arm} for arm in plan.get("arms", [])]
     known = {arm["name"] for arm in arms}
     extra = [name for name in trials["arm"].dropna().unique() if name not in known]
@@ -154,9 +161,9 @@ def arms_of(plan: dict[str, Any], trials: pd.DataFrame) -> tuple[dict[str, Any],
 
 
 def read_studies(folders: str | Path | Sequence[str | Path]) -> Study:
-    """One folder, or several as one study.
+    """Reads one folder, or several as one study.
 
-    Arms whose name occurs in more than one are told apart as ``arm (study)``; seeds still pair.
+    An arm whose name occurs in several becomes ``arm (study)``; seeds still pair.
     """
     folders = [folders] if isinstance(folders, (str, Path)) else folders
     studies = [read_study(folder) for folder in folders]
@@ -177,7 +184,7 @@ def read_studies(folders: str | Path | Sequence[str | Path]) -> Study:
 
 
 def _check_same_data(studies: Sequence[Study]) -> None:
-    """Differences pair by seed, so they need the same images in the same split."""
+    """Raises StudyError unless the studies have the same data and split, so that seeds pair."""
     known = [study for study in studies if "data" in study.plan]
     for study in known[1:]:
         here, there, first = study.plan["data"], known[0].plan["data"], known[0]
@@ -185,35 +192,38 @@ def _check_same_data(studies: Sequence[Study]) -> None:
         if differing:
             key = differing[0]
             raise StudyError(
-                f"{study.folders[0]}: data.{key} is {here.get(key)}, and in"
+                f"{study.folders[0]}: data.{key} is {here.get(key)}, but in"
                 f" {first.folders[0]} it is {there.get(key)}; differences between them would mean"
-                " nothing: report them one by one."
+                " nothing, so report them one by one."
             )
 
 
 def _joined(studies: Sequence[Study], twice: set[str]) -> Study:
+    """Joins studies; arms whose name is in ``twice`` get their study's name too."""
+
     def label(study: Study, arm: str) -> str:
         return f"{arm} ({study.name})" if arm in twice else arm
 
-    frames, arms = [], []
+    frames, arms, pairs = [], [], []
+    environments: dict[str, Any] = {}
+    files: dict[str, str] = {}
+    budgets: dict[str, str] = {}
     for study in studies:
         frames.append(study.trials.assign(arm=[label(study, arm) for arm in study.trials["arm"]]))
         arms += [{**arm, "name": label(study, arm["name"])} for arm in study.arms]
+        for one, other in study.plan.get("pairs", ()):
+            pairs.append([label(study, one), label(study, other)])
+        environments |= study.environments
+        files |= study.files
+        budgets |= study.budgets
+    parameters: dict[str, Any] = {}
+    for study in reversed(studies):  # the first study's definition of a parameter wins
+        parameters |= study.plan.get("parameters", {})
     first = studies[0]
     roles = {
         role: label(first, first.plan[role])
         for role in ("reference", "baseline")
         if first.plan.get(role)
-    }
-    pairs = [
-        [label(study, name) for name in pair]
-        for study in studies
-        for pair in study.plan.get("pairs", ())
-    ]
-    parameters = {
-        key: value
-        for study in reversed(studies)
-        for key, value in study.plan.get("parameters", {}).items()
     }
     return Study(
         name=" + ".join(study.name for study in studies),
@@ -224,14 +234,14 @@ def _joined(studies: Sequence[Study], twice: set[str]) -> Study:
         ),
         plan={**first.plan, **roles, "pairs": pairs, "parameters": parameters},
         arms=tuple(arms),
-        environments={
-            name: value for study in studies for name, value in study.environments.items()
-        },
-        files={name: value for study in studies for name, value in study.files.items()},
-        budgets={name: value for study in studies for name, value in study.budgets.items()},
+        environments=environments,
+        files=files,
+        budgets=budgets,
     )
 
 
 def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     filled = [frame for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else frames[0]
+    if not filled:
+        return frames[0]
+    return pd.concat(filled, ignore_index=True)

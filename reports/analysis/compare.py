@@ -1,5 +1,4 @@
-"""A study -> the comparison between its arms, as records: one row of the main table for each
-arm."""
+"""Compares a study's arms: one record, a row of the main table, for each arm."""
 
 from __future__ import annotations
 
@@ -25,9 +24,9 @@ __all__ = ["COSTS", "ArmResult", "Options", "main_table", "options_for"]
 class ArmResult:
     """One row of the main table.
 
-    ``values`` is by seed, failures at chance; ``failed`` holds those failures alone. ``other`` is
-    the mean of the reading that was not chosen (last or best). ``planned``: replicates that the
-    plan asks for.
+    ``values`` is by seed, with failures at chance; ``failed`` holds only these. ``other`` is the
+    mean of the reading that was not chosen (last or best epoch). ``planned`` counts the replicates
+    that the plan asks for.
     """
 
     arm: str
@@ -53,7 +52,7 @@ class ArmResult:
 
 
 def main_table(study: Study, options: Options) -> list[ArmResult]:
-    """One record per arm, in the plan's order."""
+    """Returns one record per arm, in the plan's order."""
     values = outcomes.values(study, options)
     other_column = f"{options.metric}_best" if options.at == "last" else options.metric
     other = pd.Series(dtype=float)
@@ -65,7 +64,7 @@ def main_table(study: Study, options: Options) -> list[ArmResult]:
     completed = rows[rows["state"] == State.COMPLETED]
     costs = completed.groupby("arm")[list(COSTS)].mean()
     if study.on_cpu:
-        # A worker that is used again holds the memory of earlier trials: it is not this one's.
+        # Workers on the CPU are reused, so their peak memory may be that of an earlier trial.
         costs["peak_memory_mb"] = math.nan
     failed = rows[rows["state"].isin(outcomes.FAILURES)]
     results = []
@@ -103,7 +102,7 @@ def main_table(study: Study, options: Options) -> list[ArmResult]:
 
 
 def planned_replicates(study: Study, arm: Mapping[str, object]) -> int:
-    """As many as the plan asks for, or as there are, if an earlier plan asked for more."""
+    """Returns how many replicates the plan asks for, or how many there are if these are more."""
     rows = outcomes.replicates(study)
     there = int((rows["arm"] == arm["name"]).sum())
     if arm["role"] == GONE:
@@ -113,12 +112,14 @@ def planned_replicates(study: Study, arm: Mapping[str, object]) -> int:
 
 
 def _within(bound: float, options: Options) -> float:
-    """An accuracy lies in [0, 1], so its interval does too (its coverage cannot fall by that)."""
-    return float(np.clip(bound, 0.0, 1.0)) if options.percent else bound
+    """Cuts an accuracy's interval at 0 and 1, which cannot reduce its coverage."""
+    if not options.percent:
+        return bound
+    return float(np.clip(bound, 0.0, 1.0))
 
 
 def comparison_family(results: Sequence[ArmResult], options: Options) -> list[Difference]:
-    """The main table's comparisons that have a number (reference against baseline counts once)."""
+    """Returns the main table's comparisons with a number; reference and baseline pair once."""
     once = options.against[0] if len(options.against) == 2 else None
     found = []
     for result in results:
@@ -128,7 +129,7 @@ def comparison_family(results: Sequence[ArmResult], options: Options) -> list[Di
 
 
 def state_counts(study: Study, arm: str) -> dict[str, dict[str, int]]:
-    """kind -> state -> count, states in their usual order, those that do not occur left out."""
+    """Returns kind -> state -> count, in the usual order, without states that do not occur."""
     mine = study.trials[study.trials["arm"] == arm]
     counts: dict[str, dict[str, int]] = {}
     for kind in Kind:
@@ -139,7 +140,7 @@ def state_counts(study: Study, arm: str) -> dict[str, dict[str, int]]:
 
 
 def count_states(states: pd.Series) -> dict[str, int]:
-    """state -> count in the order in which people read them, those that do not occur left out."""
+    """Returns state -> count, in the usual order, without states that do not occur."""
     found = {str(state): int(count) for state, count in states.value_counts().items()}
     order = [*STATES, *sorted(set(found) - set(STATES))]
     return {str(state): found[state] for state in order if state in found}

@@ -1,4 +1,4 @@
-"""What a study has cost: hours of training, trials, memory, hardware."""
+"""What a study has cost: trials, hours of training, memory, energy and hardware."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Share:
 
 @dataclass(frozen=True)
 class Compute:
-    """``per_run``: mean hours of a completed replicate; NaN before there is one.
+    """The costs of a study.
 
-    ``joules``: measured over all trials; NaN where the machines have no counters.
-
-    ``shares``: completed replicates; search trials; those of both that were pruned; that failed.
+    ``shares`` are the completed replicates, the completed and the pruned search trials, and the
+    rest. ``per_run`` is the mean hours of a completed replicate, NaN before there is one.
+    ``joules`` were measured over all trials; NaN if the machines have no counters.
     """
 
     shares: tuple[Share, ...]
@@ -46,7 +46,7 @@ class Compute:
 
 
 def compute(study: Study) -> Compute:
-    """Every trial counts once, also where several arms share it."""
+    """Adds up a study's costs; a trial that several arms share counts once."""
     seconds = study.epochs.groupby("id")["seconds"].sum()
     rows = study.trials.drop_duplicates("id")
     rows = rows.assign(hours=rows["id"].map(seconds).fillna(0.0) / 3600)
@@ -75,9 +75,9 @@ def _share(name: str, rows: pd.DataFrame) -> Share:
 
 
 def joules_by_arm(study: Study) -> dict[str, float]:
-    """Measured over all of an arm's trials, searches and failures included; NaN where unknown.
+    """Returns the joules of all of an arm's trials, failures included; NaN if not measured.
 
-    A trial that several arms share counts in each of them.
+    A trial that several arms share counts for each of them.
     """
     sums = _joules(study.trials).groupby(study.trials["arm"]).sum(min_count=1)
     return {str(arm): float(value) for arm, value in sums.items()}

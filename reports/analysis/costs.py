@@ -1,4 +1,4 @@
-"""What an arm costs: the metrics that a report counts as costs."""
+"""The metrics that a report counts as an arm's costs."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Effects and interactions of every order in a complete design: factors with two or more levels.
 
-A design crosses factors, and the networks that they were crossed with count as one factor more. A
-factor that is there or away is read as "with minus without"; one with levels as "this level minus
-the reference's own". The effect of a term is averaged over all combinations of the factors outside
-it, and an interaction says by how much the levels of its factors change each other's effect: for
-two factors the mean of (both - one - other + neither), and so on.
+A design crosses factors; the networks that they were crossed with count as a further factor. The
+effect of a factor without levels is "with minus without", that of a level is "this level minus the
+reference's own". The effect of a term is averaged over all combinations of the other factors. An
+interaction says how much the levels of its factors change each other's effect: for two factors it
+is the mean of (both - one - other + neither), and so on.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reports.analysis.ablation import Effect, effect
 from reports.analysis.collect import Study
 from reports.analysis.options import Options
 
-AWAY = ""  # the level of a factor that has no levels: it is taken away
+AWAY = ""  # the only other level of a factor without levels: without the factor
 OWN = "its own"  # the reference's level of any factor
 NETWORK = "network"
 
@@ -31,9 +31,8 @@ Term = tuple[tuple[str, str], ...]  # (factor, level) of each factor in it
 class Design:
     """A study's factors, and the values of each combination of their levels.
 
-    ``levels``: those of each factor besides the reference's own. ``values``: of each combination.
-
-    A combination is a level per factor, in the order of ``levels``.
+    ``levels`` holds the levels of each factor besides the reference's own. A combination, the key
+    of ``values``, is one level per factor, in the order of ``levels``.
     """
 
     levels: Mapping[str, tuple[str, ...]]
@@ -46,14 +45,14 @@ class Design:
         return bool(self.levels) and all(combination in self.values for combination in every)
 
     def terms(self, order: int) -> Iterator[Term]:
-        """Every term of ``order`` factors: 1 for main effects, 2 for pairs, ..."""
+        """Yields every term of ``order`` factors: 1 for main effects, 2 for pairs, ..."""
         for factors in itertools.combinations(self.levels, order):
             choices = [[(factor, level) for level in self.levels[factor]] for factor in factors]
             yield from itertools.product(*choices)
 
 
 def design_of(study: Study, options: Options) -> Design:
-    """The study's factors, and the values of the arms that are combinations of them."""
+    """Returns the study's design, with the values of the arms that are combinations of factors."""
     known: dict[str, tuple[str, ...]] = {}
     for name, given in study.plan.get("factors", {}).items():
         named = [level for level, overrides in given.items() if isinstance(overrides, Mapping)]
@@ -79,7 +78,7 @@ def design_of(study: Study, options: Options) -> Design:
 
 
 def contrast(design: Design, term: Term, options: Options) -> Effect:
-    """The effect of a term, over the units that all of its combinations have."""
+    """Returns the effect of a term, over the units that all of its combinations have."""
     wanted = dict(term)
     factors = list(design.levels)
     outside = 1
@@ -99,22 +98,19 @@ def contrast(design: Design, term: Term, options: Options) -> Effect:
 
 
 def _sign(level: str, wanted: str) -> float:
-    """With minus without, for a factor that is there or away.
+    """Returns the sign of a level in the contrast of a factor, or 0 if it has no part in it.
 
-    Else it is this level minus the reference's.
+    Without levels, the contrast is "with minus without"; else "this level minus the reference's".
     """
     with_it, without = (OWN, wanted) if wanted == AWAY else (wanted, OWN)
-    if level == with_it:
-        return 1.0
-    return -1.0 if level == without else 0.0
+    return float(level == with_it) - float(level == without)
 
 
 def contrasts(design: Design, options: Options, most: int | None = None) -> list[Effect]:
-    """Main effects, then interactions of every order up to ``most``.
+    """Returns main effects, then interactions of every order up to ``most``.
 
-    There are none unless the design is complete.
-
-    ``p_corrected`` is over all terms of the table, in one step.
+    Returns none unless the design is complete. ``p_corrected`` is corrected for the number of terms
+    in one step.
     """
     if not design.is_complete:
         return []

@@ -1,9 +1,9 @@
 """Differences between arms, judged as one family of tests.
 
-Units are paired: the difference of two arms is taken seed by seed, and averaged over the seeds of a
-repeat where the search was repeated. One family of tests holds every comparison that the plan names
-(arms against the reference, arms against the baseline, planned pairs, claims), whether or not its
-arms have values yet, so that an arm that dies changes nothing for the others.
+Units are paired: two arms are compared seed by seed and, if the search was repeated, the
+differences are averaged over the seeds of a repeat. One family of tests holds every comparison that
+the plan names (arms with the reference, arms with the baseline, planned pairs, claims), even if its
+arms have no values yet, so that a failed arm changes nothing for the others.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Pair = tuple[str, str]
 class Difference:
     """``mean`` of (arm - against) over ``n`` shared units, in the metric's unit.
 
-    [low, high] is the simultaneous interval that the verdict states; it is unadjusted where
-    ``adjusted`` is False. ``units``: the differences themselves. ``more``: so many further units
-    would decide if mean and spread stay; None if none would.
+    [low, high] is the simultaneous interval that the verdict is based on; it is unadjusted if
+    ``adjusted`` is False. ``units`` holds the differences themselves. ``more`` is the number of
+    further units that would decide if mean and spread stay the same; None if none would.
     """
 
     against: str
@@ -50,7 +50,7 @@ class Difference:
 
 
 def difference_units(values: pd.DataFrame, pair: Pair, options: Options) -> pd.Series:
-    """Arm minus the other, by unit. Rounded, since 0.98 - 0.95 and 0.97 - 0.94 are the same."""
+    """Returns arm minus other, by unit, rounded so that 0.98 - 0.95 equals 0.97 - 0.94."""
     one, other = pair
     return outcomes.per_unit(values[one] - values[other], options).round(12)
 
@@ -61,14 +61,14 @@ def differences(
     trained: Mapping[str, Trained],
     options: Options,
 ) -> dict[Pair, Difference]:
-    """Every comparison of the page, judged as one family.
+    """Returns every comparison of the page, judged as one family.
 
-    They are with the reference, with the baseline, planned pairs, and claims.
-
-    (reference, baseline) is the same test as (baseline, reference), and so is any pair turned
-    round: each is judged once and read from both sides.
+    These are comparisons with the reference and with the baseline, planned pairs, and claims. A
+    pair and its reverse are the same test, which is judged once.
     """
-    wanted = [(arm, other) for other in options.against for arm in values.columns if arm != other]
+    wanted: list[Pair] = []
+    for other in options.against:
+        wanted += ((arm, other) for arm in values.columns if arm != other)
     wanted += [*options.pairs, *((claim.arm, claim.against) for claim in options.claims)]
     once: dict[frozenset[str], Pair] = {}
     for pair in wanted:
@@ -89,7 +89,7 @@ def differences(
 def judged(
     units: Mapping[Pair, pd.Series], ablations: set[str], options: Options
 ) -> dict[Pair, Difference]:
-    """One family of tests: each comparison's interval, adjusted p and verdict."""
+    """Judges one family of tests: gives each comparison its interval, adjusted p and verdict."""
     tests = {
         pair: statistics.paired(d, _interval_level(options), options.resolution)
         for pair, d in units.items()
@@ -126,16 +126,16 @@ def judged(
 
 
 def _interval_level(options: Options) -> float:
-    """Of the interval that is printed. Holm's p-values have no intervals: they stay unadjusted."""
+    """Returns the level of the printed interval; with Holm's p-values it stays unadjusted."""
     if options.test == "t" and options.correction == "holm":
         return options.alpha / options.looks
     return options.level
 
 
 def _with_half(test: statistics.Paired, critical: float) -> statistics.Paired:
-    """The interval that says the same as the joint sign-flip test.
+    """Gives the test the interval that agrees with the joint sign-flip test.
 
-    There is none if n is too small for it.
+    The bounds are NaN if n is too small for one.
     """
     if test.n < 2 or math.isinf(critical):
         return replace(test, low=math.nan, high=math.nan)
@@ -151,7 +151,7 @@ def _with_verdict(record: Difference, ablation: bool, options: Options) -> Diffe
     better = options.better
     word = verdict(low, high, better=better, margin=options.margin, ablation=ablation)
     if holm and not word.is_decided and record.p_corrected <= options.alpha:
-        # Holm's p finds what Bonferroni's interval leaves open.
+        # Holm's p may decide a comparison that Bonferroni's interval leaves open.
         word = verdict(record.mean, record.mean, better=better, ablation=ablation)
     more = None
     if not word.is_decided:
@@ -165,9 +165,9 @@ def _with_verdict(record: Difference, ablation: bool, options: Options) -> Diffe
 
 
 def simultaneous(record: Difference, options: Options) -> tuple[float, float]:
-    """Bounds that hold for the whole family together.
+    """Returns bounds that hold for the whole family together.
 
-    Holm's p-values have none, so Bonferroni's stand in for them.
+    Holm's correction has no such bounds, so it gets Bonferroni's.
     """
     if options.test == "sign_flip" or options.correction != "holm" or record.n < 2:
         return record.low, record.high
@@ -176,7 +176,7 @@ def simultaneous(record: Difference, options: Options) -> tuple[float, float]:
 
 
 def turned(record: Difference, against: str) -> Difference:
-    """The same comparison, seen from the other arm."""
+    """Returns the same comparison, seen from the other arm."""
     return replace(
         record,
         against=against,

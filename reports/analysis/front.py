@@ -1,6 +1,6 @@
-"""Which arms nothing beats in both cost and metric, and which are not told apart from those.
+"""The arms that no other arm beats in both cost and metric, and those that may be among them.
 
-An arm that is at chance is cheap because it does not work: it is on no front.
+An arm at chance is left out: it is cheap because it does not work.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class Place(StrEnum):
 
 
 def places(results: Sequence[ArmResult], cost: str, options: Options) -> dict[str, Place]:
-    """Where each arm with a cost stands; arms of which no replicate trained are left out.
+    """Returns the place of each arm with a cost and a replicate that trained.
 
-    By means an arm is on the front if none that costs at most as much is better. It is behind only
-    if such a better arm's interval lies wholly above its own; where they overlap, or where there is
-    no interval, it may be on the front.
+    An arm is on the front if, by the means, no arm of equal or lower cost is better. It is behind
+    only if the interval of such a better arm lies wholly above its own; if they overlap, or if
+    there is no interval, it may be on the front.
     """
     sign = 1.0 if options.higher_is_better else -1.0
     known = [r for r in results if r.trained.trained and not math.isnan(r.costs[cost])]

@@ -1,10 +1,10 @@
-"""Which parameters a search found to matter, against what the same search would show by chance.
+"""The parameters that matter in a search, more than they would by chance.
 
-fANOVA (Hutter et al. 2014): a forest is fitted to the completed trials, and a parameter's share is
-the variance of the forest's mean over all other parameters. The trees are extremely randomised
-ones, which find the right parameter more often at 20 trials than a random forest's
+fANOVA (Hutter et al. 2014): fits a forest to the completed trials; a parameter's share is the
+variance of the forest's mean over all other parameters. The trees are extremely randomised, since
+with 20 trials they find the right parameter more often than a random forest's do
 (benchmarks/statistics.py). The interval is a bootstrap over trials. Some parameter always comes
-first, so the shares are set against those of permuted values: a parameter stands out if its share
+first, so the shares are compared with those of permuted values: a parameter stands out if its share
 exceeds nearly every largest share of a search in which nothing matters.
 """
 
@@ -23,7 +23,7 @@ from reports.analysis.trials import as_choice, searched_parameters, trials_of
 
 Array = NDArray[np.float64]
 
-LEAST_FOR_IMPORTANCE = 20  # completed trials; below, the first place is a matter of luck
+LEAST_FOR_IMPORTANCE = 20  # completed trials; with fewer, the first place is a matter of luck
 TREES = 12
 SAMPLES = 64  # points over which the other parameters are averaged
 STEPS = 12  # values of the parameter itself
@@ -32,12 +32,10 @@ RESAMPLES = 39  # bootstraps, and permutations: the largest of 40 has p = 0.025
 
 @dataclass(frozen=True)
 class Importance:
-    """What one parameter explains, and what chance would show.
+    """How much one parameter explains, and how much it would by chance.
 
-    ``share`` is of the metric's variance, [low, high] its 90 % bootstrap interval.
-
-    ``null`` is the level that the largest share of a search in which nothing matters stays below in
-    95 % of cases.
+    ``share`` is the explained part of the metric's variance, and [low, high] its 90 % bootstrap
+    interval. In 95 % of searches in which nothing matters, the largest share is below ``null``.
     """
 
     parameter: str
@@ -52,14 +50,14 @@ class Importance:
 
 
 def importances(study: Study, arm: str) -> list[Importance]:
-    """One record per searched parameter, by falling share.
+    """Returns one record per searched parameter, by falling share.
 
-    There are none below LEAST_FOR_IMPORTANCE trials.
+    Returns none if there are fewer than LEAST_FOR_IMPORTANCE trials.
     """
     rows = trials_of(study, arm)
     rows = rows[rows["value"].notna()]
     names = searched_parameters(study, rows)
-    # A conditional parameter is not in all trials: a forest cannot average over what is not there.
+    # A forest cannot average over a conditional parameter, which some trials do not have.
     names = [name for name in names if rows[name].notna().all()]
     if len(rows) < LEAST_FOR_IMPORTANCE or not names or rows["value"].nunique() < 2:
         return []
@@ -69,7 +67,7 @@ def importances(study: Study, arm: str) -> list[Importance]:
 
 
 def missing(study: Study, arm: str) -> str:
-    """What cannot be said of an arm with too few trials; empty if it can."""
+    """Returns a note on an arm with too few trials; empty if it has enough."""
     done = int(trials_of(study, arm)["value"].notna().sum())
     if done >= LEAST_FOR_IMPORTANCE:
         return ""
@@ -77,6 +75,7 @@ def missing(study: Study, arm: str) -> str:
 
 
 def records(names: list[str], x: Array, y: Array) -> list[Importance]:
+    """Returns one record per column of ``x`` [n, k], which explains ``y`` [n]; by falling share."""
     rng = np.random.default_rng(0)
     found = shares(x, y, seed=0)
     boots, null = [], []
@@ -93,7 +92,7 @@ def records(names: list[str], x: Array, y: Array) -> list[Importance]:
 
 
 def coded(values: pd.Series, space: Mapping[str, Any]) -> Array:
-    """A parameter's values as numbers: logarithms on a log scale, the index of a choice."""
+    """Returns a parameter's values as numbers: logarithms on a log scale, the index of a choice."""
     if space["type"] == "categorical":
         choices = list(space["choices"])
         return np.array([_index(value, choices) for value in values], dtype=float)
@@ -109,7 +108,7 @@ def _index(value: Any, choices: list[Any]) -> float:
 
 
 def shares(x: Array, y: Array, seed: int) -> Array:
-    """Share [k] of the variance of ``y`` [n] that each column of ``x`` [n, k] alone explains."""
+    """Returns the share [k] of the variance of ``y`` [n] explained by each column of ``x``."""
     from sklearn.ensemble import ExtraTreesRegressor
 
     k = x.shape[1]
@@ -121,7 +120,7 @@ def shares(x: Array, y: Array, seed: int) -> Array:
     for column, grid in enumerate(grids):
         points[column, :, :, column] = grid[:, None]
     flat = points.reshape(-1, k).astype(np.float32)
-    # Trees are asked one by one: the forest's own predict starts threads for every call.
+    # Calls the trees one by one, since the forest's own predict starts threads for every call.
     predicted = sum(tree.tree_.predict(flat)[:, 0] for tree in forest.estimators_) / TREES
     explained = predicted.reshape(k, STEPS, SAMPLES).mean(axis=2).var(axis=1)
     return np.asarray(explained / max(y.var(), 1e-300))

@@ -1,6 +1,6 @@
-"""What to compare, on what, and how sure to be.
+"""What to compare, by which metric, and with which confidence.
 
-The user's wishes go before plan.json, and that before the defaults.
+The user's wishes override plan.json, which overrides the defaults.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Is = Literal["worse", "better", "not_worse", "not_better", "equivalent"]
 
 @dataclass(frozen=True)
 class Claim:
-    """A planned comparison with a direction.
+    """A planned comparison with a direction: how ``arm`` compares with ``against``.
 
-    It claims that ``arm`` is so beside ``against``, by more than ``margin``.
+    "better" and "worse" mean by more than ``margin``.
     """
 
     say: str
@@ -43,7 +43,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Options:
-    """``margin`` and ``chance`` are in the stored unit of the metric (accuracies as fractions)."""
+    """The options of a report; ``margin`` and ``chance`` are in the metric's stored unit.
+
+    Accuracies are stored as fractions.
+    """
 
     metric: str = "test/accuracy"
     at: str = "last"  # last | best: weights of the last epoch, or of the best validation epoch
@@ -64,11 +67,11 @@ class Options:
     test_images: int | None = None
     repeats: int = 1
     looks: int = 1  # how often the study may look at its verdicts before it stops
-    arms: tuple[str, ...] = ()  # those that the plan names
+    arms: tuple[str, ...] = ()  # the arms that the plan names
 
     @property
     def column(self) -> str:
-        """Where the chosen reading of the metric stands in trials.csv."""
+        """The column of trials.csv with the chosen reading of the metric."""
         return self.metric if self.at == "last" else f"{self.metric}{BEST}"
 
     @property
@@ -81,7 +84,7 @@ class Options:
 
     @property
     def factor(self) -> float:
-        """From the stored unit to the one that people read."""
+        """The factor from the stored unit to the one that reports show."""
         return self.measure.factor
 
     @property
@@ -104,10 +107,7 @@ class Options:
 
     @property
     def unit(self) -> str:
-        """What is independent of what.
-
-        It is a repeat of the search where there are several, else a seed.
-        """
+        """The independent unit: a repeat of the search if there are several, else a seed."""
         return "repeat" if self.repeats > 1 else "seed"
 
     @property
@@ -120,12 +120,12 @@ class Options:
 
     @property
     def against(self) -> tuple[str, ...]:
-        """The arms that every other one is compared with: the reference, then the baseline."""
+        """The arms to compare every other arm with: the reference, then the baseline."""
         return tuple(dict.fromkeys(name for name in (self.reference, self.baseline) if name))
 
     @property
     def family(self) -> tuple[frozenset[str], ...]:
-        """Every comparison that the plan names, whether or not its arms have values yet."""
+        """Every comparison that the plan names, even if its arms have no values yet."""
         found = [frozenset((arm, other)) for other in self.against for arm in self.arms]
         found += [frozenset(pair) for pair in self.pairs]
         found += [frozenset((claim.arm, claim.against)) for claim in self.claims]
@@ -137,7 +137,7 @@ class Options:
 
     @property
     def level(self) -> float:
-        """Of one interval, so that all of the family at all looks hold together at 1 - alpha."""
+        """The level of one interval, which keeps the whole family, at all looks, below alpha."""
         if self.correction == "none":
             return self.alpha / self.looks
         return self.alpha / (self.comparisons * self.looks)
@@ -154,7 +154,11 @@ def options_for(
     method: Method = "t",
     pairs: Sequence[tuple[str, str]] = (),
 ) -> Options:
-    """Raises StudyError for an arm or a metric that is not there."""
+    """Returns the options for a report: the study file's, with the given ones in their place.
+
+    Raises:
+        StudyError: there is no such arm, or no such metric.
+    """
     _check_names(study, baseline, reference, pairs)
     if alpha is not None and not 0 < alpha < 1:
         raise StudyError(f"--alpha must lie between 0 and 1; got {alpha:g}.")
@@ -175,7 +179,7 @@ def options_for(
 
 
 def options_of(study: Study) -> Options:
-    """What the study file asks for."""
+    """Returns the options that the study file asks for."""
     plan = study.plan
     given = plan.get("correction", "single_step")
     confidence = float(plan.get("confidence", 0.95))
@@ -200,16 +204,16 @@ def options_of(study: Study) -> Options:
 
 
 def _metric(study: Study) -> str:
-    """The test accuracy, or the test loss of a study whose targets are numbers."""
+    """Returns the test accuracy, or the test loss of a study whose targets are numbers."""
     trials = study.trials
     return judged(trials.columns[trials.notna().any()]).name
 
 
 def with_resolution(study: Study, options: Options) -> Options:
-    """With the least difference that the test set can show: one image, of an accuracy.
+    """Adds the least difference that the test set can show, which for an accuracy is one image.
 
-    A folder that does not say how many test images there are shows it by the least gap between two
-    of its accuracies.
+    If the folder does not say how many test images there are, the least gap between two of its
+    accuracies shows it.
     """
     if not options.percent:
         return options
@@ -250,7 +254,7 @@ def _own_metrics(records: Iterable[Mapping[str, Any]]) -> tuple[Metric, ...]:
 
 
 def _claims(study: Study) -> tuple[Claim, ...]:
-    """Those of the study file whose arms are there."""
+    """Returns the study file's claims about existing arms."""
     found = []
     for record in study.plan.get("claims") or ():
         if not {record["arm"], record["against"]} <= set(study.arm_names):
@@ -291,4 +295,6 @@ def _check_column(study: Study, options: Options) -> None:
 
 def _choices(given: str, known: list[str]) -> str:
     near = difflib.get_close_matches(given, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none yet'}."
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"there are {', '.join(known) or 'none yet'}."

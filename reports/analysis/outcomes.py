@@ -1,10 +1,10 @@
-"""The value of every replicate. A failure is an outcome with a value, chance level, never a gap.
+"""The value of every replicate, in which a failure counts as chance level instead of a gap.
 
-A replicate that diverged, was silent or saturated, or ran out of memory answers like a network that
-guesses: 1 / classes for accuracy, log(classes) for loss. Leaving it out would compare survivors,
-and an arm that dies in 4 of 10 seeds would look better than one that trains in all of them. A
-failure of the surroundings (``failed``) says nothing about the network and has no value; it is
-tried again.
+A replicate that diverged, was silent or saturated, or ran out of memory is as good as a network
+that guesses: 1 / classes for accuracy, log(classes) for loss. Without such replicates, only
+survivors would be compared, and an arm that fails for 4 of 10 seeds could look better than one that
+trains for all. A failure of the surroundings (``failed``) says nothing about the network, so it has
+no value and is tried again.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ KEYS = ["repeat", "seed"]
 
 
 def replicates(study: Study) -> pd.DataFrame:
-    """The study's replicates, one row per arm, repeat and seed."""
+    """Returns the study's replicates, one row per arm, repeat and seed."""
     rows = study.trials[study.trials["kind"] == Kind.REPLICATE]
     rows = rows[rows["seed"].notna()]
     return rows.drop_duplicates(["arm", *KEYS], keep="last")
 
 
 def values(study: Study, options: Options, column: str | None = None) -> pd.DataFrame:
-    """[(repeat, seed) x arm]: each replicate's value, failures at chance; NaN where there is none.
+    """Returns each replicate's value [(repeat, seed) x arm], with failures at chance.
 
-    Columns are all arms, in the plan's order.
+    Missing values are NaN. The columns are all arms, in the plan's order.
     """
     column = column or options.column
     rows = replicates(study)
@@ -47,7 +47,7 @@ def values(study: Study, options: Options, column: str | None = None) -> pd.Data
 
 
 def per_unit(series: pd.Series, options: Options) -> pd.Series:
-    """One number per unit of the tests: each seed's, or the mean over a repeat's seeds."""
+    """Returns one number per unit of the tests: each seed's, or the mean over a repeat's seeds."""
     level = "repeat" if options.unit == "repeat" else "seed"
     return series.dropna().groupby(level=level).mean()
 
@@ -56,8 +56,8 @@ def per_unit(series: pd.Series, options: Options) -> pd.Series:
 class Trained:
     """How many of an arm's replicates trained at all, and how well those did.
 
-    ``share``'s bounds are Wilson's 95 % interval; ``mean`` is over the replicates that trained, of
-    the chosen metric; ``seeds`` says of each (repeat, seed) whether it trained.
+    [low, high] is Wilson's 95 % interval of the share that trained. ``mean`` is the chosen metric
+    over the replicates that trained. ``seeds`` tells whether each (repeat, seed) trained.
     """
 
     trained: int = 0
@@ -69,12 +69,12 @@ class Trained:
 
     @property
     def text(self) -> str:
-        """'6 of 10'."""
+        """A text such as '6 of 10'."""
         return f"{self.trained} of {self.runs}"
 
 
 def trained(study: Study, options: Options, arm: str) -> Trained:
-    """How many replicates trained: completed, three standard errors above chance."""
+    """Counts the replicates that trained: they completed, three standard errors above chance."""
     rows = replicates(study)
     rows = rows[(rows["arm"] == arm) & rows["state"].isin((State.COMPLETED, *FAILURES))]
     if rows.empty:
@@ -93,9 +93,9 @@ def trained(study: Study, options: Options, arm: str) -> Trained:
 
 
 def at_chance(rows: pd.DataFrame, options: Options) -> pd.Series:
-    """Which rows have a test accuracy that guessing gives.
+    """Returns which rows have a test accuracy that guessing could give.
 
-    That is within three standard errors of 1 / classes.
+    Such an accuracy is at most three standard errors above 1 / classes.
     """
     if options.classes is None or "test/accuracy" not in rows:
         return pd.Series(False, index=rows.index)
@@ -106,9 +106,9 @@ def at_chance(rows: pd.DataFrame, options: Options) -> pd.Series:
 
 
 def p_trains(one: Trained, other: Trained) -> float:
-    """Exact McNemar test of "both train equally often", over the seeds that both have.
+    """Returns the p of the exact McNemar test of "both train equally often".
 
-    It is NaN if there is none.
+    The test is over the seeds that both have; p is NaN if there are none.
     """
     mine, theirs = one.seeds or {}, other.seeds or {}
     shared = mine.keys() & theirs.keys()

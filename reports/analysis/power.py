@@ -1,8 +1,8 @@
-"""What a study of a given size can find: the power of the paired t-test in use, failures included.
+"""The power of the paired t-test of a study of a given size, with failures taken into account.
 
-Without failures it is exact (the noncentral t distribution); with them, it is simulated, because a
-replicate at chance level is nothing like a normal deviate. study/forecast/power.py has the same for
-`--dry-run`; tests hold the two to each other.
+Without failures it is exact (the noncentral t distribution). With failures it is simulated, since a
+replicate at chance level is far from normal. study/forecast/power.py does the same for `--dry-run`;
+a test compares the two.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ DRAWS = 4_000
 
 @dataclass(frozen=True)
 class Pilot:
-    """How replicates behave.
+    """How replicates behave; ``sd`` and ``drop`` are in the metric's unit.
 
-    ``sd`` is that of paired differences; ``dies`` and ``reference_dies`` say how often they fail.
-
-    ``drop`` is the distance from a trained network to chance, in the metric's unit.
+    ``sd`` is the standard deviation of paired differences. ``dies`` and ``reference_dies`` are the
+    probabilities that a replicate fails. ``drop`` is the distance from a trained network to chance.
     """
 
     sd: float
@@ -34,7 +33,7 @@ class Pilot:
 
 
 def power(n: int, effect: float, pilot: Pilot, level: float) -> float:
-    """The chance that an interval at ``level`` leaves out zero on the effect's side."""
+    """Returns the probability that an interval at ``level`` excludes zero on the effect's side."""
     if n < 2:
         return 0.0
     if pilot.dies == 0 and pilot.reference_dies == 0:
@@ -43,7 +42,9 @@ def power(n: int, effect: float, pilot: Pilot, level: float) -> float:
     d = rng.normal(effect, pilot.sd, (DRAWS, n))
     mine = rng.random((DRAWS, n)) < pilot.dies
     theirs = rng.random((DRAWS, n)) < pilot.reference_dies
-    d = np.where(mine & theirs, 0.0, np.where(mine, -pilot.drop, np.where(theirs, pilot.drop, d)))
+    d[mine] = -pilot.drop
+    d[theirs] = pilot.drop
+    d[mine & theirs] = 0.0
     mean, _, half = statistics.t_bounds(d, level)
     return float(np.mean(np.sign(effect) * mean > half))
 
@@ -54,7 +55,7 @@ def _exact(n: int, effect: float, sd: float, level: float) -> float:
 
 
 def detectable(n: int, pilot: Pilot, level: float, wanted: float = 0.8) -> float:
-    """The least effect that is found with probability ``wanted``; NaN if none is."""
+    """Returns the least effect found with probability ``wanted``; NaN if there is none."""
     if n < 2:
         return math.nan
 

@@ -1,4 +1,4 @@
-"""The trials with what their arms override."""
+"""The trials together with their arms' overrides."""
 
 from __future__ import annotations
 

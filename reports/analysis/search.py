@@ -1,4 +1,4 @@
-"""What the searches found, as records: budgets, importance, tuned values, and what held of them."""
+"""The results of searches as records: budgets, importance, tuned values, and overtuning."""
 
 from reports.analysis.budget import Array, Budget, Flip, best_so_far, expected_best, flips
 from reports.analysis.importance import LEAST_FOR_IMPORTANCE, Importance, importances

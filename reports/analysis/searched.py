@@ -1,4 +1,4 @@
-"""What the figures and tables of the searches share: which arms searched, the objective, names."""
+"""Helpers for figures and tables of searches: the searched arms, the objective, and names."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from reports.analysis import search
 from reports.analysis.collect import Study
 from reports.analysis.search import Objective
 
-FAR = 20.0  # points: a trial this far below the best is drawn at the edge of the axis
+FAR = 20.0  # points; a trial so far below the best is drawn at the edge of the axis
 
 
 def arms_searched(study: Study) -> list[str]:
-    """The arms with a completed search trial."""
+    """Returns the arms with a completed search trial."""
     return [arm for arm in study.arm_names if search.trials_of(study, arm)["value"].notna().any()]
 
 
 def scale_of(goal: Objective) -> float:
-    """The factor from a stored value of the objective to the one that is shown."""
+    """Returns the factor from the objective's stored unit to the one that reports show."""
     return 100.0 if "accuracy" in goal.name else 1.0
 
 
 def label_of(goal: Objective) -> str:
-    """The objective as an axis says it, such as "val accuracy (%)"."""
+    """Returns the objective's label on an axis, such as "val accuracy (%)"."""
     unit = " (%)" if scale_of(goal) == 100 else ""
     return goal.name.replace("/", " ").replace("_", " ") + unit
 
 
 def short_names(names: Sequence[str] | pd.Index) -> dict[str, str]:
-    """The last part of a dotted path, or all of it where two end alike."""
+    """Returns the last part of each dotted path, or all of it if two end alike."""
     ends = [str(name).rsplit(".", 1)[-1] for name in names]
     found = {}
     for name, end in zip(names, ends, strict=True):
@@ -39,9 +39,9 @@ def short_names(names: Sequence[str] | pd.Index) -> dict[str, str]:
 
 
 def default_trial(study: Study, arm: str) -> pd.Series | None:
-    """The search trial of the study file's first point, which is tried first.
+    """Returns the search trial of the study file's first point, which has the default values.
 
-    It has the default values.
+    None if the file names no points, or if the trial is missing.
     """
     if not (study.plan.get("search") or {}).get("points"):
         return None
@@ -51,7 +51,7 @@ def default_trial(study: Study, arm: str) -> pd.Series | None:
 
 
 def best_trial(study: Study, arm: str) -> pd.Series | None:
-    """The completed trial with the best value, the earliest of equals."""
+    """Returns the completed trial with the best value (the earliest of equals), or None."""
     goal = search.objective(study)
     rows = search.trials_of(study, arm).dropna(subset=["value"])
     if rows.empty:
@@ -60,7 +60,7 @@ def best_trial(study: Study, arm: str) -> pd.Series | None:
 
 
 def floor_of(values: pd.Series, goal: Objective) -> float | None:
-    """Where the axis ends below, in the axis' unit; None where nothing is far from the best."""
+    """Returns the lower end of the axis, in its unit; None if no value is far from the best."""
     if not goal.higher or scale_of(goal) != 100:
         return None
     shown = (values.dropna() * 100).sort_values()

@@ -1,11 +1,11 @@
 """Intervals, paired tests and adjustments for a handful of seeds. Pure functions of numbers.
 
 Conventions: ``x`` is float [n], one value per unit (a seed, or a repeat of the search); ``d`` is
-float [n], one paired difference per unit (arm minus the other). Missing values are dropped before.
-NaN is returned where a number cannot be had, never 0 and never infinity.
+float [n], one paired difference per unit (arm minus the other). The caller drops missing values.
+A number that cannot be computed is NaN, never 0 or infinity.
 
-The interval of a mean is Student's t, since the bootstrap resamples n numbers and is far too short
-when n is small. Coverage of nominal 95 % intervals, 4,000 draws each (error 0.003 to 0.008):
+The interval of a mean is Student's t, since a bootstrap interval is far too short when n is small.
+Coverage of nominal 95 % intervals, 4,000 draws each (error 0.003 to 0.008):
 
     data                                     method          n = 3    n = 5    n = 8    n = 10
     normal                                   Student's t     0.953    0.948    0.951    0.949
@@ -16,8 +16,9 @@ when n is small. Coverage of nominal 95 % intervals, 4,000 draws each (error 0.0
     one seed in ten at chance                Student's t     0.275    0.407    0.568    0.659
                                              BCa             0.268    0.400    0.527    0.640
 
-The last block holds for any method: a few seeds do not show a rare collapse. That is why a table
-says how many replicates trained. tests/reports/analysis/test_coverage.py repeats the normal rows.
+No method could do better in the last block, since a few seeds rarely show a rare collapse. That is
+why tables say how many replicates trained. tests/reports/analysis/test_coverage.py repeats the
+normal rows.
 """
 
 from __future__ import annotations
@@ -36,17 +37,17 @@ Method = Literal["t", "bootstrap"]
 Test = Literal["t", "sign_flip"]
 Correction = Literal["single_step", "holm", "none"]
 
-# Up to 16 units all 2^n sign patterns are gone through; above, RESAMPLES random ones.
+# Up to 16 units the tests use all 2^n sign patterns; beyond, RESAMPLES random ones.
 EXACT_UP_TO = 16
 RESAMPLES = 9_999
-MOST_UNITS = 1_000  # further units are counted up to here
+MOST_UNITS = 1_000  # the largest number of units that `units_needed` tries
 
 
 def interval(x: ArrayLike, confidence: float = 0.95, method: Method = "t") -> tuple[float, float]:
-    """Two-sided confidence interval of the mean of ``x`` [n]: Student's t, or the BCa bootstrap.
+    """Returns a two-sided confidence interval of the mean of ``x`` [n].
 
-    (NaN, NaN) for fewer than two values, and for identical ones: a width of 0 would claim certainty
-    that a few equal counts do not give.
+    It is Student's t, or the BCa bootstrap. For fewer than two values, and for identical ones, it
+    is (NaN, NaN): a width of 0 would claim a certainty that a few equal counts do not give.
     """
     x = np.asarray(x, dtype=float)
     if x.size < 2 or np.ptp(x) == 0:
@@ -63,7 +64,7 @@ def interval(x: ArrayLike, confidence: float = 0.95, method: Method = "t") -> tu
 
 @dataclass(frozen=True)
 class Paired:
-    """A paired t-test by itself: ``p`` is two-sided and unadjusted, [low, high] is at ``level``."""
+    """A single paired t-test, with a two-sided, unadjusted ``p`` and an interval [low, high]."""
 
     n: int
     mean: float = math.nan
@@ -74,11 +75,11 @@ class Paired:
 
 
 def t_bounds(d: ArrayLike, level: float, resolution: float = 0.0) -> tuple[Array, Array, Array]:
-    """(mean, SD, half width) of Student's interval, over the last axis of ``d`` [..., n], n >= 2.
+    """Returns (mean, SD, half width) of Student's interval over the last axis of ``d`` [..., n].
 
-    ``resolution`` is the least difference that the test set can show (one image). The standard
-    deviation is never taken as smaller: equal counts in a few seeds do not mean that seeds do not
-    differ, and a t-test that believed so would call one image a discovery.
+    Needs n >= 2. ``resolution`` is the least difference that the test set can show (one image), and
+    the standard deviation counts as at least that: a few seeds with equal counts do not show that
+    seeds never differ, and without this limit one image could look significant.
     """
     d = np.asarray(d, dtype=float)
     n = d.shape[-1]
@@ -87,9 +88,9 @@ def t_bounds(d: ArrayLike, level: float, resolution: float = 0.0) -> tuple[Array
 
 
 def paired(d: ArrayLike, level: float, resolution: float = 0.0) -> Paired:
-    """The paired t-test of ``d`` [n], with an interval of confidence 1 - ``level``.
+    """Returns the paired t-test of ``d`` [n], with an interval of confidence 1 - ``level``.
 
-    Differences that are all equal, where nothing is known of their resolution, give no interval.
+    There is no interval if all differences are equal and their resolution is not known.
     """
     d = np.asarray(d, dtype=float)
     if not d.size:
@@ -104,17 +105,17 @@ def paired(d: ArrayLike, level: float, resolution: float = 0.0) -> Paired:
 
 
 def t_half(n: int, sd: float, level: float) -> float:
-    """Half the width of Student's interval of confidence 1 - ``level``."""
+    """Returns half the width of Student's interval of confidence 1 - ``level``."""
     return float(stats.t.isf(level / 2, n - 1)) * sd / math.sqrt(n)
 
 
 def units_needed(
     n: int, mean: float, sd: float, level: float, margin: float | None, least: int = 2
 ) -> int | None:
-    """How many more units decide if ``mean`` and ``sd`` stay.
+    """Returns how many more units would decide the comparison if ``mean`` and ``sd`` stay the same.
 
-    Decided is an interval that leaves out 0, or lies within the margin. ``least``: with fewer units
-    the test never decides. None if no number up to MOST_UNITS does, and where ``sd`` is not known.
+    It is decided once its interval excludes 0 or lies within the margin, and not with fewer than
+    ``least`` units. Returns None if no number up to MOST_UNITS decides, or if ``sd`` is not known.
     """
     if math.isnan(sd) or math.isnan(mean):
         return None
@@ -128,7 +129,7 @@ def units_needed(
 
 
 def sign_patterns(n: int) -> Array:
-    """Sign patterns [patterns, n], the observed one first: all 2^n, or RESAMPLES random ones."""
+    """Returns sign patterns [patterns, n], the observed one first: all 2^n, or random ones."""
     if n <= EXACT_UP_TO:
         bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
         return np.asarray(1.0 - 2.0 * bits)
@@ -137,10 +138,10 @@ def sign_patterns(n: int) -> Array:
 
 
 def sign_flip_p(d: ArrayLike) -> float:
-    """Two-sided sign-flip test of one mean: how often do random signs give one as far from 0?
+    """Returns the two-sided p of a sign-flip test of the mean of ``d`` [n].
 
-    Its smallest value is 2^(1 - n). Ties are ties up to rounding error, or 0.3 - 0.2 and 0.8 - 0.7
-    would differ.
+    It is the share of sign patterns whose mean is at least as far from 0, so at least 2^(1 - n).
+    Ties count up to rounding errors, since 0.3 - 0.2 and 0.8 - 0.7 differ as floats.
     """
     d = np.asarray(d, dtype=float)
     if not d.size:
@@ -150,28 +151,25 @@ def sign_flip_p(d: ArrayLike) -> float:
 
 
 def smallest_p(n: int) -> float:
-    """The smallest two-sided p of a sign-flip test with ``n`` units: all of one sign.
-
-    6 give 0.03125.
-    """
+    """Returns the smallest two-sided p of a sign-flip test with ``n`` units; 0.03125 for 6."""
     return 2.0 ** (1 - n) if n > 0 else math.nan
 
 
 def least_for_sign_flips(alpha: float) -> int:
-    """The fewest units with which a sign-flip test can reach ``alpha``."""
+    """Returns the fewest units with which a sign-flip test can reach ``alpha``."""
     return 1 + math.ceil(-math.log2(alpha))
 
 
 def joint_sign_flips(
     d: ArrayLike, alpha: float, resolution: float = 0.0
 ) -> tuple[list[float], float]:
-    """The sign-flip test of a whole family at once: (adjusted p [m], critical value of |t|).
+    """Returns the joint sign-flip test of a family: (adjusted p [m], critical value of |t|).
 
-    ``d`` is float [units, m], NaN where a comparison lacks the unit. A unit's signs flip in all
+    ``d`` is float [units, m], NaN if a comparison lacks the unit. The signs of a unit flip in all
     comparisons together, which keeps their dependence, and the statistic is the largest |t| of the
-    family (Westfall and Young's single step). An interval mean +- critical * SD / sqrt(n) leaves
-    out 0 where the adjusted p is at most ``alpha``. The critical value is infinite if there are too
-    few units for any data to reach ``alpha``.
+    family (Westfall and Young's single step). The interval mean +- critical * SD / sqrt(n) excludes
+    0 exactly if the adjusted p is at most ``alpha``. The critical value is infinite if there are
+    too few units for any data to reach ``alpha``.
     """
     d = np.asarray(d, dtype=float)
     known = ~np.isnan(d)
@@ -191,21 +189,20 @@ def joint_sign_flips(
     at_least = largest.size - np.searchsorted(largest, t[0] * (1 - 1e-9), side="left")
     adjusted = np.full(d.shape[1], math.nan)
     adjusted[tested] = at_least / largest.size
-    # |t| is significant if at most alpha of the patterns reach it: if it exceeds this one.
+    # |t| is significant if at most a share alpha of the patterns reach it, so if it exceeds this.
     place = largest.size - math.floor(alpha * largest.size + 1e-9) - 1
-    enough = alpha * largest.size >= 2 if n.max() <= EXACT_UP_TO else True
+    enough = n.max() > EXACT_UP_TO or alpha * largest.size >= 2
     return adjusted.tolist(), float(largest[place]) if enough else math.inf
 
 
 def corrected(
     p: Sequence[float], correction: Correction = "single_step", comparisons: int | None = None
 ) -> list[float]:
-    """Adjusted p-values of a family, in the order given; NaN (no test) stays NaN.
+    """Returns the adjusted p-values of a family, in the given order; NaN (no test) stays NaN.
 
-    ``comparisons`` is the size of the family that the plan names: a comparison that has no p yet
-    still counts. By default the family is the p-values that are there. Single step is Bonferroni's
-    ``p * m``. Holm (1979) multiplies the i-th smallest p by ``m - i + 1`` and makes the products
-    non-decreasing.
+    ``comparisons`` is the size of the planned family, in which a comparison without a p still
+    counts; by default it is the number of p-values. Single step is Bonferroni's ``p * m``. Holm
+    (1979) multiplies the i-th smallest p by ``m - i + 1`` and makes the products non-decreasing.
     """
     values = np.asarray(p, dtype=float)
     tested = np.flatnonzero(~np.isnan(values))
@@ -223,7 +220,7 @@ def corrected(
 
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a share; (NaN, NaN) for no trials."""
+    """Returns Wilson's score interval of a share; (NaN, NaN) for no trials."""
     if n == 0:
         return math.nan, math.nan
     found = stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
@@ -231,20 +228,26 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
 
 
 def mcnemar_p(only_one: int, only_other: int) -> float:
-    """Exact McNemar test of two paired yes-or-no outcomes, from the pairs that disagree."""
+    """Returns the p of the exact McNemar test of two paired yes-or-no outcomes.
+
+    The arguments count the pairs that disagree.
+    """
     disagreeing = only_one + only_other
-    return float(stats.binomtest(only_one, disagreeing).pvalue) if disagreeing else 1.0
+    if not disagreeing:
+        return 1.0
+    return float(stats.binomtest(only_one, disagreeing).pvalue)
 
 
 def effect_size(d: ArrayLike, resolution: float = 0.0) -> float:
-    """Hedges-corrected Cohen's d_z of paired differences.
+    """Returns the Hedges-corrected Cohen's d_z of paired differences ``d`` [n].
 
-    It is ``mean / sd * (1 - 3 / (4 (n - 1) - 1))``.
-
-    NaN without spread or below 3 units (at n = 2 the correction factor is 0 and says nothing).
+    It is ``mean / sd * (1 - 3 / (4 (n - 1) - 1))``, and NaN without a spread or with fewer than 3
+    units (at n = 2 the correction factor is 0).
     """
     d = np.asarray(d, dtype=float)
-    sd = max(float(d.std(ddof=1)), resolution) if d.size >= 3 else 0.0
-    if d.size < 3 or sd == 0 or np.ptp(d) == 0:
+    if d.size < 3 or np.ptp(d) == 0:
+        return math.nan
+    sd = max(float(d.std(ddof=1)), resolution)
+    if sd == 0:
         return math.nan
     return float(d.mean() / sd * (1 - 3 / (4 * (d.size - 1) - 1)))

@@ -1,6 +1,6 @@
-"""Search trials and what they were judged by: validation data only.
+"""Search trials and their objective, which is a metric of validation data.
 
-A test metric is never read here.
+No test metric is read here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from study.store import Kind, State, by_proposal
 
 @dataclass(frozen=True)
 class Objective:
-    """What the searches optimise; by the store's rule a validation metric."""
+    """What the searches optimise, which is always a validation metric."""
 
     name: str
     higher: bool
@@ -31,6 +31,11 @@ class Objective:
 
 
 def objective(study: Study) -> Objective:
+    """Returns the objective of the study's searches.
+
+    Raises:
+        ValueError: the plan names a metric of other data.
+    """
     metric = study.plan.get("metric", {})
     name = metric.get("name", "val/accuracy")
     if not name.startswith("val/"):
@@ -39,11 +44,10 @@ def objective(study: Study) -> Objective:
 
 
 def trials_of(study: Study, arm: str) -> pd.DataFrame:
-    """The arm's finished search trials in the order of their numbers, all repeats.
+    """Returns the arm's finished search trials of all repeats, in the order of their numbers.
 
-    ``value`` is the metric of completed trials, else NaN. ``reached`` is what the trial's budget
-    bought: a pruned trial's last value, and chance level for one that diverged or ran out of
-    memory; NaN where that is not known.
+    ``value`` is the metric of completed trials, and NaN for others. ``reached`` also has the last
+    value of a pruned trial, and chance level, if known, for one that diverged or ran out of memory.
     """
     goal, trials = objective(study), study.trials
     mine = (trials["kind"] == Kind.SEARCH) & (trials["arm"] == arm)
@@ -63,20 +67,20 @@ def trials_of(study: Study, arm: str) -> pd.DataFrame:
 
 
 def noise(study: Study) -> float:
-    """By how much two equal configurations differ.
+    """Returns how much two trainings of the same configuration differ.
 
-    It is sqrt(2) times the SD of replicates on validation data.
-
-    0 where no arm has two replicates.
+    It is sqrt(2) times the SD of replicates on validation data, and 0 if no arm has two.
     """
     goal, trials = objective(study), study.trials
     done = trials[(trials["kind"] == Kind.REPLICATE) & (trials["state"] == State.COMPLETED)]
     variances = done.groupby("arm")[goal.name].var().dropna()
-    return float(math.sqrt(2 * variances.mean())) if len(variances) else 0.0
+    if variances.empty:
+        return 0.0
+    return float(math.sqrt(2 * variances.mean()))
 
 
 def searched_parameters(study: Study, rows: pd.DataFrame) -> list[str]:
-    """The parameters that differ between these trials, in the study file's order."""
+    """Returns the parameters whose values differ between these trials, in the file's order."""
     return [
         name
         for name in study.plan.get("parameters", {})
@@ -85,7 +89,11 @@ def searched_parameters(study: Study, rows: pd.DataFrame) -> list[str]:
 
 
 def as_choice(value: Any, choices: Sequence[Any]) -> Any:
-    """The choice that a CSV cell stands for: 2.0 is 2, 'True' is true."""
+    """Returns the choice that a CSV cell stands for: 2.0 is 2, 'True' is true.
+
+    Raises:
+        LookupError: the cell is none of the choices.
+    """
     for choice in choices:
         if value == choice or str(value) == str(choice):
             return choice

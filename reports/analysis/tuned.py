@@ -1,4 +1,4 @@
-"""What a search chose, and what held of what it promised."""
+"""The values that a search chose, and how the chosen configuration did with fresh seeds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from study.store import Kind, State
 class Tuned:
     """The chosen value of one parameter of one arm.
 
-    ``low`` and ``high`` are where the best quarter of the arm's trials lie.
+    The best quarter of the arm's trials lies between ``low`` and ``high``.
     """
 
     arm: str
@@ -31,7 +31,7 @@ class Tuned:
 
 
 def tuned_values(study: Study, arm: str) -> list[Tuned]:
-    """One record per parameter that the arm searched, of its best completed trial."""
+    """Returns one record per parameter that the arm searched, of its best completed trial."""
     rows = trials_of(study, arm)
     rows = rows[rows["value"].notna()]
     if rows.empty:
@@ -42,7 +42,7 @@ def tuned_values(study: Study, arm: str) -> list[Tuned]:
     for name in _searched(study, arm, rows):
         chosen, near = best[name].iloc[0], quarter[name].dropna()
         if chosen is None or chosen != chosen:
-            continue  # a conditional parameter that had no meaning in the best trial
+            continue  # a conditional parameter that the best trial does not have
         space = study.plan["parameters"][name]
         if space["type"] == "categorical":
             often = ", ".join(_choice_text(value) for value in dict.fromkeys(near))
@@ -55,7 +55,7 @@ def tuned_values(study: Study, arm: str) -> list[Tuned]:
 
 
 def _searched(study: Study, arm: str, rows: pd.DataFrame) -> list[str]:
-    """What the plan says that the arm searches, else every parameter that its trials have."""
+    """Returns the parameters that the plan lists for the arm, or all that its trials have."""
     plan = next((item for item in study.arms if item["name"] == arm), {})
     names = plan.get("searched") or study.plan.get("parameters", {})
     return [name for name in names if name in rows and name in study.plan.get("parameters", {})]
@@ -66,11 +66,9 @@ def _choice_text(value: Any) -> str:
 
 
 def edge(value: float, space: Mapping[str, Any]) -> str:
-    """'low' or 'high' if the value lies within a twentieth of the range from that end.
+    """Returns 'low' or 'high' if the value lies within a twentieth of the range from that end.
 
-    The range is taken on its own scale.
-
-    The range may then have been too small.
+    The range, on its own scale, may then be too narrow. Returns an empty text for other values.
     """
     scale = math.log if space.get("log") else float
     low, high = scale(space["low"]), scale(space["high"])
@@ -82,10 +80,7 @@ def edge(value: float, space: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Overtuning:
-    """The same configuration three times.
-
-    Once as the search saw it, and with fresh seeds on validation and on test data.
-    """
+    """One configuration's value in the search, and with fresh seeds on validation and test data."""
 
     arm: str
     trials: int
@@ -96,9 +91,9 @@ class Overtuning:
 
 
 def overtuning(study: Study, arm: str) -> Overtuning | None:
-    """None unless the arm was searched and has a finished replicate.
+    """Returns the record of a searched arm with a completed replicate; None for other arms.
 
-    Only for metrics that exist on both data: val/x and test/x.
+    Needs a metric of both data, val/x and test/x.
     """
     goal = objective(study)
     rows = trials_of(study, arm)

@@ -1,8 +1,8 @@
-"""What a comparison says: one word, and one sentence made of its numbers.
+"""The verdict of a comparison: one word, and one sentence made from its numbers.
 
-A verdict and the interval beside it are one statement: "needed", "harmful", "better" and "worse"
-mean that the interval leaves out zero, "no effect" and "equivalent" that it lies within the margin
-that the study file calls negligible (two one-sided tests), and "undecided" that it does neither.
+A verdict agrees with the interval beside it: "needed", "harmful", "better" and "worse" mean that
+the interval excludes zero, "no effect" and "equivalent" that it lies within the margin that the
+study file calls negligible (two one-sided tests), and "undecided" that it does neither.
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ MINUS = "−"
 
 
 class Verdict(StrEnum):
-    """What the report claims of an arm.
-
-    Those of ablations speak of the part that was taken away.
-    """
+    """What the report claims of an arm or, for an ablation, of the part that was taken away."""
 
     NEEDED = "needed"
     HARMFUL = "harmful"
@@ -26,7 +23,7 @@ class Verdict(StrEnum):
     BETTER = "better"
     WORSE = "worse"
     EQUIVALENT = "equivalent"
-    HIGHER = "higher"  # of a metric of which neither direction is an improvement
+    HIGHER = "higher"  # for a metric of which neither direction is an improvement
     LOWER = "lower"
     UNDECIDED = "undecided"
     NO_RESULT = "no result yet"
@@ -37,12 +34,12 @@ class Verdict(StrEnum):
 
     @property
     def is_difference(self) -> bool:
-        """Says that there is a difference, and which way it goes."""
+        """Whether the verdict says that there is a difference, and in which direction."""
         return self.is_decided and self not in (Verdict.NO_EFFECT, Verdict.EQUIVALENT)
 
     @property
     def tone(self) -> str:
-        """The colour of the arm that was compared: better, worse or quiet."""
+        """The colour of the compared arm: better, worse or quiet."""
         return _TONES.get(self, "quiet")
 
     @property
@@ -81,11 +78,11 @@ def verdict(
     margin: float | None = None,
     ablation: bool = False,
 ) -> Verdict:
-    """The verdict of a difference (arm minus the other) with the simultaneous interval [low, high].
+    """Returns the verdict of a difference (arm minus other), given its simultaneous interval.
 
-    ``better``: the direction ("higher" or "lower") that is an improvement, or None. ``margin``:
-    differences up to it do not matter, so an interval within it says "equivalent" even where it
-    leaves out zero. NaN bounds decide nothing.
+    ``better`` is the direction of an improvement ("higher" or "lower"), or None. Differences up to
+    ``margin`` do not matter, so an interval within it means "equivalent" even if it excludes zero.
+    NaN bounds decide nothing.
     """
     if math.isnan(low) or math.isnan(high):
         return Verdict.UNDECIDED
@@ -103,12 +100,12 @@ def verdict(
 
 @dataclass(frozen=True)
 class Line:
-    """One arm's line in the answer: what is claimed, of what, and the numbers it rests on.
+    """One arm's line in the answer: the claim, its subject, and the numbers behind it.
 
-    ``subject`` is the part taken away (an ablation) or the arm. ``mean``, ``low`` and ``high`` are
-    of arm minus ``against`` in the metric's unit; ``n`` counts units (``unit``: "seed" or
-    "repeat"). ``more``: so many further units would decide at the observed spread; None if none
-    would.
+    ``subject`` is the part that an ablation takes away, or else the arm. ``mean``, ``low`` and
+    ``high`` are of arm minus ``against``, in the metric's unit; ``n`` counts units (``unit`` is
+    "seed" or "repeat"). ``more`` is the number of further units that would decide at the observed
+    spread; None if none would.
     """
 
     arm: str
@@ -132,7 +129,7 @@ def plural(count: int, word: str) -> str:
 
 
 def further(more: int | None, unit: str) -> str:
-    """How many further seeds or repeats would decide, in words."""
+    """Returns how many further seeds or repeats would decide, in words."""
     if more is None:
         return f"no number of {unit}s up to 1,000 would decide at this mean and spread"
     return f"about {plural(more, f'more {unit}')} would decide at this spread"

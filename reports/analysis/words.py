@@ -1,4 +1,4 @@
-"""Numbers and names as people read them: percent, points, digits, dashes."""
+"""Formats numbers and names for readers: percent, points, digits, dashes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MINUS = "−"
 
 
 def number(value: float, decimals: int = 2, signed: bool = False) -> str:
-    """'12,345.68'; with a true minus sign; a dash for a missing value."""
+    """Returns a text such as '12,345.68', with a true minus sign; a dash for a missing value."""
     if value is None or math.isnan(value):
         return DASH
     text = f"{value:{'+' if signed else ''},.{decimals}f}"
@@ -22,7 +22,7 @@ def number(value: float, decimals: int = 2, signed: bool = False) -> str:
 
 
 def significant_digits(value: float, digits: int = 3) -> str:
-    """'0.00123', '1,230': for figures of unknown size, such as losses and learning rates."""
+    """Returns a text such as '0.00123' or '1,230', for numbers of any size, such as losses."""
     if value is None or math.isnan(value):
         return DASH
     if value == 0:
@@ -40,9 +40,9 @@ def p_text(p: float) -> str:
 
 
 def effect_text(effect: float) -> str:
-    """Two decimals; beyond 10 only that it is.
+    """Returns an effect size with two decimals, or only that it is beyond 10.
 
-    From a few seeds, a larger figure is the luck of their spread.
+    From a few seeds, a larger number would be due to a spread that is small by luck.
     """
     if abs(effect) > 10:
         return "> 10" if effect > 0 else f"< {MINUS}10"
@@ -50,9 +50,11 @@ def effect_text(effect: float) -> str:
 
 
 def span(counts: Iterable[int]) -> str:
-    """'8', or '6 to 8' where they differ; for captions."""
+    """Returns a text such as '8', or '6 to 8' if the counts differ; for captions."""
     found = sorted(counts)
-    return str(found[0]) if found[0] == found[-1] else f"{found[0]} to {found[-1]}"
+    if found[0] == found[-1]:
+        return str(found[0])
+    return f"{found[0]} to {found[-1]}"
 
 
 def with_interval(middle: str, low: str, high: str) -> str:
@@ -60,7 +62,7 @@ def with_interval(middle: str, low: str, high: str) -> str:
 
 
 def show(value: float, options: Options, signed: bool = False) -> str:
-    """A value or a difference: percent (points) with two decimals, or three significant digits."""
+    """Returns a value or a difference: percent with two decimals, others with three digits."""
     if options.percent:
         return number(100 * value, 2, signed)
     text = significant_digits(value * options.factor)
@@ -68,22 +70,23 @@ def show(value: float, options: Options, signed: bool = False) -> str:
 
 
 def with_bounds(mean: float, low: float, high: float, options: Options) -> str:
-    """'−3.21 points [−4.10, −2.32]'."""
+    """Returns a text such as '−3.21 points [−4.10, −2.32]'."""
     middle = f"{show(mean, options, True)} {options.unit_of_differences}"
     return with_interval(middle, *(show(bound, options, True) for bound in (low, high)))
 
 
 def metric_name(options: Options) -> str:
-    """'test accuracy' of 'test/accuracy', 'learning rate' of 'learning_rate'."""
+    """Returns 'test accuracy' for 'test/accuracy', and 'learning rate' for 'learning_rate'."""
     return options.metric.replace("/", " ").replace("_", " ")
 
 
 def metric_header(options: Options) -> str:
-    return f"{metric_name(options)} (%)" if options.percent else metric_name(options)
+    name = metric_name(options)
+    return f"{name} (%)" if options.percent else name
 
 
 def reading(options: Options) -> str:
-    """Which weights, or which replicates, the metric was measured on."""
+    """Says on which weights, or which replicates, the metric was measured."""
     if "/" not in options.metric or options.metric.startswith("train"):
         return "of the finished replicates"
     if options.at == "last":
@@ -92,6 +95,6 @@ def reading(options: Options) -> str:
 
 
 def interval_words(options: Options) -> str:
-    """Names the kind of interval, such as "95 % confidence interval (Student's t over seeds)"."""
+    """Returns a text such as "95 % confidence interval (Student's t over seeds)"."""
     kind = "Student's t" if options.method == "t" else "BCa bootstrap"
     return f"{100 * options.confidence:g} % confidence interval ({kind} over {options.unit}s)"

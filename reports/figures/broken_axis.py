@@ -1,4 +1,4 @@
-"""Where an axis is broken, so that what lies close together can be told apart."""
+"""Breaks an axis into pieces, so that points close together can be told apart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_PIECES = 3
 
 
 def pieces(points: Sequence[float], most: int = MOST_PIECES) -> list[tuple[float, float]]:
-    """(lowest, highest) of each piece of the axis, split where more than half of it is empty.
+    """Returns (lowest, highest) of each piece of the axis, which is split at its largest gaps.
 
     >>> pieces([10, 95, 96, 97])
     [(10, 10), (95, 97)]
@@ -20,7 +20,7 @@ def pieces(points: Sequence[float], most: int = MOST_PIECES) -> list[tuple[float
     """
     found = [sorted(points)]
     while len(found) < most:
-        # The emptiest piece is split first.
+        # Splits the emptiest piece first.
         candidates = [_emptiest(piece) for piece in found]
         share, at = max(candidates, key=lambda candidate: candidate[0])
         if share <= GAP:
@@ -32,11 +32,11 @@ def pieces(points: Sequence[float], most: int = MOST_PIECES) -> list[tuple[float
 
 
 def _emptiest(piece: Sequence[float]) -> tuple[float, int]:
-    """(the widest gap as a share of the range, the index that it ends at)."""
+    """Returns the widest gap as a share of the range, and the index at which the gap ends."""
     if len(piece) < 3:
         return 0.0, 0
     gaps = np.diff(piece)
     at = int(np.argmax(gaps))
-    # Gaps of less than ten units are no reason to break an axis.
-    share = float(gaps[at] / (piece[-1] - piece[0])) if gaps[at] > 10 else 0.0
-    return share, at + 1
+    if gaps[at] <= 10:  # units; smaller gaps are no reason to break an axis
+        return 0.0, at + 1
+    return float(gaps[at] / (piece[-1] - piece[0])), at + 1

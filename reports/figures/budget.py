@@ -1,4 +1,4 @@
-"""The best value against the number of trials, as the search went and for any order."""
+"""The best value against the number of trials, in the search's order and in random order."""
 
 from __future__ import annotations
 
@@ -68,13 +68,14 @@ class Budgets:
                   for r, end in zip(self.reaches, ends, strict=True)]  # fmt: skip
         names = []
         for reach, end in zip(self.reaches, ends, strict=True):
-            names.append(f"{reach.arm} ({end:.1f})" if not low <= end <= high else reach.arm)
+            is_inside = low <= end <= high
+            names.append(reach.arm if is_inside else f"{reach.arm} ({end:.1f})")
         looks = [self.looks[reach.arm] for reach in self.reaches]
         colours = [look.colour if look.stands_out else "" for look in looks]
         labels.at_right(axes, points, names, colours)
 
     def _close_up(self, axes: Axes) -> None:
-        """Where some arms are far behind, the axis shows the others."""
+        """Cuts the axis below the best arms, if others are far behind."""
         if not self.goal.higher or scale_of(self.goal) != 100:
             return
         best = max(reach.expected[-1] for reach in self.reaches)
@@ -86,7 +87,7 @@ class Budgets:
 
 
 def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
-    """Left: the best so far. Right: the expected best against the budget."""
+    """Returns the figure: the best so far at the left, the expected best at the right."""
     goal, reaches = search.objective(study), []
     for arm in arms_searched(study):
         values = search.trials_of(study, arm)["reached"].to_numpy() * scale_of(goal)
@@ -97,16 +98,16 @@ def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
     counts = ", ".join(f"{reach.arm} {reach.best.size}" for reach in reaches)
     caption = (
         "Left: best value up to each trial. Right: mean best of k of the arm's trials in random"
-        " order, computed exactly; the trials were not proposed in random order, so the curve"
-        " compares budgets and does not predict. A pruned trial counts with its last value, one"
-        f" that failed as chance. Finished trials: {counts}."
+        " order, computed exactly; since the trials were not proposed in random order, the curve"
+        " compares budgets but predicts nothing. A pruned trial counts with its last value, a"
+        f" failed one as chance. Finished trials: {counts}."
     )
     draw = Budgets(reaches, looks, goal).draw
     return Picture("search", "Best against budget", caption, draw)
 
 
 def flips_text(study: Study) -> str:
-    """Where a ranking between arms changes with the tuning budget, in words."""
+    """Says whether the order of the arms changes with the tuning budget, and where."""
     goal, curves = search.objective(study), {}
     for arm in arms_searched(study):
         values = search.trials_of(study, arm)["reached"]
@@ -122,8 +123,10 @@ def flips_text(study: Study) -> str:
     for flip in found[:6]:
         trials = f"{flip.trials} trial{'s' if flip.trials > 1 else ''}"
         words.append(f"{flip.early} is ahead of {flip.late} with up to {trials}")
-    more = f", and {len(found) - 6} further pairs" if len(found) > 6 else ""
+    more = ""
+    if len(found) > 6:
+        more = f", and {len(found) - 6} further pairs"
     listed = "; ".join(words)
     return (
-        f"The order of the arms depends on the tuning budget: {listed}, behind it with more{more}."
+        f"The order of the arms depends on the tuning budget: {listed}, and behind with more{more}."
     )

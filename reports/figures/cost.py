@@ -1,4 +1,4 @@
-"""What accuracy costs: the metric against energy and against time, with the Pareto front."""
+"""The cost of accuracy: the metric against energy and against time, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from reports.figures.style import PAGE, QUIET, Look
 Name = TypeVar("Name", bound=Hashable)
 
 SHOWN = ("energy_nj", "seconds_per_epoch")
-FAR = 20.0  # points: an arm this far behind the best is named in the caption instead of drawn
+FAR = 20.0  # points; an arm so far behind the best is named in the caption instead of drawn
 
 
 @dataclass(frozen=True)
 class Plane:
-    """``points`` holds arm -> (cost, value) for each cost, in the units that the axes show."""
+    """The data of the figure: arm -> (cost, value) for each cost, in the axes' units."""
 
     points: Mapping[str, Mapping[str, tuple[float, float]]]
     bounds: Mapping[str, tuple[float, float]]
@@ -60,7 +60,7 @@ class Plane:
 def picture(
     results: Sequence[ArmResult], options: Options, looks: Mapping[str, Look]
 ) -> Picture | None:
-    """None unless at least two arms have a value and a cost."""
+    """Returns the figure; None unless at least two arms have a value and a cost."""
     scale = options.factor
     measured = [result for result in results if result.trained.trained]
     best = max((result.mean for result in measured), default=0.0)
@@ -98,7 +98,9 @@ def picture(
 def pareto_front(
     points: Mapping[Name, tuple[float, float]], higher_is_better: bool = True
 ) -> list[Name]:
-    """Those that no other beats in one of (cost, value) while matching the other; by rising cost.
+    """Returns the points that no other one beats in cost or value and equals in the other.
+
+    They are sorted by rising cost.
 
     >>> pareto_front({"a": (1, 0.5), "b": (2, 0.9), "c": (3, 0.8)})
     ['a', 'b']

@@ -34,7 +34,9 @@ class Curves:
             len(self.by_arm), width, 1.45, least=1.7, sharex=True, sharey=True
         )
         columns = style.columns_in(width, 1.7)
-        behind = None if self.searching else self.by_arm.get(self.reference or "")
+        behind = None
+        if not self.searching:
+            behind = self.by_arm.get(self.reference or "")
         arms = list(self.by_arm)
         for arm, (axes, first, lowest) in zip(arms, style.outer(panels, columns), strict=True):
             curves = self.by_arm[arm]
@@ -52,7 +54,7 @@ class Curves:
 
 
 def picture(study: Study, options: Options, looks: Mapping[str, Look]) -> Picture | None:
-    """Every arm; before there is a replicate, every search trial as a thin line."""
+    """Returns the curves of every arm or, before there are replicates, of every search trial."""
     found = by_arm(study, Kind.REPLICATE)
     searching = not found
     found = found or by_arm(study, Kind.SEARCH)
@@ -82,7 +84,7 @@ def _caption(curves: Curves, missing: Sequence[str]) -> str:
 
 
 def by_arm(study: Study, kind: Kind) -> dict[str, pd.DataFrame]:
-    """arm -> validation accuracy in percent [trial x epoch], of trials in any state."""
+    """Returns each arm's validation accuracy in percent [trial x epoch], of trials in any state."""
     rows = study.trials.loc[study.trials["kind"] == kind, ["id", "arm"]].drop_duplicates()
     joined = study.epochs[["id", "epoch", COLUMN]].dropna().merge(rows, on="id")
     return {

@@ -1,4 +1,4 @@
-"""What went on inside the networks: diagnostics.csv of some replicates as one tidy frame."""
+"""Reads what happened inside the networks: some replicates' diagnostics.csv as one tidy frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from reports.analysis.collect import Study
 from study import store
 
-REPLICATES = 3  # per arm, at most: a file holds thousands of rows
+REPLICATES = 3  # the most per arm, since a file has thousands of rows
 
 QUANTITIES = {  # quantity -> (label with unit, logarithmic)
     "rate": ("firing rate (spikes / step)", False),
@@ -24,23 +24,25 @@ QUANTITIES = {  # quantity -> (label with unit, logarithmic)
     "grad_norm": ("gradient norm", True),
     "bimodality/I_int": ("bimodality of I_int", False),
 }
-OWN = "own/"  # what a function of the user's measured
+OWN = "own/"  # the prefix of quantities that the user's function measured
 COLUMNS = ["arm", "id", "epoch", "layer", "quantity", "value"]
 EMPTY = "epoch,layer,quantity,value\n"
 
 
 def read(study: Study, order: Sequence[str]) -> pd.DataFrame:
-    """Tidy [arm, id, epoch, layer, quantity, value] of each arm's first REPLICATES replicates."""
+    """Reads the diagnostics of each arm's first REPLICATES replicates into a frame of COLUMNS."""
     parts: list[pd.DataFrame] = []
     for arm in order:
         for path in files(study, arm, "diagnostics.csv")[:REPLICATES]:
             parts.append(read_file(path).assign(arm=arm))
     filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS)
+    if not filled:
+        return pd.DataFrame(columns=COLUMNS)
+    return pd.concat(filled, ignore_index=True)
 
 
 def files(study: Study, arm: str, name: str) -> list[Path]:
-    """This file of the arm's replicates, completed ones first, then of its search trials."""
+    """Returns the arm's files of this name: replicates' (completed first), then searches'."""
     rows = study.trials[study.trials["arm"] == arm]
     searched = rows["kind"] != store.Kind.REPLICATE
     unfinished = rows["state"] != store.State.COMPLETED
@@ -53,7 +55,7 @@ def files(study: Study, arm: str, name: str) -> list[Path]:
 
 
 def read_file(path: Path) -> pd.DataFrame:
-    """One file; a half-written last line is left out. A layer's gradient norms become one."""
+    """Reads one file without a half-written last line; adds up each layer's gradient norms."""
     text = path.read_text(encoding="utf-8", errors="replace")
     whole = text[: text.rfind("\n") + 1] or EMPTY
     frame = pd.read_csv(
@@ -78,7 +80,7 @@ def read_file(path: Path) -> pd.DataFrame:
 
 
 def present(rows: pd.DataFrame) -> list[str]:
-    """The quantities that there are: ours, then the user's."""
+    """Returns the quantities in these rows: ours, then the user's."""
     there = list(dict.fromkeys(rows["quantity"]))
     ours = [name for name in QUANTITIES if name in there]
     return ours + [name for name in there if name.startswith(OWN)]

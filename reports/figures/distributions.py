@@ -1,4 +1,4 @@
-"""distributions.npz of one trial -> ridge plots over the epochs, and an animation."""
+"""Draws one trial's distributions.npz: ridge plots over the epochs, and an animation."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from reports.figures.style import INK, REFERENCE
 
 Array = NDArray[np.float64]
 
+# The tensors to show, of which the first four that exist get a column.
 WANTED = (
     "W_EE",
     "W_EI",
@@ -32,7 +33,7 @@ WANTED = (
     "W_IE",
     "input",
     "norm.weight",
-)  # columns, the first four that exist
+)
 COLUMNS, LAYERS, RIDGES, FRAMES = 4, 3, 9, 30
 LABELS = {"output": "I_int (input of the cells)", "input": "input of the layer"}
 
@@ -41,7 +42,7 @@ LABELS = {"output": "I_int (input of the cells)", "input": "input of the layer"}
 class Histogram:
     """One tensor over the epochs.
 
-    edges [bins + 1]; density [epochs, bins], each row scaled to a highest bin of 1.
+    ``edges`` is [bins + 1]. ``density`` is [epochs, bins], each row scaled to a highest bin of 1.
     """
 
     layer: str
@@ -51,7 +52,7 @@ class Histogram:
 
 
 def load(path: Path) -> tuple[NDArray[np.int64], list[Histogram]] | None:
-    """(epochs, histograms in the file's order), or None if a crash left the file in part."""
+    """Returns epochs, and histograms in the file's order; None if the file is incomplete."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             epochs = arrays["epochs"]
@@ -77,7 +78,7 @@ def load(path: Path) -> tuple[NDArray[np.int64], list[Histogram]] | None:
 def chosen(
     histograms: Sequence[Histogram],
 ) -> tuple[list[str], list[str], dict[tuple[str, str], Histogram]]:
-    """(layers, tensors, by both): up to LAYERS layers, and the COLUMNS most telling tensors."""
+    """Returns up to LAYERS layers, up to COLUMNS tensors, and the histograms by both names."""
     names = list(dict.fromkeys(h.layer for h in histograms))
     tensors = [name for name in WANTED if any(h.tensor == name for h in histograms)][:COLUMNS]
     having = [
@@ -91,7 +92,7 @@ def chosen(
 
 
 def thinned(count: int, most: int) -> list[int]:
-    """Up to ``most`` evenly spread indices of ``count``, the first and the last among them."""
+    """Returns up to ``most`` evenly spread indices below ``count``, with the first and the last."""
     return [int(k) for k in np.unique(np.linspace(0, max(count - 1, 0), min(most, count)).round())]
 
 
@@ -156,7 +157,7 @@ class Ridges:
 
 
 def ridges(path: Path, arm: str) -> Picture | None:
-    """A panel per layer and tensor, a ridge per epoch: the first at the back, the last in front."""
+    """Returns a panel per layer and tensor, with a ridge per epoch, the last one in front."""
     found = load(path)
     if found is None:
         return None
@@ -175,7 +176,7 @@ def ridges(path: Path, arm: str) -> Picture | None:
 
 
 def animation(path: Path, arm: str) -> Animation | None:
-    """The same histograms as a GIF, a frame per epoch; the background is drawn once."""
+    """Returns the same histograms as a GIF, with a frame per epoch."""
     found = load(path)
     if found is None or len(found[0]) < 3:
         return None
@@ -216,7 +217,7 @@ def animation(path: Path, arm: str) -> Animation | None:
 
 
 def _gif(images: Sequence[NDArray[np.uint8]]) -> bytes:
-    """Frames [height, width, 4] as an endless GIF of about six seconds."""
+    """Returns images [height, width, 4] as an endless GIF of about six seconds."""
     from PIL import Image
 
     frames = [

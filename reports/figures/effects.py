@@ -1,4 +1,4 @@
-"""The ablation's effects where a factor has more than one: alone, at the end, on average."""
+"""Several kinds of effect of an ablation's factors: alone, at the end, and on average."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reports.figures import style
 from reports.figures.picture import Picture
 from reports.figures.style import INK, NEUTRAL, PAGE, QUIET, REFERENCE
 
-# Taking away is the comparison that every ablation has; the others are read against it.
+# Every ablation has the effect of taking away, so it stands out and the others are grey.
 MARKS = {
     TAKEN: ("o", REFERENCE, REFERENCE),
     ADDED: ("s", NEUTRAL, PAGE),
@@ -27,7 +27,7 @@ FAR = 20.0  # points
 
 @dataclass(frozen=True)
 class Effects:
-    """``effects`` have at least one seed each; ``scale`` is the axis' unit."""
+    """The data of the figure: effects with at least one seed; ``scale`` leads to the axis' unit."""
 
     factors: tuple[str, ...]
     effects: tuple[Effect, ...]
@@ -41,7 +41,7 @@ class Effects:
 
     @property
     def is_wide(self) -> bool:
-        """Whether effects of a tenth of a point stand beside effects of tens of points."""
+        """Whether both small effects and effects of tens of points are shown."""
         sizes = sorted(abs(self.scale * record.mean) for record in self.effects)
         return sizes[-1] >= FAR and sizes[0] <= FAR / 4
 
@@ -81,7 +81,7 @@ class Effects:
 
 
 def picture(factors: Sequence[str], effects: Sequence[Effect], options: Options) -> Picture | None:
-    """None where the forest shows all there is: one kind of effect a factor."""
+    """Returns the figure; None if there is one kind of effect, which the forest shows already."""
     shown = tuple(record for record in effects if record.n)
     if len({record.kind for record in shown}) < 2:
         return None

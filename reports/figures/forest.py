@@ -1,8 +1,8 @@
 """The answer as one figure: every arm's runs and its effect, beside reference and margin.
 
 The axis is the metric. An arm's interval is that of its paired difference to the reference, drawn
-about the reference's line: where it misses the margin's band, the difference is larger than the
-margin. Runs that failed stand at chance level with their count.
+from the reference's line: if it lies outside the margin's band, the difference is larger than the
+margin. Runs that failed are shown at chance level with their number.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from reports.figures.broken_axis import pieces
 from reports.figures.picture import Picture
 from reports.figures.style import BAND, INK, LINE, PAGE, QUIET, REFERENCE, Look
 
-ROW = 0.44  # inches; the page's strip has rows of the same height
+ROW = 0.44  # inches; the rows of the page's list of arms have the same height
 TOP, BOTTOM = 0.42, 0.55  # inches above and below the rows
-COUNT = 0.65  # inches that "10 failed" takes, with the space before it
-SIDE = 0.17  # share of the width of a piece of the axis that does not hold the reference
+COUNT = 0.65  # inches for "10 failed" and the space before it
+SIDE = 0.17  # the share of the width for a piece of the axis without the reference
 
 
 @dataclass(frozen=True)
 class Row:
-    """One arm. Values are in the unit that the axis shows.
+    """One arm, with values in the axis' unit.
 
     Attributes:
         values: one per run that trained.
-        failed: the number of runs that did not train; they stand at chance level.
+        failed: the number of runs that did not train, which are drawn at chance level.
         middle: the reference's mean plus the arm's paired difference.
         low, high: the ends of that difference's interval; NaN if there is none.
     """
@@ -47,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Forest:
-    """What the figure shows; ``chance`` is None where it is not known."""
+    """The data of the figure; ``chance`` is None if it is not known."""
 
     rows: tuple[Row, ...]
     looks: dict[str, Look]
@@ -64,11 +64,11 @@ class Forest:
                        self.caption, self.draw)  # fmt: skip
 
     def draw(self, width: float) -> Figure:
-        """With the arms' names at the left."""
+        """Draws the figure with the arms' names at the left."""
         return _draw(self, width, named=True)
 
     def draw_beside(self, width: float) -> Figure:
-        """Without names, for a place beside a list of the arms with rows of the same height."""
+        """Draws the figure without names, to stand beside a list of arms with equally high rows."""
         return _draw(self, width, named=False)
 
     def mean_of(self, arm: str | None) -> float:
@@ -77,7 +77,7 @@ class Forest:
 
 
 def _points(forest: Forest) -> list[float]:
-    """Everything that must be on the axis."""
+    """Returns all points that the axis must include."""
     points: list[float] = []
     for row in forest.rows:
         points += row.values
@@ -92,7 +92,7 @@ def _points(forest: Forest) -> list[float]:
 
 
 def _ranges(forest: Forest) -> list[tuple[float, float]]:
-    """The limits of each piece of the axis, with room for what an interval adds."""
+    """Returns the limits of each piece of the axis, with room for the intervals."""
     ranges = []
     points = _points(forest)
     least = max(0.5, 0.05 * (max(points) - min(points)))
@@ -129,12 +129,12 @@ def _draw(forest: Forest, width: float, *, named: bool) -> Figure:
 
 
 def _label_share(width: float) -> float:
-    """The share of the width that the arms' names get."""
+    """Returns the share of the width that the arms' names get."""
     return 0.26 if width > 5 else 0.36
 
 
 def _middle(low: float, high: float) -> float:
-    """The middle of a range, with as few digits, from two on, as leave it inside.
+    """Returns the middle of a range, rounded to two digits, or to more if it must stay inside.
 
     >>> _middle(9.5, 12.1), _middle(21.1, 21.9)
     (11.0, 21.5)
@@ -145,7 +145,7 @@ def _middle(low: float, high: float) -> float:
 
 
 def _axes(figure: Figure, ranges: Sequence[Any], main: int, named: bool) -> list[Axes]:
-    """One axes for each piece, at fixed places, so that rows stand where the page expects them."""
+    """Adds axes for each piece, at fixed places, so that rows align with the page's list."""
     width, height = figure.get_size_inches()
     left = _label_share(width) * width if named else 0.12
     right = 0.15
@@ -175,7 +175,7 @@ def _axes(figure: Figure, ranges: Sequence[Any], main: int, named: bool) -> list
 
 
 def _break_mark(figure: Figure, axes: Axes) -> None:
-    """Two slanted strokes on the axis, left of this piece."""
+    """Draws two slanted strokes on the axis, left of this piece."""
     stroke: dict[str, Any] = {
         "marker": [(-0.5, -1), (0.5, 1)],
         "markersize": 7,
@@ -188,13 +188,15 @@ def _break_mark(figure: Figure, axes: Axes) -> None:
 
 
 def _shortened(name: str, room: float) -> str:
-    """Cuts a name that is wider than its room; the page and the table have it whole."""
+    """Cuts a name that is wider than its room; the page and the table show it whole."""
     most = int(room / 0.075)
-    return name if len(name) <= most else name[: most - 1] + "…"
+    if len(name) <= most:
+        return name
+    return name[: most - 1] + "…"
 
 
 def _lines(axes: Axes, forest: Forest, piece: tuple[float, float], *, label: bool) -> None:
-    """The reference's line with the margin about it, the baseline's, and chance level."""
+    """Draws the reference's line with its margin, the baseline's line, and chance level."""
     centre = forest.mean_of(forest.reference)
     if forest.margin and piece[0] <= centre <= piece[1]:
         ends = (centre - forest.margin, centre + forest.margin)
@@ -247,7 +249,7 @@ def _row(axes: Axes, place: int, row: Row, forest: Forest, piece: tuple[float, f
 
 
 def _runs(axes: Axes, y: float, row: Row, look: Look, piece: tuple[float, float]) -> None:
-    """A dot for each run that trained; hollow and larger where it is the only one."""
+    """Draws a dot for each run that trained, hollow and larger if it is the only one."""
     shown = [value for value in row.values if piece[0] <= value <= piece[1]]
     alone = len(row.values) + row.failed == 1
     axes.scatter(
@@ -263,7 +265,7 @@ def _runs(axes: Axes, y: float, row: Row, look: Look, piece: tuple[float, float]
 
 
 def _failures(axes: Axes, y: float, row: Row, forest: Forest, piece: tuple[float, float]) -> None:
-    """A cross at chance level, and the number of runs that failed, right of the dots beside it."""
+    """Draws a cross at chance level, and right of the dots beside it the number of failed runs."""
     if not row.failed or forest.chance is None or not piece[0] <= forest.chance <= piece[1]:
         return
     colour = forest.looks[row.arm].colour
@@ -288,7 +290,7 @@ def _failures(axes: Axes, y: float, row: Row, forest: Forest, piece: tuple[float
 
 
 def _effect(axes: Axes, y: float, row: Row, look: Look, piece: tuple[float, float]) -> None:
-    """The mean and its interval; an arrow where the interval goes on beyond the axis."""
+    """Draws the mean and its interval, with an arrow if that continues beyond the axis."""
     if math.isnan(row.middle) or not piece[0] <= row.middle <= piece[1]:
         return
     if math.isnan(row.low):

@@ -1,4 +1,4 @@
-"""The searches' second objective: each completed trial's metric against its cost, and the front."""
+"""A search's second objective: each completed trial's metric against its cost, and the front."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from reports.figures.style import INK, QUIET, Look
 
 
 def trials(study: Study, second: str) -> pd.DataFrame:
-    """Completed search trials: ``arm``, ``number``, ``value`` and ``cost`` (second objective)."""
+    """Returns the completed search trials' arm, number, value, and cost (the second objective)."""
     rows = pd.concat([search.trials_of(study, arm) for arm in arms_searched(study)])
     known = rows.assign(cost=rows[second]).dropna(subset=["value", "cost"])
     return known[["arm", "number", "value", "cost"]].reset_index(drop=True)
 
 
 def front_of(rows: pd.DataFrame, *, higher: bool, cheaper: bool = True) -> pd.DataFrame:
-    """The rows that no other row beats in both, by rising cost.
+    """Returns the rows that no other row beats in both, by rising cost.
 
-    ``cheaper``: a lower cost is better.
+    With ``cheaper``, a lower cost is better.
     """
     sign = 1.0 if cheaper else -1.0
     pairs = zip(sign * rows["cost"], rows["value"], strict=True)
@@ -39,7 +39,7 @@ def front_of(rows: pd.DataFrame, *, higher: bool, cheaper: bool = True) -> pd.Da
 
 @dataclass(frozen=True)
 class Front:
-    """``rows`` and ``front`` have ``arm``, ``value`` and ``cost`` in stored units."""
+    """The data of the figure: trials with ``arm``, ``value`` and ``cost`` in stored units."""
 
     rows: pd.DataFrame
     front: pd.DataFrame
@@ -76,7 +76,7 @@ class Front:
 
 
 def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
-    """None where the study has one objective."""
+    """Returns the figure; None if the study has one objective."""
     second = study.plan.get("second_objective")
     if not second or not arms_searched(study):
         return None
@@ -85,8 +85,8 @@ def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
     caption = (
         f"One mark per completed search trial (n = {len(rows)}), on validation data, one training"
         " seed each. Blue discs: reference; orange squares: baseline. Ringed, named and dashed: the"
-        f" Pareto front over all arms ({len(front)} trials that no other beats in both). Replicates"
-        f" confirm only each arm's best in {goal.name}."
+        f" Pareto front over all arms ({len(front)} trials that no other beats in both). Only each"
+        f" arm's best trial in {goal.name} is confirmed by replicates."
     )
     draw = Front(rows, front, second["name"], goal, looks).draw
     return Picture("front", "Two objectives", caption, draw)

@@ -1,4 +1,4 @@
-"""A small table as a figure: seaborn's heat map, with the report's words and lines."""
+"""A small table as a figure: seaborn's heat map in the report's style."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reports.figures.style import INK, PAGE
 
 
 def draw(axes: Axes, values: pd.DataFrame, texts: pd.DataFrame, **colours: Any) -> None:
-    """Colours by ``values`` [rows x columns], with ``texts`` of the same shape in the cells."""
+    """Colours cells by ``values`` and labels them with ``texts``, both [rows x columns]."""
     sns.heatmap(values, annot=texts, fmt="", linewidths=1.5, linecolor=PAGE, ax=axes,
                 annot_kws={"fontsize": 8}, **colours)  # fmt: skip
     axes.tick_params(length=0, labelcolor=INK)

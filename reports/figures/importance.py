@@ -1,4 +1,4 @@
-"""Which searched parameters matter, for each arm."""
+"""How much each searched parameter matters, for each arm."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Found = Mapping[str, Sequence[ParameterImportance]]  # by arm
 
 
 def records(study: Study) -> Found:
-    """What each searched arm says of its parameters; an arm with too few trials says nothing."""
+    """Returns each searched arm's importances; none for an arm with too few trials."""
     return {arm: search.importances(study, arm) for arm in arms_searched(study)}
 
 
 def importances(study: Study, found: Found) -> pd.DataFrame:
-    """[arm x parameter]: explained variance; NaN where an arm does not search the parameter."""
+    """Returns the explained variance [arm x parameter]; NaN if an arm does not search it."""
     known = {record.parameter for each in found.values() for record in each}
     names = [name for name in study.plan.get("parameters", {}) if name in known]
     rows = []
@@ -37,16 +37,21 @@ def importances(study: Study, found: Found) -> pd.DataFrame:
 
 
 def most_important(study: Study, shares: pd.DataFrame, most: int) -> list[str]:
-    """By mean share over the arms; before there is one, in the study file's order."""
+    """Returns the ``most`` important searched parameters, by mean share over the arms.
+
+    Before there are shares, returns the first ones in the study file's order.
+    """
     rows = study.trials[study.trials["kind"] == Kind.SEARCH]
     searched = search.searched_parameters(study, rows)
-    mean = shares.mean() if not shares.empty else pd.Series(dtype=float)
+    if shares.empty:
+        return searched[:most]
+    mean = shares.mean()
     return sorted(searched, key=lambda name: -float(mean.get(name, 0.0)))[:most]
 
 
 @dataclass(frozen=True)
 class Importance:
-    """Rows of explained variance."""
+    """The data of the figure: explained variance [arm x parameter]."""
 
     shares: pd.DataFrame
 
@@ -64,12 +69,12 @@ class Importance:
 
 
 def picture(study: Study, shares: pd.DataFrame) -> Picture | None:
-    """None before an arm has enough completed trials."""
+    """Returns the figure; None before an arm has enough completed trials."""
     if shares.empty:
         return None
     caption = (
         "Part of the metric's variance over an arm's completed trials that each parameter alone"
-        " explains (fANOVA). Which parts are more than chance, and between which bounds they lie,"
-        " is in the table. An empty cell: not searched by that arm."
+        " explains (fANOVA). The table has the intervals, and says which parts are more than"
+        " chance. An empty cell: not searched by that arm."
     )
     return Picture("importance", "Parameter importance", caption, Importance(shares).draw)

@@ -18,7 +18,7 @@ from reports.figures.picture import Picture
 
 @dataclass(frozen=True)
 class Matrix:
-    """``values`` [factor x factor] in the axis' unit; ``texts`` of the same shape."""
+    """The data: ``values`` in the axis' unit, and ``texts``, both [factor x factor]."""
 
     values: pd.DataFrame
     texts: pd.DataFrame
@@ -34,7 +34,7 @@ class Matrix:
 
 
 def picture(factors: Sequence[str], y: Cells, options: Options) -> Picture | None:
-    """Main effects on the diagonal, interactions beside it; None without a value."""
+    """Returns main effects on the diagonal and interactions off it; None without a value."""
     pairs = ablation.interactions(factors, y, options)
     counts = [record.n for record in pairs if record.n]
     if not counts:
@@ -45,8 +45,8 @@ def picture(factors: Sequence[str], y: Cells, options: Options) -> Picture | Non
     unit = "points" if options.percent else "metric"
     found = Matrix(matrix * options.factor, texts, unit)
     caption = (
-        f"On the diagonal: main effect on {metric_name(options)}. Elsewhere: by how much the"
-        " presence of one factor changes the effect of the other, averaged over the rest (negative:"
+        f"On the diagonal: main effect on {metric_name(options)}. Elsewhere: how much the presence"
+        " of one factor changes the effect of the other, averaged over the rest (negative:"
         " they replace each other; positive: they need each other). Means over"
         f" n = {span(counts)} seeds; intervals are in the table."
     )

@@ -14,7 +14,7 @@ POINT = 1 / 72
 
 
 def spread(places: ArrayLike, least: float, low: float, high: float) -> NDArray[np.float64]:
-    """``places`` [n], moved no more than is needed for ``least`` between neighbours.
+    """Moves ``places`` [n] as little as possible, to keep neighbours at least ``least`` apart.
 
     They stay within [low, high] if they fit.
 
@@ -23,7 +23,7 @@ def spread(places: ArrayLike, least: float, low: float, high: float) -> NDArray[
     """
     wanted = np.asarray(places, dtype=float)
     order = np.argsort(wanted, kind="stable")
-    # Neighbours that overlap join into one block, centred on the mean of what they want.
+    # Neighbours that overlap join into one block, centred on the mean of their places.
     blocks: list[list[float]] = []  # [sum of wanted starts, count]
     for place, value in enumerate(wanted[order]):
         blocks.append([value - place * least, 1.0])
@@ -47,7 +47,7 @@ def at_right(
 ) -> None:
     """Writes each name right of the axes at its point's height, with a thin line to the point.
 
-    The axes' limits must be final. ``points`` are (x, y) in data.
+    The axes' limits must be final. ``points`` are (x, y) in data units.
     """
     figure = axes.get_figure()
     assert figure is not None

@@ -1,4 +1,4 @@
-"""Activity, balance and gradients: along the layers, and over the epochs."""
+"""Activity, balance and gradients, along the layers and over the epochs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from reports.figures.diagnostics import QUANTITIES, present
 from reports.figures.picture import Picture
 from reports.figures.style import INK, QUIET, Look
 
-TWO_MODES = 5 / 9  # a bimodality coefficient above a uniform distribution's suggests two modes
+TWO_MODES = 5 / 9  # that of a uniform distribution; a larger bimodality suggests two modes
 
 
 @dataclass(frozen=True)
 class Depth:
-    """``means`` [(quantity, arm, layer)] after the last epoch; ``layers`` in order."""
+    """The data along the layers: ``means`` [(quantity, arm, layer)] after the last epoch."""
 
     means: pd.Series
     layers: tuple[str, ...]
@@ -56,7 +56,7 @@ class Depth:
                   marker=look.marker, markersize=3, linewidth=look.width)  # fmt: skip
 
     def _name_furthest(self, axes: Axes, lines: pd.DataFrame) -> None:
-        """Names the grey line that is furthest from the reference, where that is."""
+        """Names the grey line that is furthest from the reference, at that place."""
         others = [arm for arm in lines.index if not self.looks[str(arm)].stands_out]
         if self.reference not in lines.index or not others:
             return
@@ -72,7 +72,7 @@ class Depth:
 
 @dataclass(frozen=True)
 class Epochs:
-    """``means`` [(quantity, layer, epoch)] of one arm; ``layers`` in order."""
+    """The data over the epochs: ``means`` [(quantity, layer, epoch)] of one arm."""
 
     means: pd.Series
     layers: tuple[str, ...]
@@ -122,7 +122,7 @@ def _finish(axes: Axes, name: str) -> None:
 def over_depth(
     rows: pd.DataFrame, looks: Mapping[str, Look], reference: str | None
 ) -> Picture | None:
-    """Each quantity along the layers after the last epoch, a line per arm."""
+    """Returns each quantity along the layers after the last epoch, with a line per arm."""
     last = rows[rows["epoch"] == rows.groupby("id")["epoch"].transform("max")]
     if not present(last):
         return None
@@ -140,7 +140,7 @@ def over_depth(
 
 
 def over_epochs(rows: pd.DataFrame, arm: str) -> Picture | None:
-    """Each quantity over the epochs for one arm, a line per layer, the first one dark."""
+    """Returns each quantity over the epochs for one arm, with a line per layer."""
     mine = rows[rows["arm"] == arm]
     if not present(mine) or mine["epoch"].nunique() < 2:
         return None
@@ -155,7 +155,7 @@ def over_epochs(rows: pd.DataFrame, arm: str) -> Picture | None:
 
 
 def _means(rows: pd.DataFrame, by: list[str]) -> pd.Series:
-    """[(quantity, *by)], quantities in their usual order."""
+    """Returns the means [(quantity, *by)], with quantities in their usual order."""
     shown = present(rows)
     means = rows[rows["quantity"].isin(shown)].groupby(["quantity", *by], sort=False)["value"]
     found = means.mean()

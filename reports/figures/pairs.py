@@ -23,7 +23,7 @@ BINS = 5  # each way
 
 @dataclass(frozen=True)
 class Pair:
-    """``rows`` are one arm's completed trials; ``spaces`` the two parameters by name."""
+    """The data of the figure: one arm's completed trials, and ``spaces`` of two parameters."""
 
     rows: pd.DataFrame
     spaces: Mapping[str, Mapping[str, float]]
@@ -56,7 +56,10 @@ class Pair:
 
 
 def picture(study: Study, shares: pd.DataFrame, arm: str | None) -> Picture | None:
-    """Of ``arm``, or of the arm with most trials; None without two numeric parameters."""
+    """Returns the figure of ``arm``, or of the arm with most trials.
+
+    None without two numeric parameters, or before there are enough trials.
+    """
     arms = arms_searched(study)
     if not arms:
         return None
@@ -96,7 +99,7 @@ def _edges(space: Mapping[str, float]) -> np.ndarray:
 def binned(
     x: pd.Series, y: pd.Series, values: pd.Series, x_edges: np.ndarray, y_edges: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(mean value [BINS, BINS] with NaN in empty cells, counts [BINS, BINS])."""
+    """Returns the mean value of each cell, NaN if it is empty, and the counts; [BINS, BINS]."""
     counts, *_ = np.histogram2d(x, y, bins=[x_edges, y_edges])
     sums, *_ = np.histogram2d(x, y, bins=[x_edges, y_edges], weights=values)
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0), counts

@@ -22,7 +22,7 @@ from reports.figures.style import INK, LINE, NEUTRAL, QUIET, Look
 
 @dataclass(frozen=True)
 class Parallel:
-    """``rows`` are completed trials with ``arm``, ``value``, ``chosen`` and the parameters."""
+    """The data of the figure: completed trials with arm, value, ``chosen`` and parameters."""
 
     rows: pd.DataFrame
     parameters: Mapping[str, spaces.Space]
@@ -45,7 +45,7 @@ class Parallel:
         return figure
 
     def _heights(self) -> pd.DataFrame:
-        """[trial x axis] in 0 to 1."""
+        """Returns the height of each line at each axis, 0 to 1 [trial x axis]."""
         found = {name: spaces.share(space, self.rows[name])
                  for name, space in self.parameters.items()}  # fmt: skip
         low, high = self._range()
@@ -56,10 +56,11 @@ class Parallel:
     def _range(self) -> tuple[float, float]:
         values = self.rows["value"] * scale_of(self.goal)
         floor = floor_of(self.rows["value"], self.goal)
-        return (float(values.min()) if floor is None else floor), float(values.max())
+        low = float(values.min()) if floor is None else floor
+        return low, float(values.max())
 
     def _axes(self, axes: Axes, names: list[str], width: float) -> None:
-        """A vertical line for each parameter, with what its ends mean."""
+        """Draws a vertical line for each parameter, with the values at its ends."""
         ends = [spaces.end_texts(space) for space in self.parameters.values()]
         low, high = self._range()
         ends.append((f"{low:.4g}", f"{high:.4g}"))
@@ -81,7 +82,7 @@ class Parallel:
 
 
 def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
-    """None unless at least two parameters were searched."""
+    """Returns the figure; None unless at least two parameters were searched."""
     goal, arms = search.objective(study), arms_searched(study)
     if not arms:
         return None

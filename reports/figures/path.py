@@ -1,4 +1,4 @@
-"""The executed path from the whole to the bare network."""
+"""The ablation path through the trained networks, from the whole to the bare one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reports.figures.style import INK, NEUTRAL, REFERENCE
 
 @dataclass(frozen=True)
 class Path:
-    """``steps``: (what was taken away, value per seed after it), the whole first."""
+    """The data of the figure: (factor taken away, value per seed without it), the whole first."""
 
     steps: Sequence[tuple[str, pd.Series]]
     options: Options
@@ -41,7 +41,7 @@ class Path:
 
 
 def picture(factors: Sequence[str], y: Cells, options: Options) -> Picture | None:
-    """None unless two factors were taken away after each other."""
+    """Returns the figure; None unless two factors were taken away one after the other."""
     steps = ablation.path(factors, y, options)
     if len(steps) < 3:
         return None

@@ -1,4 +1,4 @@
-"""A figure as a record: its name, what it says, and how to draw it at any width."""
+"""A figure as a record: its name, its caption, and how to draw it at any width."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reports.figures import style
 
 @dataclass(frozen=True)
 class Picture:
-    """``name`` is the file's stem; ``caption`` says n and what an interval is.
+    """A figure; ``name`` is the stem of its files, and ``caption`` explains n and intervals.
 
     ``draw`` makes the figure for a width in inches: the page's, a phone's, a journal's column.
     """

@@ -1,4 +1,4 @@
-"""What a search promised and what held: default, best trial, fresh seeds, test data."""
+"""A search's promise and its outcome: default, best trial, fresh seeds, test data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reports.figures.style import INK, LINE, PAGE, Look
 
 @dataclass(frozen=True)
 class Promise:
-    """One arm, in the unit that the axis shows. NaN where there is no such value."""
+    """One arm's values in the axis' unit; NaN for a missing value."""
 
     arm: str
     default: float
@@ -37,7 +37,7 @@ class Promise:
 
 @dataclass(frozen=True)
 class Promises:
-    """A row for each arm."""
+    """The data of the figure, with a row for each arm."""
 
     arms: tuple[Promise, ...]
     looks: Mapping[str, Look]
@@ -65,7 +65,7 @@ class Promises:
 
 
 def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
-    """None unless at least two arms were searched and trained again."""
+    """Returns the figure; None unless at least two arms were searched and trained again."""
     goal, promises = search.objective(study), []
     scale = scale_of(goal)
     for arm in arms_searched(study):

@@ -1,4 +1,4 @@
-"""Pictures -> files for papers and slides, and SVG that follows the page's theme."""
+"""Saves pictures as files for papers and slides, and as SVG that follows the page's theme."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PNG_DPI = 140
 def settle(figure: Figure, background: str, dpi: float) -> Figure:
     """Lays the figure out once for all formats, and prepares it for one.
 
-    The formats' own printers are called below instead of ``savefig``, which draws everything twice.
+    The functions below call the formats' own printers, since ``savefig`` draws everything twice.
     """
     engine = figure.get_layout_engine()
     if engine is not None:
@@ -35,7 +35,7 @@ def settle(figure: Figure, background: str, dpi: float) -> Figure:
 
 
 def save(name: str, figure: Figure, folder: Path, formats: Sequence[str]) -> None:
-    """<folder>/<name>.{png,pdf} for each of ``formats`` that is a picture's, on white."""
+    """Writes <folder>/<name>.{png,pdf} for those of ``formats``, on white."""
     folder.mkdir(parents=True, exist_ok=True)
     if "png" in formats:
         canvas = FigureCanvasAgg(settle(figure, "white", PNG_DPI))
@@ -48,10 +48,10 @@ def save(name: str, figure: Figure, folder: Path, formats: Sequence[str]) -> Non
 
 
 def svg(picture: Picture, figure: Figure, prefix: str, column: float = style.WIDTH) -> str:
-    """The figure as an <svg> element to put into a page, transparent, in the page's colours.
+    """Returns the figure as an <svg> element for a page, transparent and in the page's colours.
 
-    ``prefix`` keeps the ids of a page's figures apart; ``column`` is the width, in inches, of the
-    place where it stands.
+    ``prefix`` keeps the ids of a page's figures apart; ``column`` is the width, in inches, of its
+    place on the page.
     """
     buffer = io.StringIO()
     canvas = FigureCanvasSVG(settle(figure, "none", 72))
@@ -68,7 +68,7 @@ def svg(picture: Picture, figure: Figure, prefix: str, column: float = style.WID
 
 
 def _named(text: str, picture: Picture, figure: Figure, prefix: str, column: float) -> str:
-    """With title and description for readers who hear the page, and its natural width."""
+    """Adds a title and a description for screen readers, and limits the SVG to its own width."""
     title, words = html.escape(picture.title), html.escape(picture.caption)
     about = f'<title id="{prefix}-title">{title}</title><desc id="{prefix}-desc">{words}</desc>'
     role = f'role="img" aria-labelledby="{prefix}-title" aria-describedby="{prefix}-desc"'

@@ -24,7 +24,7 @@ COLOURS = {"train": BASELINE, "val": REFERENCE}
 
 @dataclass(frozen=True)
 class RunCurves:
-    """``rows`` are epochs, with columns as in a trial's history.csv."""
+    """The data of the figure: one row per epoch, with the columns of history.csv."""
 
     rows: pd.DataFrame
 
@@ -65,7 +65,7 @@ class RunCurves:
 
 
 def picture(rows: pd.DataFrame, name: str) -> Picture | None:
-    """None before the first epoch."""
+    """Returns the figure; None before the first epoch."""
     if rows.empty:
         return None
     caption = f"{name}: one run of {len(rows)} epochs so far (n = 1)."

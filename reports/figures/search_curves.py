@@ -1,4 +1,4 @@
-"""Every search trial as a learning curve: where pruned ones end, the chosen one, the default."""
+"""The learning curves of all search trials, with pruned ones, the chosen one and the default."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from study.store import Kind, State
 
 @dataclass(frozen=True)
 class Searched:
-    """One arm: ``curves`` [trial x epoch] in percent, and the ids of the trials that stand out."""
+    """One arm's ``curves`` [trial x epoch] in percent, and the ids of trials to highlight."""
 
     arm: str
     curves: pd.DataFrame
@@ -71,7 +71,7 @@ class Panels:
 
 
 def picture(study: Study) -> Picture | None:
-    """None before a search trial has an epoch."""
+    """Returns the figure; None before a search trial has an epoch."""
     found = curves.by_arm(study, Kind.SEARCH)
     rows = study.trials[study.trials["kind"] == Kind.SEARCH]
     pruned = frozenset(rows.loc[rows["state"] == State.PRUNED, "id"].astype(str))

@@ -25,7 +25,7 @@ PARAMETERS = 4  # the most important ones
 
 @dataclass(frozen=True)
 class Slices:
-    """``rows`` are finished search trials with ``arm``, ``value`` (NaN: none) and parameters."""
+    """The data of the figure: finished search trials with arm, value (NaN if none), parameters."""
 
     rows: pd.DataFrame
     chosen: frozenset[str]
@@ -52,7 +52,7 @@ class Slices:
         self, axes: Axes, rows: pd.DataFrame, x: pd.Series, arm: str, floor: float | None
     ) -> None:
         look, y = self.looks[arm], rows["value"] * scale_of(self.goal)
-        below = y < floor if floor is not None else pd.Series(False, index=y.index)
+        below = y < (-np.inf if floor is None else floor)
         dots: dict[str, Any] = {
             "linestyle": "none",
             "color": look.colour,
@@ -68,7 +68,7 @@ class Slices:
                   markeredgecolor=INK, zorder=5)  # fmt: skip
 
     def _without_value(self, axes: Axes, space: spaces.Space, name: str) -> None:
-        """Trials that were pruned or failed, as crosses under the axis' lower end."""
+        """Draws trials that were pruned or failed as crosses at the axis' lower end."""
         rows = self.rows[self.rows["value"].isna()]
         x = spaces.place(space, rows[name])
         axes.plot(x, np.full(len(x), 0.015), linestyle="none", marker="x", markersize=3.5,
@@ -76,7 +76,7 @@ class Slices:
 
 
 def picture(study: Study, shares: pd.DataFrame, looks: Mapping[str, Look]) -> Picture | None:
-    """None where nothing was searched."""
+    """Returns the figure; None if nothing was searched."""
     goal, names = search.objective(study), most_important(study, shares, PARAMETERS)
     arms = arms_searched(study)
     if not names or not arms:

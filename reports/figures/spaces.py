@@ -1,4 +1,4 @@
-"""A searched parameter as an axis: where a value stands, and its ticks."""
+"""A searched parameter as an axis: the places of values, and the ticks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Space = Mapping[str, Any]
 
 
 def place(space: Space, values: pd.Series) -> pd.Series:
-    """Where each trial stands on the parameter's axis: the value, or the index of the choice."""
+    """Returns each trial's place on the parameter's axis: the value, or the choice's index."""
     if space["type"] != "categorical":
         return values.astype(float)
     index = {str(choice): float(k) for k, choice in enumerate(space["choices"])}
@@ -23,7 +23,7 @@ def place(space: Space, values: pd.Series) -> pd.Series:
 
 
 def share(space: Space, values: pd.Series) -> pd.Series:
-    """The same as a share of the searched range, 0 to 1, on the parameter's own scale."""
+    """Returns each trial's place as a share of the range, 0 to 1, on the parameter's own scale."""
     places = place(space, values)
     if space["type"] == "categorical":
         return places / max(1, len(space["choices"]) - 1)
@@ -38,7 +38,7 @@ def _text(value: Any) -> str:
 
 
 def set_axis(axes: Axes, space: Space, name: str) -> None:
-    """The parameter along x: its range, on its scale, or its choices as ticks."""
+    """Sets the x axis to the parameter's range and scale, or to its choices as ticks."""
     axes.set_xlabel(name)
     if space["type"] == "categorical":
         axes.set_xticks(range(len(space["choices"])), [str(choice) for choice in space["choices"]])
@@ -50,7 +50,7 @@ def set_axis(axes: Axes, space: Space, name: str) -> None:
 
 
 def end_texts(space: Space) -> tuple[str, str]:
-    """What stands at the low and at the high end."""
+    """Returns the labels of the low and the high end."""
     if space["type"] == "categorical":
         return str(space["choices"][0]), str(space["choices"][-1])
     return f"{space['low']:g}", f"{space['high']:g}"

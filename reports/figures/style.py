@@ -1,8 +1,8 @@
-"""How figures look: a colour for each role, the page's widths, and the axes that figures share.
+"""The style of figures: a colour for each role, the page's widths, and common axes.
 
-Colour means role: the reference is blue, the baseline orange, every other arm one neutral grey that
-a label names. Both colours are near Okabe and Ito's, which the colour-blind can tell apart; marker
-and dash tell them apart in grey print.
+Colours show roles: the reference is blue, the baseline orange, and every other arm the same grey,
+named by a label. Both colours are close to Okabe and Ito's, which colour-blind readers can tell
+apart; in grey print, markers and dashes differ.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ DIVERGING = "PuOr"
 
 WIDTH = 8.6  # inches; the page's column
 PHONE = 3.7  # the column of a page 420 pixels wide
-FONTS = ["DejaVu Sans", "Bitstream Vera Sans", "Verdana", "sans-serif"]  # of one width all
+FONTS = ["DejaVu Sans", "Bitstream Vera Sans", "Verdana", "sans-serif"]  # all of the same width
 
 RC: dict[str, Any] = {
     "font.family": "sans-serif",
@@ -88,14 +88,14 @@ class Look:
 
     @property
     def stands_out(self) -> bool:
-        """Whether the arm has a colour of its own: it is the reference or the baseline."""
+        """Whether the arm has its own colour, as the reference and the baseline have."""
         return self.colour != NEUTRAL
 
 
 def looks(
     arms: Sequence[str], reference: str | None = None, baseline: str | None = None
 ) -> dict[str, Look]:
-    """arm -> look: the reference's, the baseline's, or the one that all others share."""
+    """Returns each arm's look: the reference's, the baseline's, or that of all others."""
     found = {}
     for arm in arms:
         if arm == reference:
@@ -109,20 +109,20 @@ def looks(
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draws in this style inside the block; matplotlib's settings and its backend stay as found."""
+    """Sets this style inside the block, and restores matplotlib's settings at its end."""
     settings: Any = RC  # matplotlib names every key in its types
     with matplotlib.rc_context(settings):
         yield
 
 
 def blank(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure with one axes, laid out so that nothing is cut off."""
+    """Returns a figure with one axes, laid out so that nothing is cut off."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
 
 
 def columns_in(width: float, least: float) -> int:
-    """How many panels at least ``least`` inches wide fit beside each other."""
+    """Returns how many panels, each at least ``least`` inches wide, fit side by side."""
     return max(1, int(width / least))
 
 
@@ -135,13 +135,13 @@ def grid(
     sharex: Any = False,
     sharey: Any = False,
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of ``panels`` axes, each at least ``least`` wide, in rows of ``height`` inches."""
+    """Returns a figure of panels, each at least ``least`` inches wide, in rows of ``height``."""
     columns = min(columns_in(width, least), max(1, panels))
     rows = -(-panels // columns)
     figure = Figure(figsize=(width, rows * height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).ravel()
     for one in axes:
-        # Few ticks are calm, and ticks are most of what a small figure costs.
+        # Few ticks are easier to read, and ticks take most of the time to draw a small figure.
         one.locator_params(nbins=4 if width / columns < 3 else 6)
     for spare in axes[panels:]:
         spare.set_visible(False)
@@ -149,13 +149,13 @@ def grid(
 
 
 def outer(axes: Sequence[Axes], columns: int) -> Iterator[tuple[Axes, bool, bool]]:
-    """(axes, whether it is the first of its row, whether none stands below it)."""
+    """Yields axes, whether they are the first of their row, and whether none are below them."""
     for place, one in enumerate(axes):
         yield one, place % columns == 0, place + columns >= len(axes)
 
 
 def panel_title(axes: Axes, name: str, note: str) -> None:
-    """A name above a small panel, cut to its width, and a note in its lower right corner."""
+    """Writes a name above a small panel, cut to its width, and a note in its lower right corner."""
     figure = axes.figure  # get_figure(root=True) is of Matplotlib 3.10
     assert isinstance(figure, Figure)
     box = axes.get_subplotspec()
@@ -175,7 +175,7 @@ def rows_on_y(axes: Axes, names: Sequence[str]) -> None:
 
 
 def log_axis(axis: Axis, low: float, high: float) -> None:
-    """A logarithmic axis with plain numbers as ticks: powers of ten; 1, 2, 5 in a short range."""
+    """Makes the axis logarithmic, with plain ticks: powers of ten, or 1, 2, 5 in a short range."""
     name = axis.axis_name  # type: ignore[attr-defined]  # "x" or "y"
     axis.axes.set(**{f"{name}scale": "log", f"{name}lim": (low, high)})
     digits = (1.0,) if high / low >= 100 else (1.0, 2.0, 5.0)

@@ -1,4 +1,4 @@
-"""The answer on top of the page: a sentence and a mark for each arm, beside the forest."""
+"""The answer at the top of the page: a sentence and a mark for each arm, beside the forest."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from reports.figures.style import Look
 
 @dataclass(frozen=True)
 class Entry:
-    """One arm's line: ``mark`` is the verdict in a word, ``tone`` its colour.
+    """One arm's line: ``mark`` is the verdict in a word, and ``tone`` its colour.
 
-    ``trained`` is "3 of 10": runs that trained, of those that the plan asks for.
+    ``trained`` is a text such as "3 of 10": the runs that trained, of those in the plan.
     """
 
     arm: str
@@ -33,7 +33,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Answer:
-    """``entries`` stand in the order of the forest's rows; ``scope`` says what they are about."""
+    """The answer: ``entries`` in the order of the forest's rows, and their common ``scope``."""
 
     entries: tuple[Entry, ...]
     scope: str
@@ -43,9 +43,10 @@ class Answer:
 def answer(
     study: Study, results: Sequence[ArmResult], options: Options, looks: Mapping[str, Look]
 ) -> Answer | None:
-    """None before an arm has a value."""
+    """Returns the answer; None before an arm has a value."""
     if not any(result.n for result in results):
         return None
+    chance, margin = options.chance, options.margin
     by_arm = {line.arm: line for line in lines(results, options)}
     ordered = by_effect(results, options)
     rows = tuple(row_of(result, results, options) for result in ordered)
@@ -56,15 +57,15 @@ def answer(
         caption=_caption(results, options),
         reference=options.reference,
         baseline=options.baseline,
-        chance=None if options.chance is None else options.factor * options.chance,
-        margin=None if options.margin is None else options.factor * options.margin,
+        chance=None if chance is None else options.factor * chance,
+        margin=None if margin is None else options.factor * margin,
     )
     entries = tuple(_entry(result, by_arm.get(result.arm), options) for result in ordered)
     return Answer(entries, scope(study, options), forest)
 
 
 def by_effect(results: Sequence[ArmResult], options: Options) -> list[ArmResult]:
-    """The reference first, then from the largest loss to the largest gain, then those without."""
+    """Sorts arms: the reference, then from the worst to the best, then those without a value."""
     sign = 1.0 if options.higher_is_better else -1.0
 
     def place(result: ArmResult) -> tuple[int, float]:
@@ -78,7 +79,7 @@ def by_effect(results: Sequence[ArmResult], options: Options) -> list[ArmResult]
 
 
 def row_of(result: ArmResult, results: Sequence[ArmResult], options: Options) -> Row:
-    """What the forest draws of an arm, in the unit of its axis."""
+    """Returns an arm's row of the forest, in the unit of its axis."""
     scale = options.factor
     values = tuple(
         scale * value for seed, value in result.values.items() if seed not in result.failed
@@ -114,7 +115,7 @@ def _entry(result: ArmResult, line: Line | None, options: Options) -> Entry:
 
 
 def _numbers(line: Line, options: Options) -> str:
-    """The difference with its interval, and what an open verdict lacks."""
+    """Returns the difference with its interval and, if it is undecided, what would decide it."""
     if not line.n:
         return ""
     text = with_bounds(line.mean, line.low, line.high, options)
@@ -137,8 +138,8 @@ def _caption(results: Sequence[ArmResult], options: Options) -> str:
     )
     if options.against:
         text += (
-            f" Of arms beside {options.against[0]} they are the paired difference to it, drawn"
-            " about its mean, with the interval that the verdict states."
+            f" For arms other than {options.against[0]} they show the paired difference to it,"
+            " drawn from its mean, with the interval that the verdict is based on."
         )
     if any(result.failed for result in results):
         text += " Crosses: runs that failed, at chance level, with their number."

@@ -1,4 +1,4 @@
-"""What the page's template is filled with."""
+"""The content that fills the page's template."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from reports.page.shown import Shown, ShownAnswer
 from reports.page.status import Status, progress
 from reports.tables.results import states_text
 
+# The columns of the trials table on the page.
 SHOWN = (
     "id",
     "arm",
@@ -28,7 +29,7 @@ SHOWN = (
     "val/accuracy",
     "test/accuracy",
     "reason",
-)  # of the trials table on the page
+)
 WORDS = ("id", "arm", "kind", "state", "reason")
 MOST_ROWS = 1000
 RELOAD = 60  # seconds between two looks at a running study's page
@@ -36,7 +37,7 @@ RELOAD = 60  # seconds between two looks at a running study's page
 
 @dataclass(frozen=True)
 class TrialRow:
-    """One trial's plain values, None where there is none; ``link`` leads to its folder."""
+    """One trial's plain values, with None for missing ones; ``link`` leads to its folder."""
 
     cells: dict[str, Any]
     link: str | None
@@ -61,7 +62,7 @@ def content(
     told: Status,
     running: bool,
 ) -> dict[str, Any]:
-    """The names that page.html uses."""
+    """Returns the variables of page.html."""
     counts = []
     for kind, part in study.trials.groupby("kind", sort=False):
         counts.append((kind, states_text(count_states(part["state"]))))
@@ -91,7 +92,7 @@ def content(
 
 
 def bases(study: Study) -> dict[str, str]:
-    """The resolved configuration of each study's reference, as YAML, by study."""
+    """Returns the resolved configuration of each study's reference, as YAML, by study."""
     found = {}
     for folder in study.folders:
         path = folder / "base.yaml"
@@ -101,7 +102,7 @@ def bases(study: Study) -> dict[str, str]:
 
 
 def lines(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """environment.json as (dotted key, text); what is long or of earlier runs stays in the file."""
+    """Returns environment.json as (dotted key, text), without long values and earlier runs."""
     found: list[tuple[str, str]] = []
     for key, inside in value.items():
         if key == "earlier":
@@ -126,7 +127,7 @@ def _text(value: Any) -> str:
 
 
 def trial_rows(study: Study, target: Path) -> list[TrialRow]:
-    """The first MOST_ROWS trials."""
+    """Returns the rows of the first MOST_ROWS trials."""
     folders = dict(zip(study.trials["study"].unique(), study.folders, strict=False))
     rows = []
     for row in study.trials.head(MOST_ROWS)[["study", *SHOWN]].astype(object).to_dict("records"):
@@ -135,6 +136,8 @@ def trial_rows(study: Study, target: Path) -> list[TrialRow]:
         for key, value in row.items():
             missing = value is None or value != value  # NaN is not equal to itself
             cells[str(key)] = None if missing else value
-        link = Path(os.path.relpath(place, target)).as_posix() if place.is_dir() else None
+        link = None
+        if place.is_dir():
+            link = Path(os.path.relpath(place, target)).as_posix()
         rows.append(TrialRow(cells, link))
     return rows

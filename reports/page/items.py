@@ -1,4 +1,4 @@
-"""A report's tables and figures one by one, for notebooks and papers."""
+"""Gives a report's tables and figures one by one, for notebooks and papers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reports.tables.table import Table
 
 
 def all_items(study: Study, options: Options) -> Iterator[Item]:
-    """Everything on the page in reading order, the answer's figure first."""
+    """Yields everything on the page in reading order, beginning with the answer's figure."""
     looks = style.looks(study.arm_names, options.reference, options.baseline)
     results = compare.main_table(study, options)
     top = answers.answer(study, results, options, looks)
@@ -31,12 +31,12 @@ def all_items(study: Study, options: Options) -> Iterator[Item]:
 
 
 def all_pictures(study: Study, options: Options) -> list[Picture]:
-    """Every figure that can be drawn at any width."""
+    """Returns every figure that can be drawn at any width."""
     return [item for item in all_items(study, options) if isinstance(item, Picture)]
 
 
 def all_tables(paths: str | Path | Sequence[str | Path], **wishes: Any) -> list[Table]:
-    """Every table of the report."""
+    """Returns every table of the report."""
     study = read_studies(paths)
     items = all_items(study, options_for(study, **wishes))
     return [item for item in items if isinstance(item, Table)]
@@ -49,7 +49,11 @@ def one_figure(
     width: float | None = None,
     **wishes: Any,
 ) -> Figure:
-    """The figure ``name``; StudyError if there is none."""
+    """Returns the figure ``name``.
+
+    Raises:
+        StudyError: there is no such figure.
+    """
     study = read_studies(paths)
     pictures = {
         picture.name: picture for picture in all_pictures(study, options_for(study, **wishes))

@@ -1,4 +1,4 @@
-"""write_report: a study's tables and figures as files, and one self-contained page of them all."""
+"""Writes a study's tables and figures as files, and one self-contained page of them all."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def write_report(
     """Writes index.html, tables/ and figures/, and returns the page's path.
 
     Args:
-        folder: a study's folder; of several, the report joins them.
-        formats: which files to write, of FORMATS.
-        out: where to write; <folder>/report by default.
-        running: the page says that the study runs, and reloads itself.
-        wishes: what to compare, as `reports.analysis.compare.options_for` takes it.
+        folder: a study's folder, or several to join in one report.
+        formats: the formats to write, from FORMATS.
+        out: the folder to write to; <folder>/report by default.
+        running: whether the page says that the study runs, and reloads itself.
+        wishes: what to compare; see `reports.analysis.compare.options_for`.
 
     Raises:
-        StudyError: not a study's folder, or an arm, metric or format that is not there, or a folder
-            that cannot be written; one line that says what to do.
+        StudyError: it is not a study's folder, or there is no such arm, metric or format, or the
+            target cannot be written; one line that says what to do.
     """
     if unknown := set(formats) - set(FORMATS):
         raise StudyError(
@@ -86,7 +86,7 @@ def write_page(
     *,
     running: bool = False,
 ) -> Path:
-    """Writes what the sections hold as files, and the page of them all."""
+    """Writes the sections' items as files, and the page of them all."""
     rendered = []
     with style.styled():
         for section in sections:
@@ -103,13 +103,17 @@ def write_page(
 
 
 def report_folder(study: Study) -> Path:
-    """results/a/report; for a and b together results/a/report-with-b."""
+    """Returns results/a/report or, for a and b together, results/a/report-with-b."""
     first, *others = study.folders
     return first / "-with-".join(["report", *(path.resolve().name for path in others)])
 
 
 def check_writable(target: Path) -> None:
-    """Makes the folder. StudyError where that is not allowed."""
+    """Makes the folder.
+
+    Raises:
+        StudyError: the folder cannot be made or written.
+    """
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -121,9 +125,9 @@ def check_writable(target: Path) -> None:
 
 
 def _write_frames(study: Study, target: Path, formats: Sequence[str]) -> list[tuple[str, str]]:
-    """The two frames beside the tables, and links to the study's own files.
+    """Writes the frames of trials and epochs; returns links to them and to the study's own files.
 
-    They are written as parquet, and as CSV too if studies were joined.
+    Writes them as parquet and, if studies were joined, also as CSV.
     """
     links = []
     tables = target / "tables"
@@ -139,7 +143,9 @@ def _write_frames(study: Study, target: Path, formats: Sequence[str]) -> list[tu
                 _plain(frame).to_parquet(path, index=False)
             links.append((f"{name}.parquet", f"tables/{name}.parquet"))
     for folder in study.folders:
-        prefix = f"{folder.resolve().name}/" if len(study.folders) > 1 else ""
+        prefix = ""
+        if len(study.folders) > 1:
+            prefix = f"{folder.resolve().name}/"
         for name in OF_THE_STUDY:
             if (folder / name).exists():
                 place = os.path.relpath(folder / name, target)
@@ -148,6 +154,6 @@ def _write_frames(study: Study, target: Path, formats: Sequence[str]) -> list[tu
 
 
 def _plain(frame: Any) -> Any:
-    """Columns that mix numbers and words as text: parquet wants one kind."""
+    """Turns columns that mix numbers and words into text, since parquet needs one type."""
     mixed = [column for column in frame.columns if frame[column].dtype == object]
     return frame.astype(dict.fromkeys(mixed, "string"))

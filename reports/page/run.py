@@ -1,4 +1,4 @@
-"""write_run: what a single training run left behind, as a page and figures."""
+"""Writes a page and figures of a single training run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILES = ("config.yaml", "history.csv", "diagnostics.csv")
 
 
 def is_run(folder: Path) -> bool:
-    """Whether ``folder`` is of a single run: it has a config and is no study's."""
+    """Returns whether the folder belongs to a single run: it has a config, and is no study's."""
     study = any((folder / name).exists() for name in ("study.yaml", "plan.json", "trials.csv"))
     return (folder / "config.yaml").is_file() and not study
 
@@ -34,12 +34,14 @@ def write_run(
     """
     target = Path(out) if out is not None else folder / "report"
     history = folder / "history.csv"
-    rows = pd.read_csv(history, on_bad_lines="skip") if history.is_file() else pd.DataFrame()
+    rows = pd.DataFrame()
+    if history.is_file():
+        rows = pd.read_csv(history, on_bad_lines="skip")
     sections = list(_sections(folder, rows))
     if not sections:
         raise StudyError(
-            f"{folder}: nothing to draw: no history.csv, and no diagnostics (train with --log 1 or"
-            " --log 2)."
+            f"{folder}: has nothing to draw, neither history.csv nor diagnostics (train with --log"
+            " 1 or --log 2)."
         )
     check_writable(target)
     words = f"{len(rows)} epochs." if len(rows) else "A run without a history."
@@ -63,7 +65,7 @@ def _sections(folder: Path, rows: pd.DataFrame) -> list[Section]:
 
 
 def _as_study(folder: Path) -> Study:
-    """The run as the page's template knows a study: a name, its files, and no trials."""
+    """Returns the run as a study for the page's template: a name, its files, and no trials."""
     trials = pd.DataFrame(columns=["study", *store.TRIAL_COLUMNS])
     epochs = pd.DataFrame(columns=["study", *store.EPOCH_COLUMNS])
     files = {}

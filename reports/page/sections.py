@@ -1,4 +1,4 @@
-"""What a report consists of, in reading order. A section appears only where it has data."""
+"""The sections of a report, in reading order; a section appears only if it has data."""
 
 from __future__ import annotations
 
@@ -44,10 +44,7 @@ Item = Table | Picture | Animation
 
 @dataclass(frozen=True)
 class Section:
-    """``key`` is its anchor; ``text`` a line of introduction; ``items`` in reading order.
-
-    ``more`` is shown on demand.
-    """
+    """One section: ``key`` is its anchor, ``text`` an introduction; ``more`` is shown on demand."""
 
     key: str
     title: str
@@ -63,7 +60,7 @@ def section(
     items: Sequence[Item | None],
     more: Sequence[Item | None] = (),
 ) -> Iterator[Section]:
-    """The section, or nothing if it has no items."""
+    """Yields the section if it has items."""
     shown = tuple(item for item in items if item is not None)
     behind = tuple(item for item in more if item is not None)
     if shown or behind:
@@ -71,7 +68,7 @@ def section(
 
 
 def all_sections(study: Study, options: Options) -> Iterator[Section]:
-    """Every section that the study has data for."""
+    """Yields every section that the study has data for."""
     results = compare.main_table(study, options)
     looks = style.looks(study.arm_names, options.reference, options.baseline)
     yield from _outcome(study, results, options)
@@ -103,9 +100,9 @@ def _outcome(study: Study, results: Sequence[ArmResult], options: Options) -> It
 
 
 def _ablation(study: Study, options: Options) -> Iterator[Section]:
-    """What the answer does not show: more than one kind of effect a factor, and interactions.
+    """Yields effects that the answer does not show: several kinds per factor, and interactions.
 
-    With one kind, an effect is the arm's difference to the reference, which stands on top.
+    A single kind of effect is the arm's difference to the reference, which the answer shows.
     """
     factors, y = ablation.cells(study, options)
     found = ablation.all_effects(factors, y, options)
@@ -113,7 +110,7 @@ def _ablation(study: Study, options: Options) -> Iterator[Section]:
     kinds = {record.kind for record in found if record.n}
     design = effect_tables.design_table(study, options)
     if design is not None and len(kinds) < 2:
-        # Factors with levels, or crossed with other networks, have this table alone.
+        # Factors with levels, or crossed with other networks, have only this table.
         yield from section("ablation", "Factors", text, [design])
         return
     if not kinds or (len(kinds) < 2 and not text):
@@ -169,7 +166,7 @@ def _inside(study: Study, options: Options, looks: Mapping[str, Look]) -> Iterat
 
 
 def _recorded(study: Study, looks: Mapping[str, Look]) -> tuple[Path, str] | None:
-    """The first file of distributions, and its arm; the reference's before others'."""
+    """Returns the first file of distributions and its arm, preferring the reference."""
     for arm in sorted(looks, key=lambda name: not looks[name].stands_out):
         for found in diagnostics.files(study, arm, "distributions.npz"):
             return found, arm
@@ -177,7 +174,7 @@ def _recorded(study: Study, looks: Mapping[str, Look]) -> tuple[Path, str] | Non
 
 
 def ended_early(study: Study) -> str:
-    """What a budget cut short: searches of unequal length favour the arms with more trials."""
+    """Says which budget ended a study early: unequal searches favour the arms with more trials."""
     parts = []
     for name, note in study.budgets.items():
         parts.append(f"{name} ended before its plan was done: {note}.")

@@ -1,4 +1,4 @@
-"""Items -> their files, and what the template puts on the page."""
+"""Writes the files of a report's items, and prepares the items for the page's template."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from reports.page.answer import Answer, Entry
 from reports.page.sections import Item
 from reports.tables.table import Table, write_table
 
-REM = 6  # an inch of a figure in the page's rem: 96 of 16 pixels
-BESIDE = 5.1  # inches; the forest's width beside the strip
+REM = 6  # rem per inch of a figure: an inch has 96 pixels, and a rem 16
+BESIDE = 5.1  # inches; the forest's width beside the list of arms
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One item as the template sees it.
+    """One item for the template.
 
-    ``wide`` and ``narrow`` are SVG for the page's and a phone's width; a GIF is in ``wide``, in
-    base64. ``files``: (label, path relative to the page).
+    ``wide`` and ``narrow`` are SVG for the page's and a phone's width; ``wide`` holds a GIF in
+    base64. ``files`` are (label, path relative to the page); ``brief`` lists the columns of a table
+    that are shown at first.
     """
 
     kind: str
@@ -36,9 +37,9 @@ class Shown:
 
 @dataclass(frozen=True)
 class ShownAnswer:
-    """The strip, and the forest three times: beside the strip, under it, and for a phone.
+    """The list of arms, and the forest three times: beside the list, below it, and for a phone.
 
-    ``size``: width and height of the one beside the strip, in rem.
+    ``size`` is the width and height, in rem, of the forest beside the list.
     """
 
     entries: tuple[Entry, ...]
@@ -52,7 +53,7 @@ class ShownAnswer:
 
 
 def shown(item: Item, target: Path, formats: Sequence[str]) -> Shown:
-    """Writes the item's files."""
+    """Writes the item's files, and returns it for the template."""
     if isinstance(item, Table):
         names = [f"tables/{name}" for name in write_table(item, target / "tables", formats)]
         brief = tuple(k for k, column in enumerate(item.columns) if not column.detail)
@@ -64,7 +65,7 @@ def shown(item: Item, target: Path, formats: Sequence[str]) -> Shown:
 
 
 def _figure(picture: Picture, target: Path, formats: Sequence[str]) -> Shown:
-    """Drawn once for the page and the files, and once for a phone."""
+    """Draws a figure once for the page and the files, and once for a phone."""
     figure = picture.draw(style.WIDTH)
     wanted = [form for form in ("png", "pdf") if form in formats]
     wide = narrow = ""
@@ -78,7 +79,7 @@ def _figure(picture: Picture, target: Path, formats: Sequence[str]) -> Shown:
 
 
 def shown_answer(answer: Answer, target: Path, formats: Sequence[str]) -> ShownAnswer:
-    """Writes the forest's files."""
+    """Writes the forest's files, and returns the answer for the template."""
     found = _figure(answer.forest.picture(), target, formats)
     beside, size = "", (0.0, 0.0)
     if "html" in formats:
@@ -103,5 +104,7 @@ def _animation(item: Animation, target: Path, formats: Sequence[str]) -> Shown:
     folder = target / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / f"{item.name}.gif", item.gif, durable=False)
-    encoded = base64.b64encode(item.gif).decode() if "html" in formats else ""
+    encoded = ""
+    if "html" in formats:
+        encoded = base64.b64encode(item.gif).decode()
     return Shown("animation", item, (("gif", f"figures/{item.name}.gif"),), encoded)

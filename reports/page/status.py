@@ -1,4 +1,4 @@
-"""How far a study is, by its plan: not by what was launched."""
+"""How far a study is with its plan, whatever was launched so far."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FINAL = [state for state in State if state.is_final]
 
 @dataclass(frozen=True)
 class Progress:
-    """Trials that the plan asks for and those that have ended; ``empty``: arms with no result."""
+    """The planned trials and those that have ended; arms in ``empty`` have no result."""
 
     planned: int
     ended: int
@@ -32,16 +32,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class Status:
-    """``tone``: open | warn | done."""
+    """The study's status in words; ``tone`` is open, warn or done."""
 
     tone: str
     words: str
 
 
 def planned_trials(study: Study, arm: dict[str, Any], kind: Kind) -> int:
-    """How many trials of ``kind`` the plan asks of the arm.
+    """Returns how many trials of ``kind`` the plan asks of the arm.
 
-    Folders of earlier versions lack counts; there, what was launched is all that is known.
+    Folders of earlier versions do not say; there, the trials so far count.
     """
     rows = study.trials[(study.trials["arm"] == arm["name"]) & (study.trials["kind"] == kind)]
     known = len(rows)
@@ -56,7 +56,7 @@ def planned_trials(study: Study, arm: dict[str, Any], kind: Kind) -> int:
 
 
 def progress(study: Study) -> Progress:
-    """Counts over all arms of the plan."""
+    """Counts the trials of all arms."""
     rows = study.trials
     planned = sum(planned_trials(study, arm, kind) for arm in study.arms for kind in Kind)
     final = rows["state"].isin(FINAL)
@@ -75,11 +75,11 @@ def progress(study: Study) -> Progress:
 
 
 def status(study: Study, *, running: bool = False) -> Status:
-    """Is the study complete, and if not, why?"""
+    """Says whether the study is complete and, if not, why."""
     found = progress(study)
     if not found.planned and not found.ended:
         return Status(
-            "open", "No trial has been planned or run yet: this page will fill as the study runs."
+            "open", "No trial has been planned or run yet; this page fills while the study runs."
         )
     if not found.is_complete:
         return Status("open", _unfinished(found, running))
@@ -91,14 +91,14 @@ def status(study: Study, *, running: bool = False) -> Status:
 
 
 def _unfinished(found: Progress, running: bool) -> str:
-    """'6 of 80 trials; ended by its budget; 9 of 10 arms have no result.'"""
+    """Returns a text such as '6 of 80 trials; running; 9 of 10 arms have no result.'"""
     parts = [f"{found.ended} of {found.planned} trials"]
     if running:
         parts.append("running")
     elif found.budget:
         parts.append(f"ended by its budget ({found.budget})")
     else:
-        parts.append("not complete: the same command goes on with it")
+        parts.append("not complete: the same command resumes it")
     if found.empty:
         verb = "has" if len(found.empty) == 1 else "have"
         parts.append(f"{len(found.empty)} of {found.arms} arms {verb} no result")

@@ -1,1 +1,1 @@
-"""What goes into a paper: LaTeX tables and texts, references, figures in a journal's widths."""
+"""Material for a paper: LaTeX tables and texts, references, figures in a journal's widths."""

@@ -1,4 +1,4 @@
-"""write_paper: everything of a study that a paper needs, and a document that holds it all."""
+"""Writes everything of a study that a paper needs, and a document that shows it all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reports.paper.references import bibliography, used
 from reports.tables.table import latex
 from study import store
 
-WIDTHS = {"column": 3.3, "page": 6.9}  # inches, of most journals and conferences
+WIDTHS = {"column": 3.3, "page": 6.9}  # inches, in most journals and proceedings
 
 DOCUMENT = r"""\documentclass[twocolumn]{article}
 \usepackage[T1]{fontenc}
@@ -50,10 +50,10 @@ FIGURE = r"""\begin{figure*}[t]
 def write_paper(
     folder: str | Path | Sequence[str | Path], *, out: str | Path | None = None, **wishes: Any
 ) -> Path:
-    """Writes report/paper/ and returns it.
+    """Writes report/paper/ and returns its path.
 
     main.tex, ranges.tex and chosen.tex are tables; methods.tex and compute.tex are paragraphs;
-    references.bib holds what was used; figures/ has PDFs of a column's and of a page's width;
+    references.bib holds the works used; figures/ has PDFs in a column's and in a page's width;
     paper.tex shows them all.
     """
     study = read_studies(folder)

@@ -1,4 +1,4 @@
-"""LaTeX from plain text and columns of numbers."""
+"""Makes LaTeX tables from plain text and columns of numbers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from reports.tables.table import latex
 
-COLUMN = 58  # characters of a table that fit into one of two columns in \\small
+COLUMN = 58  # the characters of a table in \\small that fit into one of two columns
 
 
 @dataclass(frozen=True)
 class Part:
-    """A column: ``align`` is l, c or r. Numbers with the same decimals align at r."""
+    """A column; ``align`` is l, c or r. Numbers with equally many decimals need r."""
 
     header: str
     align: str
@@ -21,13 +21,13 @@ class Part:
 
 
 def label(study: str, word: str) -> str:
-    """A label that no other study's table has, such as tab:ei-ablation-main."""
+    """Returns a label of the study's own, such as tab:ei-ablation-main."""
     plain = re.sub(r"[^a-z0-9]+", "-", study.lower()).strip("-")
     return f"tab:{plain or 'study'}-{word}"
 
 
 def tabular(parts: Sequence[Part], caption: str, name: str, notes: Sequence[str] = ()) -> str:
-    """A table environment with booktabs: of one column where it fits, else of both.
+    """Returns a table environment with booktabs, one column wide if it fits, else two.
 
     ``caption`` and ``notes`` are plain text.
     """

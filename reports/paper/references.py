@@ -1,4 +1,4 @@
-"""Which works a study used, as keys of references.bib."""
+"""The works that a study used, as keys of references.bib."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ALWAYS = ("liu2026training", "pytorch", "raytune")
 
 
 def cite(key: str) -> str:
-    """A citation, or nothing where there is no key."""
+    """Returns a citation, or an empty text if there is no key."""
     return f"~\\cite{{{key}}}" if key else ""
 
 
@@ -27,7 +27,7 @@ def sampler_key(name: str) -> str:
 
 
 def used(study: Study) -> list[str]:
-    """The keys, in a fixed order."""
+    """Returns the keys of the works that the study used, in a fixed order."""
     keys = [*ALWAYS]
     search = study.plan.get("search") or {}
     if search:
@@ -44,7 +44,7 @@ def used(study: Study) -> list[str]:
 
 
 def entries() -> dict[str, str]:
-    """key -> the entry's text."""
+    """Returns the text of each entry of references.bib, by its key."""
     found = {}
     for line in FILE.read_text(encoding="utf-8").splitlines():
         match = re.match(r"@\w+\{(\w+),", line)
@@ -54,6 +54,6 @@ def entries() -> dict[str, str]:
 
 
 def bibliography(study: Study) -> str:
-    """A .bib file of what was used."""
+    """Returns a .bib file of the works that the study used."""
     known = entries()
     return "\n".join(known[key] for key in used(study)) + "\n"

@@ -1,4 +1,4 @@
-"""The paper's tables: the result, the searched ranges, and what each arm's search chose."""
+"""The paper's tables: the results, the searched ranges, and the chosen values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from study.store import Kind, State
 
 
 def main_table(study: Study, results: Sequence[ArmResult], options: Options) -> str:
-    """Every arm: how many runs trained, the metric, the difference and its verdict."""
+    """Returns the table of arms: runs that trained, metric, difference, and verdict."""
     against = options.against[0] if options.against else None
     parts = [
         Part("arm", "l", tuple(result.arm for result in results)),
@@ -55,7 +55,10 @@ def _bounds(low: float, high: float, options: Options, signed: bool = False) -> 
 
 
 def why_failed(study: Study, result: ArmResult) -> str:
-    """'no_init: 3 of 3 runs did not train; most often: the loss is nan.'; "" if all trained."""
+    """Returns a note such as 'no_init: 3 of 3 runs did not train; most often: the loss is nan.'
+
+    It is empty if all runs trained.
+    """
     rows = study.trials[
         (study.trials["arm"] == result.arm) & (study.trials["kind"] == Kind.REPLICATE)
     ]
@@ -71,7 +74,7 @@ def why_failed(study: Study, result: ArmResult) -> str:
 
 
 def ranges_table(study: Study, options: Options) -> str:
-    """The searched ranges; "" without a search."""
+    """Returns the table of searched ranges; an empty text without a search."""
     spaces = study.plan.get("parameters") or {}
     if not spaces or not study.plan.get("search"):
         return ""
@@ -81,7 +84,7 @@ def ranges_table(study: Study, options: Options) -> str:
         Part("scale", "l", tuple(_scale(space) for space in spaces.values())),
     )
     text = (
-        f"Searched ranges of {study.name}. An arm searches those that have a meaning for it. "
+        f"Searched ranges of {study.name}. An arm searches only the parameters that it has. "
         + selection_rule(study)
     )
     return tabular(parts, text, label(study.name, "ranges"))
@@ -100,7 +103,7 @@ def _scale(space: dict[str, Any]) -> str:
 
 
 def selection_rule(study: Study) -> str:
-    """How a configuration was chosen, in a sentence."""
+    """Returns a sentence on how configurations were chosen."""
     goal = objective(study)
     best = "highest" if goal.higher else "lowest"
     name = label_of(goal).removesuffix(" (%)").replace("val ", "validation ", 1)
@@ -108,7 +111,7 @@ def selection_rule(study: Study) -> str:
 
 
 def chosen_table(study: Study) -> str:
-    """Per arm: trials, completed ones, and the chosen values; "" without a search."""
+    """Returns the table of chosen values and completed trials; an empty text without a search."""
     arms = arms_searched(study)
     names = [name for name in study.plan.get("parameters") or {} if name in study.trials]
     if not arms or not names:

@@ -1,4 +1,4 @@
-"""The paper's paragraphs: how the study was done, and what it took to compute."""
+"""The paper's paragraphs on the study's methods and on its compute."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAMPLERS = {"tpe": "TPE", "random": "random search", "gp": "a Gaussian process",
 
 
 def methods(study: Study, results: Sequence[ArmResult], options: Options) -> str:
-    """How arms were tuned, trained again, measured and compared, in LaTeX."""
+    """Describes how arms were tuned, trained again, measured and compared, in LaTeX."""
     paragraphs = [_arms(study), _search(study), _replicates(study, options), _tests(study, options)]
     return "\n".join(text for text in paragraphs if text) + "\n"
 
@@ -37,10 +37,13 @@ def _arms(study: Study) -> str:
         text += (
             f": a reference, {_count(ablations, 'ablation')} and {_count(baselines, 'baseline')}"
         )
-    text = latex(f"{text} (base configuration {base})." if base else f"{text}.")
+    if base:
+        text += f" (base configuration {base})"
+    text = latex(f"{text}.")
     if data.get("name"):
-        held = data.get("validation_fraction")
-        part = f", of whose training images {100 * held:g} % were held out" if held else ""
+        part = ""
+        if held := data.get("validation_fraction"):
+            part = f", of whose training images {100 * held:g} % were held out"
         known = cite(data_key(str(data["name"])))
         text += latex(f" They were trained on {data['name']}") + known + latex(f"{part}.")
     return text
@@ -58,20 +61,22 @@ def _search(study: Study) -> str:
     sampler, pruner = plan.get("sampler", "tpe"), (plan.get("pruner") or {}).get("type", "none")
     trials = max(int(arm.get("search_trials") or 0) for arm in study.arms) or plan.get("trials")
     repeats = int(study.plan.get("repeats") or 1)
-    each = "Each arm's" if study.plan.get("tune", "each") == "each" else "The reference's"
+    each = "The reference's"
+    if study.plan.get("tune", "each") == "each":
+        each = "Each arm's"
     text = latex(f"{each} hyperparameters ({len(spaces)}; ") + f"Table~\\ref{{{_ranges(study)}}}"
     text += latex(f") were tuned by {SAMPLERS.get(sampler, sampler)}") + cite(sampler_key(sampler))
     text += " in Optuna" + cite("optuna") + latex(f" with {trials} trials an arm")
     if (seeds := plan.get("seeds", 1)) > 1:
-        text += latex(f", {seeds} training seeds a configuration, which counts by their mean")
+        text += latex(f", each configuration judged by its mean over {seeds} training seeds")
     if pruner != "none":
-        text += latex(f", pruned by {pruner.upper() if pruner == 'asha' else pruner}") + cite(
-            pruner if pruner in ("asha", "hyperband") else ""
-        )
+        name = pruner.upper() if pruner == "asha" else pruner
+        known = cite(pruner) if pruner in ("asha", "hyperband") else ""
+        text += latex(f", pruned by {name}") + known
     goal = latex(label_of(objective(study)).removesuffix(" (%)").replace("val ", "validation "))
     text += f", judged on {goal}. {latex(selection_rule(study))}"
     if repeats > 1:
-        text += latex(f" The whole search was repeated {repeats} times with seeds of its own.")
+        text += latex(f" The whole search was repeated {repeats} times with different seeds.")
     return text
 
 
@@ -83,12 +88,14 @@ def _replicates(study: Study, options: Options) -> str:
     seeds, first = study.plan.get("seeds"), study.plan.get("first_seed")
     if not seeds:
         return ""
-    numbers = ""
+    numbers = further = images = ""
+    if options.repeats > 1:
+        apart = study.plan.get("seeds_apart", seeds)  # older versions had them side by side
+        further = f", {apart:,} higher in each further repeat"
     if first is not None:
-        apart = study.plan.get("seeds_apart", seeds)  # a folder of before has them side by side
-        further = f", {apart:,} higher in each further repeat" if options.repeats > 1 else ""
         numbers = f" ({first} to {first + seeds - 1}{further})"
-    images = f" of {options.test_images:,} images" if options.test_images else ""
+    if options.test_images:
+        images = f" of {options.test_images:,} images"
     return latex(
         f"The chosen configuration of each arm was trained again from {_count(seeds, 'fresh seed')}"
         f"{numbers}, the same for every arm, and measured once on the test set{images}"
@@ -128,7 +135,7 @@ def _hours(found: Compute) -> str:
 
 
 def hours_text(hours: float) -> str:
-    """'3.2 hours', '12 minutes', '40 seconds'."""
+    """Returns a text such as '3.2 hours', '12 minutes' or '40 seconds'."""
     for unit, factor in (("hours", 1), ("minutes", 60)):
         if hours * factor >= 1:
             return f"{significant_digits(hours * factor)} {unit}"
@@ -142,13 +149,22 @@ def _hardware(found: Compute) -> str:
         device = ", ".join(map(str, gpus)) if gpus else "no GPU"
         cpu, cores = machine.get("cpu", "unknown CPU"), machine.get("cpus", "?")
         texts.append(f"{cpu}, {cores} cores, {machine.get('memory_gb', '?')} GB memory, {device}")
-    return f"Hardware: {'; '.join(dict.fromkeys(texts))}." if texts else ""
+    return _listed("Hardware", texts)
 
 
 def _software(found: Compute) -> str:
     texts = []
     for machine in found.machines:
         packages = ", ".join(f"{name} {v}" for name, v in (machine.get("packages") or {}).items())
-        commit = f", commit {machine['commit'][:10]}" if machine.get("commit") else ""
+        commit = ""
+        if machine.get("commit"):
+            commit = f", commit {machine['commit'][:10]}"
         texts.append(f"Python {machine.get('python', '?')}{commit}; {packages}")
-    return f"Software: {'; '.join(dict.fromkeys(texts))}." if texts else ""
+    return _listed("Software", texts)
+
+
+def _listed(title: str, texts: Sequence[str]) -> str:
+    """Returns a sentence that lists each different text once; an empty text without any."""
+    if not texts:
+        return ""
+    return f"{title}: {'; '.join(dict.fromkeys(texts))}."

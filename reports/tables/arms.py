@@ -1,4 +1,4 @@
-"""What each arm is: its network and what it changes."""
+"""The table of arms: each one's base config and its changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Arm = Mapping[str, Any]
 
 
 def table(study: Study) -> Table | None:
-    """None if the plan knows no arm."""
+    """Returns the table; None if the plan names no arm."""
     arms = [arm for arm in study.arms if "base" in arm]
     if not arms:
         return None
@@ -33,12 +33,12 @@ def table(study: Study) -> Table | None:
     for arm in arms:
         known = {"arm": arm["name"], "role": arm["role"], "base": arm["base"]}
         lines.append({**known, **{path: str(value) for path, value in arm["overrides"].items()}})
-    text = "Every arm's base config, what it overrides there, and what its search chose values for."
+    text = "Every arm's base config, its overrides, and the parameters that it searched."
     return build("arms", "Arms", text, fields, arms, pd.DataFrame(lines))
 
 
 def _factors(arm: Arm) -> str:
-    """'without init, tau: slow'."""
+    """Returns a text such as 'without init, tau: slow'."""
     levels = arm.get("levels") or dict.fromkeys(arm.get("factors") or (), "")
     words = []
     for factor, level in levels.items():

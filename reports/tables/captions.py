@@ -1,4 +1,4 @@
-"""What a table's numbers are and how they were judged, in words."""
+"""Captions that say what a table's numbers are and how they were judged."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from reports.analysis.collect import Study
 from reports.analysis.compare import ArmResult
 from reports.analysis.options import Options
 from reports.analysis.statistics import smallest_p
+from reports.analysis.verdicts import plural
 from reports.analysis.words import metric_name, number, reading, show
 
 
 def caption(study: Study, results: Sequence[ArmResult], options: Options) -> str:
-    """Of the main table: the metric, its failures, the test, and the finite test set."""
-    kind = "Student's t" if options.method == "t" else "BCa bootstrap, too short for few seeds"
+    """Returns the main table's caption: the metric, failures, the test, and the finite test set."""
+    kind = "Student's t"
+    if options.method != "t":
+        kind = "BCa bootstrap, too short for few seeds"
     texts = [
         f"{metric_name(options).capitalize()} {reading(options)}; mean and"
         f" {100 * options.confidence:g} % confidence interval over {options.unit}s ({kind}); n:"
@@ -31,7 +34,7 @@ def caption(study: Study, results: Sequence[ArmResult], options: Options) -> str
 
 
 def failures(study: Study, options: Options) -> str:
-    """What a replicate that failed counts as."""
+    """Says how many replicates failed, and how they count."""
     rows = outcomes.replicates(study)
     count = int(rows["state"].isin(outcomes.FAILURES).sum())
     if not count:
@@ -50,22 +53,22 @@ def failures(study: Study, options: Options) -> str:
 
 
 def test(options: Options) -> str:
-    """The test, its family, and what interval and verdict have to do with each other."""
+    """Names the test and its family, and says how intervals and verdicts are related."""
     if not options.against and not options.pairs:
         return ""
-    family = "1 comparison" if options.comparisons == 1 else f"{options.comparisons} comparisons"
+    family = plural(options.comparisons, "comparison")
     paired = f"Differences are paired by {options.unit}, in {options.unit_of_differences};"
     return f"{paired} {adjustment(options, family)} (* a difference).{_margin(options)}"
 
 
 def adjustment(options: Options, family: str) -> str:
-    """Which intervals hold together, and which verdicts follow from them."""
+    """Says which intervals hold together, and which verdicts follow from them."""
     level = f"level {options.alpha:g}"
     looks = f" at {options.looks} planned looks" if options.looks > 1 else ""
     if options.test == "sign_flip":
         return (
             f"a joint sign-flip test of the page's {family}{looks} at {level};"
-            " intervals and verdicts are one statement"
+            " intervals and verdicts agree"
         )
     if options.correction == "holm":
         return (
@@ -88,7 +91,7 @@ def _margin(options: Options) -> str:
 
 
 def too_few(n: int, options: Options) -> str:
-    """Why no data can decide: the sign-flip test's smallest p."""
+    """Says so if the sign-flip test's smallest p is too large for any verdict."""
     if options.test != "sign_flip" or not n or smallest_p(n) <= options.alpha / options.looks:
         return ""
     least = f"{smallest_p(n):.3g}"
@@ -96,7 +99,7 @@ def too_few(n: int, options: Options) -> str:
 
 
 def test_set(results: Sequence[ArmResult], options: Options) -> str:
-    """The finite test set's own standard error, once."""
+    """Says how large the standard error is that the finite test set itself causes."""
     if not options.percent or not options.test_images:
         return ""
     means = [result.mean for result in results if not math.isnan(result.mean)]

@@ -1,4 +1,4 @@
-"""Cells that several tables share: a value, a difference, a verdict, how many trained."""
+"""Cells that several tables share: a value, a difference, a verdict, a share that trained."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def value_cell(result: ArmResult, options: Options, bold: bool = False) -> Cell:
 
 
 def difference_cell(record: Difference | None, options: Options, *, note: bool = True) -> Cell:
-    """The paired difference with its interval; the verdict as the note."""
+    """Returns the paired difference with its interval, and the verdict as its note."""
     if record is None or not record.n:
         return Cell(DASH, None)
     bounds = (show(x, options, True) for x in (record.low, record.high))
@@ -48,17 +48,20 @@ def verdict_cell(record: Difference | None) -> Cell:
 
 
 def n_cell(result: ArmResult) -> Cell:
-    """'3', or '2 of 3' where replicates are missing."""
-    whole = result.n == result.planned
-    return Cell(str(result.n) if whole else f"{result.n} of {result.planned}", result.n)
+    """Returns '3', or '2 of 3' if replicates are missing."""
+    text = str(result.n)
+    if result.n != result.planned:
+        text = f"{result.n} of {result.planned}"
+    return Cell(text, result.n)
 
 
 def trained_cell(result: ArmResult) -> Cell:
-    """'6 of 10', and Wilson's interval of the share as the note where some did not train."""
+    """Returns '6 of 10', with Wilson's interval of the share as its note if some did not train."""
     trained = result.trained
     if not trained.runs:
         return Cell(DASH, None)
+    share = trained.trained / trained.runs
+    if trained.trained == trained.runs:
+        return Cell(trained.text, share)
     note = f"{100 * trained.low:.0f} to {100 * trained.high:.0f} %"
-    failed = trained.trained < trained.runs
-    return Cell(trained.text, trained.trained / trained.runs, note=note if failed else "",
-                tone="worse" if failed else "")  # fmt: skip
+    return Cell(trained.text, share, note=note, tone="worse")

@@ -1,4 +1,4 @@
-"""The claims of a study file, and what became of them."""
+"""The claims of a study file, and their judgements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TONES = {Judgement.HOLDS: "better", Judgement.FAILS: "worse", Judgement.UNDECIDE
 
 
 def table(study: Study, options: Options) -> Table | None:
-    """None if the study file claims nothing."""
+    """Returns the table; None if the study file makes no claims."""
     records = claims(study, options)
     if not records:
         return None

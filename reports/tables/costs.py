@@ -1,4 +1,4 @@
-"""What a replicate of each arm costs, on average."""
+"""The mean costs of a replicate of each arm."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from reports.tables.table import Cell, Field, Table, build
 
 
 def cost_table(results: Sequence[ArmResult], joules: Mapping[str, float]) -> Table:
-    """Means over completed replicates; a cost that no arm measured has no column.
+    """Returns the means over completed replicates, without costs that no arm measured.
 
-    ``joules``: measured over all trials of each arm, see `reports.analysis.compute`.
+    ``joules`` were measured over all trials of each arm; see `reports.analysis.compute`.
     """
 
     def parameters(result: ArmResult) -> Cell:

@@ -1,4 +1,4 @@
-"""The ablation's records -> tables: the effect of each factor, and of a whole design."""
+"""Tables of an ablation's records: the effect of each factor, and all terms of a design."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEANING = {
 
 
 def effect_table(factors: Sequence[str], effects: Sequence[Effect], options: Options) -> Table:
-    """A row per factor, a column per kind of effect."""
+    """Returns a row per factor, a column per kind of effect."""
     kinds = list(dict.fromkeys(record.kind for record in effects))
     found = {(record.factors, record.kind): record for record in effects}
     rows, lines = [], []
@@ -57,7 +57,7 @@ def _caption(kinds: Sequence[str], options: Options) -> str:
 
 
 def effect_cell(record: Effect, options: Options) -> Cell:
-    """The mean with its interval, and n."""
+    """Returns the mean with its interval, and n as its note."""
     if not record.n:
         return Cell()
     ends = (show(end, options, True) for end in (record.low, record.high))
@@ -66,7 +66,10 @@ def effect_cell(record: Effect, options: Options) -> Cell:
 
 
 def design_table(study: Study, options: Options) -> Table | None:
-    """Main effects and interactions of every order; None unless every combination was trained."""
+    """Returns main effects and interactions of every order.
+
+    None if a combination is missing, or if there are fewer than two factors.
+    """
     design = designs.design_of(study, options)
     records = designs.contrasts(design, options)
     if len(design.levels) < 2 or not any(record.n for record in records):

@@ -1,4 +1,4 @@
-"""Which searched parameters matter more than chance would show."""
+"""The searched parameters that matter more than they would by chance."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Row:
 
 
 def table(study: Study, found: Mapping[str, Sequence[Importance]]) -> Table | None:
-    """None before an arm has enough completed trials."""
+    """Returns the table; None before an arm has enough completed trials."""
     rows = [Row(arm, record) for arm, records in found.items() for record in records]
     if not rows:
         return None
@@ -54,5 +54,7 @@ def _share(row: Row) -> Cell:
 
 
 def _verdict(row: Row) -> Cell:
-    word = "matters" if row.record.stands_out else "not told from chance"
-    return Cell(word, word, tone="" if row.record.stands_out else "quiet")
+    if row.record.stands_out:
+        return text_cell("matters")
+    word = "not told from chance"
+    return Cell(word, word, tone="quiet")

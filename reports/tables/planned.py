@@ -1,7 +1,7 @@
 """Planned comparisons: pairs of arms that the study file names (report.pairs).
 
-They belong to the page's one family of tests. Pairs are honest if they were chosen before the
-results were seen, which is why they stand in the study file.
+They belong to the page's one family of tests. A pair should be chosen before its results are seen,
+so pairs are named in the study file.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from reports.analysis import outcomes
 from reports.analysis.collect import Study
 from reports.analysis.differences import differences
 from reports.analysis.options import Options
+from reports.analysis.verdicts import plural
 from reports.analysis.words import metric_header, metric_name, reading, show
 from reports.tables.captions import adjustment
 from reports.tables.cells import text_cell
@@ -24,18 +25,20 @@ from reports.tables.table import Cell, Field, Table, build
 
 @dataclass(frozen=True)
 class Planned(Compared):
-    """``arm`` against ``record.against``; both means are over the units that the two share."""
+    """``arm`` against ``record.against``, with both means over the units that the two share."""
 
     mean: float = math.nan
     other: float = math.nan
 
 
 def title(options: Options) -> str:
-    return "Comparisons asked for" if options.pairs_asked else "Planned comparisons"
+    if options.pairs_asked:
+        return "Comparisons asked for"
+    return "Planned comparisons"
 
 
 def comparisons(study: Study, options: Options) -> list[Planned]:
-    """One record per pair, in the study file's order."""
+    """Returns one record per pair, in the study file's order."""
     values = outcomes.values(study, options)
     trained = {arm: outcomes.trained(study, options, arm) for arm in study.arm_names}
     found = differences(study, values, trained, options)
@@ -48,7 +51,7 @@ def comparisons(study: Study, options: Options) -> list[Planned]:
 
 
 def table(study: Study, options: Options) -> Table | None:
-    """None without pairs, or before the first of them has a unit."""
+    """Returns the table; None without pairs, or before one of them has a unit."""
     records = comparisons(study, options)
     if not any(item.record.n for item in records):
         return None
@@ -76,7 +79,7 @@ def _caption(options: Options) -> str:
     named = "in the study file (report.pairs)"
     if options.pairs_asked:
         named = "on the command line (--pair)"
-    family = "1 comparison" if options.comparisons == 1 else f"{options.comparisons} comparisons"
+    family = plural(options.comparisons, "comparison")
     return (
         f"Pairs named {named}. {metric_name(options).capitalize()} {reading(options)};"
         f" both means are over the n {options.unit}s that the two arms share."

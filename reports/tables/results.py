@@ -1,4 +1,4 @@
-"""The comparison's records -> its tables: the main one, a short one, and every comparison."""
+"""Tables of the comparison: the main one, a short one, and one of every comparison."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from reports.analysis.collect import STATES, Study
 from reports.analysis.compare import ArmResult
 from reports.analysis.differences import Difference
 from reports.analysis.options import Options
+from reports.analysis.verdicts import plural
 from reports.analysis.words import (
     effect_text,
     metric_header,
@@ -52,10 +53,10 @@ __all__ = [
 
 
 def best_arms(results: Sequence[ArmResult], options: Options) -> set[str]:
-    """The best arm among those with as many units as any, and its equals.
+    """Returns the best arm among those with most units, and all that are not told apart from it.
 
-    Told apart: the unadjusted 95 % intervals of the means do not overlap. With one unit per arm
-    nothing is the best.
+    Arms are told apart if the unadjusted 95 % intervals of their means do not overlap. With one
+    unit per arm there is no best one.
     """
     most = max((result.units for result in results), default=0)
     whole = [result for result in results if result.units == most]
@@ -74,11 +75,14 @@ def best_arms(results: Sequence[ArmResult], options: Options) -> set[str]:
 def _fields(
     results: Sequence[ArmResult], options: Options, *, short: bool = False
 ) -> list[Field[ArmResult]]:
-    """The main table's columns; ``short``: those that a terminal is wide enough for."""
+    """Returns the main table's columns; with ``short``, those that fit into a terminal."""
     best = best_arms(results, options)
     interval = f"[{100 * options.confidence:g} % CI]"
     header = metric_header(options)
-    other = "at best val. epoch" if options.at == "last" else "at last epoch"
+    bold = "Bold: the best, and what its interval overlaps." if best and not short else ""
+    other = "at last epoch"
+    if options.at == "last":
+        other = "at best val. epoch"
     fields: list[Field[ArmResult]] = [
         Field("arm", lambda r: text_cell(r.arm), numeric=False),
         Field("n", n_cell),
@@ -86,7 +90,7 @@ def _fields(
         Field(
             header if short else f"{header} {interval}",
             lambda r: value_cell(r, options, r.arm in best),
-            says="" if short or not best else "Bold: the best, and what its interval overlaps.",
+            says=bold,
         ),
         Field("SD", lambda r: figure_cell(r.sd, options), detail=True, paper=False),
         Field("of those that trained", _of_trained(options), detail=True, paper=False),
@@ -151,7 +155,7 @@ def main_table(study: Study, results: Sequence[ArmResult], options: Options) -> 
 
 
 def short_table(study: Study, results: Sequence[ArmResult], options: Options) -> Table:
-    """The main table, narrow enough for a terminal."""
+    """Returns the main table, narrow enough for a terminal."""
     percent = f"{100 * options.confidence:g} %"
     title = f"{study.name}: {metric_name(options)} [{percent} confidence interval]"
     if study.unfinished:
@@ -162,9 +166,9 @@ def short_table(study: Study, results: Sequence[ArmResult], options: Options) ->
 
 
 def frame(results: Sequence[ArmResult]) -> pd.DataFrame:
-    """Raw numbers, one row per arm.
+    """Returns the raw numbers, one row per arm, with accuracies as fractions.
 
-    Differences as diff_<arm>, diff_<arm>_low ...; accuracies as fractions.
+    Differences are in the columns diff_<arm>, diff_<arm>_low and so on.
     """
     lines = []
     for result in results:
@@ -190,17 +194,17 @@ def frame(results: Sequence[ArmResult]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Compared:
-    """A difference with the arm that it is of."""
+    """A difference, and the arm that it belongs to."""
 
     arm: str
     record: Difference
 
 
 def comparison_fields(options: Options) -> list[Field[Compared]]:
-    """Columns of a table of comparisons, after those that name its arms."""
-    correction = (
-        "sign flip" if options.test == "sign_flip" else options.correction.replace("_", " ")
-    )
+    """Returns the columns of a table of comparisons, after those that name its arms."""
+    correction = options.correction.replace("_", " ")
+    if options.test == "sign_flip":
+        correction = "sign flip"
     return [
         Field(
             "n",
@@ -231,15 +235,15 @@ def comparison_fields(options: Options) -> list[Field[Compared]]:
 def _more(record: Difference, options: Options) -> Cell:
     if record.more is None:
         return Cell()
-    return Cell(f"{record.more} more {options.unit}{'s' if record.more > 1 else ''}", record.more)
+    return Cell(plural(record.more, f"more {options.unit}"), record.more)
 
 
 def comparison_table(results: Sequence[ArmResult], options: Options) -> Table:
-    """Every test of the main table with its p-values and effect size."""
+    """Returns every test of the main table with its p-values and effect size."""
     records = []
     for result in results:
         for record in result.differences.values():
-            # The reference against the baseline is listed the other way round.
+            # The comparison of reference and baseline is listed once, in the baseline's row.
             if (record.against, result.arm) != options.against:
                 records.append(Compared(result.arm, record))
     fields: list[Field[Compared]] = [
@@ -252,6 +256,6 @@ def comparison_table(results: Sequence[ArmResult], options: Options) -> Table:
 
 
 def compared_line(item: Compared) -> dict[str, object]:
-    """Of a table's frame: the record's numbers."""
+    """Returns the record's numbers, as a line of the table's frame."""
     known = {key: value for key, value in vars(item.record).items() if key != "units"}
     return {"arm": item.arm, **known, "verdict": str(item.record.verdict)}

@@ -1,4 +1,4 @@
-"""How the trials ended, and the most frequent reason for a bad end."""
+"""The states in which trials ended, with the most frequent reason for a bad end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from study.store import Kind, State
 
 @dataclass(frozen=True)
 class Ended:
-    """Trials of one arm and kind: how many ended in each state."""
+    """How many trials of one arm and kind ended in each state."""
 
     arm: str
     kind: str
@@ -26,16 +26,18 @@ class Ended:
 
 
 def states_text(counts: Mapping[str, int]) -> str:
-    """'3 completed, 1 pruned'."""
+    """Returns a text such as '3 completed, 1 pruned'."""
     parts = [f"{count} {state.replace('_', ' ')}" for state, count in counts.items()]
     return ", ".join(parts) or "none"
 
 
 def all_states(result: ArmResult) -> str:
-    """'3 completed', and how the search's trials ended where the arm was searched."""
+    """Returns a text such as '3 completed; search: 8 completed, 2 pruned'."""
     ended = states_text(result.states.get(Kind.REPLICATE, {}))
     searched = result.states.get(Kind.SEARCH)
-    return f"{ended}; search: {states_text(searched)}" if searched else ended
+    if not searched:
+        return ended
+    return f"{ended}; search: {states_text(searched)}"
 
 
 def _records(study: Study, results: Sequence[ArmResult]) -> list[Ended]:
@@ -60,7 +62,7 @@ def _count(state: str) -> Field[Ended]:
 
 
 def state_table(study: Study, results: Sequence[ArmResult]) -> Table:
-    """A row per arm and kind, a column per state that occurs."""
+    """Returns a row per arm and kind, a column per state that occurs."""
     seen = [str(state) for state in STATES if (study.trials["state"] == state).any()]
     fields: list[Field[Ended]] = [
         Field("arm", lambda item: text_cell(item.arm), numeric=False),
@@ -88,6 +90,6 @@ def state_table(study: Study, results: Sequence[ArmResult]) -> Table:
         )
     text = (
         "Number of trials in each state. A replicate that diverged or ran out of memory counts as"
-        " chance in every mean; a failure of the surroundings has no value."
+        " chance in every mean; one that failed because of its surroundings has no value."
     )
     return build("states", "How the trials ended", text, fields, records, pd.DataFrame(lines))

@@ -1,7 +1,7 @@
-"""A table as a record, and its renderings: CSV, parquet, Markdown, LaTeX and terminal text.
+"""A table as a record, and its formats: CSV, parquet, Markdown, LaTeX and terminal text.
 
-``Table.frame`` holds the raw numbers in base units (accuracies as fractions); the cells hold what
-people read. The page draws its own HTML.
+``Table.frame`` holds the raw numbers in base units (accuracies as fractions); the cells hold
+formatted text. The page's template makes its own HTML.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ Read = TypeVar("Read", contravariant=True)
 
 @dataclass(frozen=True)
 class Cell:
-    """``value`` sorts the column; ``note`` is a second, small line.
+    """One cell: ``value`` sorts the column, and ``note`` is a second, small line.
 
-    ``tone`` colours the cell of the page: better | worse | quiet.
+    ``tone`` colours the cell on the page: better | worse | quiet.
     """
 
     text: str = DASH
@@ -49,7 +49,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """``detail``: a page may hide it at first; ``paper``: LaTeX prints it (a page is narrow)."""
+    """One column. The page may hide a ``detail`` at first; LaTeX prints only ``paper`` columns."""
 
     header: str
     numeric: bool = True
@@ -59,7 +59,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Field(Generic[Read]):
-    """A column that knows its header, its cell of a record, and what the caption says of it."""
+    """A column with its header, the cell of a record, and a sentence for the caption."""
 
     header: str
     cell: Callable[[Read], Cell]
@@ -75,7 +75,7 @@ class Field(Generic[Read]):
 
 @dataclass(frozen=True)
 class Table:
-    """``name`` is the file's stem."""
+    """A table; ``name`` is the stem of its files."""
 
     name: str
     title: str
@@ -93,7 +93,7 @@ def build(
     records: Iterable[Record],
     frame: pd.DataFrame,
 ) -> Table:
-    """A row per record, a column per field; what fields have to say follows the caption."""
+    """Makes a table: one row per record, one column per field; fields may add to the caption."""
     says = [field.says for field in fields if field.says]
     rows = tuple(tuple(field.cell(record) for field in fields) for record in records)
     columns = tuple(field.column for field in fields)
@@ -101,7 +101,7 @@ def build(
 
 
 def _markdown_row(cells: Iterable[str]) -> str:
-    """Cells with their bars and asterisks escaped, but for the asterisks of bold text."""
+    """Returns a row with bars and asterisks escaped, except for the asterisks of bold text."""
     escaped = []
     for text in cells:
         safe = text.replace("|", "\\|").replace("*", "\\*").replace("\\*\\*", "**")
@@ -126,7 +126,7 @@ def _marked(cell: Cell, bold: str, significant: str) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A ``table*`` environment, shrunk to the line's width: needs booktabs and graphicx."""
+    """Returns a ``table*`` environment, shrunk to the line's width; needs booktabs and graphicx."""
     shown = [k for k, column in enumerate(table.columns) if column.paper]
     columns = "".join("r" if table.columns[k].numeric else "l" for k in shown)
     lines = [
@@ -182,12 +182,12 @@ _LATEX = {
 
 
 def latex(text: str) -> str:
-    """Plain text for pdflatex: special characters escaped, unknown ones as question marks."""
+    """Escapes plain text for pdflatex, and replaces characters that it does not know by ``?``."""
     return "".join(_LATEX.get(c, c if c.isascii() else "?") for c in text)
 
 
 def to_text(table: Table) -> str:
-    """Aligned columns for a terminal; the caption below."""
+    """Returns aligned columns for a terminal, with the caption below."""
     rows = [
         [column.header for column in table.columns],
         *([_marked(cell, "{}", "{} *") for cell in cells] for cells in table.rows),
@@ -206,10 +206,7 @@ def to_text(table: Table) -> str:
 
 
 def write_table(table: Table, folder: Path, formats: Sequence[str]) -> list[str]:
-    """Writes <folder>/<name>.{csv,parquet,md,tex} for each such format.
-
-    It returns the names written.
-    """
+    """Writes <folder>/<name>.{csv,parquet,md,tex} for each of ``formats``; returns their names."""
     names = []
     folder.mkdir(parents=True, exist_ok=True)
     for extension, text in (("md", to_markdown), ("tex", to_latex)):

@@ -14,7 +14,7 @@ from reports.tables.table import to_text
 
 
 def main_table_text(folders: str | Path | Sequence[str | Path], **wishes: Any) -> str:
-    """The answer, the main table of a study as it stands, and its planned comparisons.
+    """Returns the answer, the main table of a study as it stands, and its planned comparisons.
 
     ``wishes`` go to `options_for`.
     """

@@ -1,4 +1,4 @@
-"""What the searches chose, and what held of what they promised."""
+"""The values that searches chose, and how the chosen configurations did with fresh seeds."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ HELD = (
 
 
 def tuned_table(study: Study) -> Table | None:
-    """The chosen values, where the best quarter of each search lies, and too narrow ranges."""
-    records = [record for arm in arms_searched(study) for record in search.tuned_values(study, arm)]
+    """Returns the chosen values, the range of each search's best quarter, and too narrow ranges."""
+    records: list[Tuned] = []
+    for arm in arms_searched(study):
+        records += search.tuned_values(study, arm)
     if not records:
         return None
     columns = (
@@ -38,7 +40,7 @@ def tuned_table(study: Study) -> Table | None:
     caption = (
         "Value of each searched parameter in the arm's best trial, and in the best quarter of its"
         " completed trials: a wide quarter means that the value hardly matters. A value within a"
-        " twentieth of an end of the searched range asks for a wider range."
+        " twentieth of an end of the searched range suggests a wider range."
     )
     rows, lines = [], []
     for record in records:
@@ -67,28 +69,30 @@ def _is_number(value: object) -> bool:
 
 
 def _value(value: Any) -> str:
-    return significant_digits(float(value)) if _is_number(value) else str(value)
+    if not _is_number(value):
+        return str(value)
+    return significant_digits(float(value))
 
 
 def _value_cell(value: Any, kind: str) -> Cell:
-    """A range's value with three digits; a choice or a whole number as it is."""
+    """Returns a value of a range with three digits, and a choice or a whole number as it is."""
     if not _is_number(value):
         return Cell(str(value), str(value))
     return Cell(_value(value) if kind == "float" else f"{float(value):g}", float(value))
 
 
 def overtuning_table(study: Study) -> Table | None:
-    """Validation gain against test gain."""
+    """Returns each search's best value beside those of its configuration with fresh seeds."""
     goal = search.objective(study)
     found = [search.overtuning(study, arm) for arm in arms_searched(study)]
     records = [record for record in found if record is not None]
     if not records:
         return None
     caption = (
-        f"{label_of(goal).capitalize()}: what the search promised (its best trial), the same"
-        " configuration with fresh seeds, and on test data. A first change far below zero is luck"
-        " that the search selected; the second is the price of tuning on validation data. Test data"
-        " were read by replicates only."
+        f"{label_of(goal).capitalize()}: the search's best trial, the same configuration with fresh"
+        " seeds, and on test data. A first change far below zero shows that the search selected"
+        " luck; the second is the price of tuning on validation data. Only replicates read test"
+        " data."
     )
     columns = (Column("arm", False), *map(Column, HELD))
     rows = tuple(_held_row(record, goal) for record in records)
@@ -110,7 +114,9 @@ def _held_row(record: Overtuning, goal: Objective) -> tuple[Cell, ...]:
 
 
 def _show(value: float, goal: Objective) -> str:
-    return number(100 * value) if scale_of(goal) == 100 else significant_digits(value)
+    if scale_of(goal) == 100:
+        return number(100 * value)
+    return significant_digits(value)
 
 
 def _change(before: float, after: float, goal: Objective) -> Cell:

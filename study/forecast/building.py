@@ -90,7 +90,7 @@ def _tell(sender: Connection, candidates: list[Candidate], download: bool) -> No
 
 
 def _end_with_the_command() -> None:
-    """Ends this process when the command is gone, which a SIGKILL keeps from saying so."""
+    """Ends this process when the command is gone, even if a SIGKILL ended it."""
     command = parent_process()
     assert command is not None
     command.join()
