@@ -59,10 +59,10 @@ def cells(
     values = outcomes.values(study, options)
     found = {}
     for arm in study.arms:
-        away = arm["factors"]
-        of_design = arm["role"] in ("reference", "ablation") and not arm.get("crossed")
+        away = arm.factors
+        of_design = arm.role in ("reference", "ablation") and not arm.crossed
         if of_design and away is not None and set(away) <= set(factors):
-            found[frozenset(factors) - frozenset(away)] = values[arm["name"]].dropna()
+            found[frozenset(factors) - frozenset(away)] = values[arm.name].dropna()
     return factors, found
 
 

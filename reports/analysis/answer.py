@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from reports.analysis.collect import GONE, Study
+from reports.analysis.arm import GONE
+from reports.analysis.collect import Study
 from reports.analysis.compare import ArmResult
 from reports.analysis.differences import Difference
 from reports.analysis.options import Options
@@ -108,7 +109,7 @@ def _open(record: Difference, options: Options) -> str:
 
 def scope(study: Study, options: Options) -> str:
     """Says whether the verdicts are about tuned arms, or only about the chosen configurations."""
-    searched = any(arm.get("tuned") for arm in study.arms)
+    searched = any(arm.tuned for arm in study.arms)
     is_open_ended = (study.plan.get("search") or {}).get("until") == "decided"
     if options.repeats > 1:
         return (

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from reports.analysis.arm import GONE, Arm
 from study import store
 
 # The order in which reports show them.
 _OTHERS = (state for state in store.State if state is not store.State.COMPLETED)
 STATES = (store.State.COMPLETED, *_OTHERS)
 UNFINISHED = tuple(state for state in store.State if not state.is_final)
-GONE = "no longer in the study file"  # the role of an arm that only trials.csv knows
+
 WORDS = ("id", "arm", "kind", "state", "reason", "started", "finished")
 
 
@@ -41,14 +42,14 @@ class Study:
     trials: pd.DataFrame
     epochs: pd.DataFrame
     plan: dict[str, Any]
-    arms: tuple[dict[str, Any], ...]
+    arms: tuple[Arm, ...]
     environments: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)  # study files as given, by study
     budgets: dict[str, str] = field(default_factory=dict)  # budgets that ended early, by study
 
     @property
     def arm_names(self) -> list[str]:
-        return [arm["name"] for arm in self.arms]
+        return [arm.name for arm in self.arms]
 
     def of_role(self, role: str) -> str | None:
         """Returns the arm that plan.json names as ``reference`` or ``baseline``, or None."""
@@ -149,15 +150,14 @@ def read_study(folder: str | Path) -> Study:
     )
 
 
-def arms_of(plan: dict[str, Any], trials: pd.DataFrame) -> tuple[dict[str, Any], ...]:
+def arms_of(plan: dict[str, Any], trials: pd.DataFrame) -> tuple[Arm, ...]:
     """Returns the plan's arms, and those that only trials have."""
-    arms = [{"role": "ablation", "factors": [], **arm} for arm in plan.get("arms", [])]
-    known = {arm["name"] for arm in arms}
-    extra = [name for name in trials["arm"].dropna().unique() if name not in known]
-    return (
-        *arms,
-        *({"name": name, "role": GONE, "factors": None} for name in extra),
-    )
+    arms = [Arm.from_json(record) for record in plan.get("arms", [])]
+    known = {arm.name for arm in arms}
+    for name in trials["arm"].dropna().unique():
+        if name not in known:
+            arms.append(Arm(str(name), GONE, factors=None))
+    return tuple(arms)
 
 
 def read_studies(folders: str | Path | Sequence[str | Path]) -> Study:
@@ -210,7 +210,7 @@ def _joined(studies: Sequence[Study], twice: set[str]) -> Study:
     budgets: dict[str, str] = {}
     for study in studies:
         frames.append(study.trials.assign(arm=[label(study, arm) for arm in study.trials["arm"]]))
-        arms += [{**arm, "name": label(study, arm["name"])} for arm in study.arms]
+        arms += [replace(arm, name=label(study, arm.name)) for arm in study.arms]
         for one, other in study.plan.get("pairs", ()):
             pairs.append([label(study, one), label(study, other)])
         environments |= study.environments

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis import outcomes, statistics
-from reports.analysis.collect import GONE, STATES, Study
+from reports.analysis.arm import GONE, Arm
+from reports.analysis.collect import STATES, Study
 from reports.analysis.costs import COSTS
 from reports.analysis.differences import Difference, differences
 from reports.analysis.options import Options, options_for
@@ -69,7 +70,7 @@ def main_table(study: Study, options: Options) -> list[ArmResult]:
     failed = rows[rows["state"].isin(outcomes.FAILURES)]
     results = []
     for arm in study.arms:
-        name = arm["name"]
+        name = arm.name
         x = values[name].dropna()
         units = outcomes.per_unit(x, options)
         low, high = statistics.interval(units, options.confidence, options.method)
@@ -79,7 +80,7 @@ def main_table(study: Study, options: Options) -> list[ArmResult]:
         results.append(
             ArmResult(
                 arm=name,
-                role=arm["role"],
+                role=arm.role,
                 planned=planned_replicates(study, arm),
                 values=by_seed,
                 mean=float(units.mean()) if len(units) else math.nan,
@@ -94,18 +95,18 @@ def main_table(study: Study, options: Options) -> list[ArmResult]:
                 states=state_counts(study, name),
                 trained=trained[name],
                 failed={seed: value for seed, value in by_seed.items() if seed in dead},
-                factors=tuple(arm.get("factors") or ()),
+                factors=arm.factors or (),
                 units=len(units),
             )
         )
     return results
 
 
-def planned_replicates(study: Study, arm: Mapping[str, object]) -> int:
+def planned_replicates(study: Study, arm: Arm) -> int:
     """Returns how many replicates the plan asks for, or how many there are if these are more."""
     rows = outcomes.replicates(study)
-    there = int((rows["arm"] == arm["name"]).sum())
-    if arm["role"] == GONE:
+    there = int((rows["arm"] == arm.name).sum())
+    if arm.role == GONE:
         return there
     seeds = int(study.plan.get("seeds") or 0)
     return max(there, seeds * int(study.plan.get("repeats") or 1))

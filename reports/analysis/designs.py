@@ -57,23 +57,23 @@ def design_of(study: Study, options: Options) -> Design:
     for name, given in study.plan.get("factors", {}).items():
         named = [level for level, overrides in given.items() if isinstance(overrides, Mapping)]
         known[name] = tuple(named) or (AWAY,)
-    crossed = dict.fromkeys(arm["crossed"] for arm in study.arms if arm.get("crossed"))
+    crossed = dict.fromkeys(arm.crossed for arm in study.arms if arm.crossed)
     if crossed:
         known[NETWORK] = tuple(crossed)
     table = outcomes.values(study, options)
     values = {}
     for arm in study.arms:
-        if arm["factors"] is None:
+        if arm.factors is None:
             continue
-        network = arm.get("crossed") or (arm["name"] if arm["name"] in crossed else OWN)
-        if network == OWN and arm["role"] not in ("reference", "ablation"):
+        network = arm.crossed or (arm.name if arm.name in crossed else OWN)
+        if network == OWN and arm.role not in ("reference", "ablation"):
             continue
-        levels = arm.get("levels") or dict.fromkeys(arm["factors"], AWAY)
+        levels = arm.levels or dict.fromkeys(arm.factors, AWAY)
         place = {**dict.fromkeys(known, OWN), **levels}
         if crossed:
             place[NETWORK] = network
         if place.keys() == known.keys():
-            values[tuple(place[factor] for factor in known)] = table[arm["name"]].dropna()
+            values[tuple(place[factor] for factor in known)] = table[arm.name].dropna()
     return Design(known, values)
 
 

@@ -75,7 +75,7 @@ def differences(
         if pair != options.against:
             once.setdefault(frozenset(pair), pair)
     units = {pair: difference_units(values, pair, options) for pair in once.values()}
-    ablations = {arm["name"] for arm in study.arms if arm["role"] == "ablation"}
+    ablations = {arm.name for arm in study.arms if arm.role == "ablation"}
     records = judged(units, ablations, options)
     found = {}
     for pair in wanted:

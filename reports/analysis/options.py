@@ -14,8 +14,9 @@ from typing import Any, Literal
 from eisnn.config.conditions import condition_of
 from eisnn.metrics import BEST, Metric, judged
 from eisnn.metrics import metric as metric_called
+from reports.analysis.arm import GONE
 from reports.analysis.chance import chance_of, classes_of, test_images_of
-from reports.analysis.collect import GONE, Study, StudyError
+from reports.analysis.collect import Study, StudyError
 from reports.analysis.costs import COSTS
 from reports.analysis.sequential import looks
 from reports.analysis.statistics import Correction, Method, Test
@@ -227,7 +228,7 @@ def with_resolution(study: Study, options: Options) -> Options:
 
 
 def _planned_arms(study: Study) -> tuple[str, ...]:
-    planned = tuple(arm["name"] for arm in study.arms if arm["role"] != GONE)
+    planned = tuple(arm.name for arm in study.arms if arm.role != GONE)
     return planned or tuple(study.arm_names)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -17,9 +18,9 @@ def with_overrides(study: Study) -> pd.DataFrame:
     switch is a word.
     """
     frame = study.trials.copy()
-    overrides: dict[str, dict[str, Any]] = {}
+    overrides: dict[str, Mapping[str, Any]] = {}
     for arm in study.arms:
-        overrides[arm["name"]] = arm.get("overrides") or {}
+        overrides[arm.name] = arm.overrides
     keys = dict.fromkeys(key for found in overrides.values() for key in found)
     for key in keys:
         values = {arm: found.get(key) for arm, found in overrides.items()}

@@ -56,9 +56,9 @@ def tuned_values(study: Study, arm: str) -> list[Tuned]:
 
 def _searched(study: Study, arm: str, rows: pd.DataFrame) -> list[str]:
     """Returns the parameters that the plan lists for the arm, or all that its trials have."""
-    plan = next((item for item in study.arms if item["name"] == arm), {})
-    names = plan.get("searched") or study.plan.get("parameters", {})
-    return [name for name in names if name in rows and name in study.plan.get("parameters", {})]
+    parameters = study.plan.get("parameters", {})
+    planned = next((item.searched for item in study.arms if item.name == arm), ())
+    return [name for name in planned or parameters if name in rows and name in parameters]
 
 
 def _choice_text(value: Any) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from reports.analysis.collect import GONE, Study
+from reports.analysis.arm import GONE, Arm
+from reports.analysis.collect import Study
 from reports.tables.results import states_text
 from study import store
 from study.store import Kind, State
@@ -38,21 +38,21 @@ class Status:
     words: str
 
 
-def planned_trials(study: Study, arm: dict[str, Any], kind: Kind) -> int:
+def planned_trials(study: Study, arm: Arm, kind: Kind) -> int:
     """Returns how many trials of ``kind`` the plan asks of the arm.
 
     Folders of earlier versions do not say; there, the trials so far count.
     """
-    rows = study.trials[(study.trials["arm"] == arm["name"]) & (study.trials["kind"] == kind)]
+    rows = study.trials[(study.trials["arm"] == arm.name) & (study.trials["kind"] == kind)]
     known = len(rows)
-    if arm.get("role") == GONE:
+    if arm.role == GONE:
         return known
     repeats = int(study.plan.get("repeats") or 1)
     if kind is Kind.REPLICATE:
         return max(known, repeats * int(study.plan.get("seeds") or 0))
     seeds = (study.plan.get("search") or {}).get("seeds", 1)
     spared = store.spared(rows.to_dict("records"), seeds).total()
-    return max(known, repeats * int(arm.get("search_trials") or 0) - spared)
+    return max(known, repeats * arm.search_trials - spared)
 
 
 def progress(study: Study) -> Progress:

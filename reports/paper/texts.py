@@ -28,9 +28,9 @@ def methods(study: Study, results: Sequence[ArmResult], options: Options) -> str
 
 
 def _arms(study: Study) -> str:
-    roles = [arm["role"] for arm in study.arms]
+    roles = [arm.role for arm in study.arms]
     ablations, baselines = roles.count("ablation"), roles.count("baseline")
-    base = next((arm.get("base", "") for arm in study.arms if arm.get("base")), "")
+    base = next((arm.base for arm in study.arms if arm.base), "")
     data = study.plan.get("data") or {}
     text = f"We compared {len(study.arms)} networks"
     if study.of_role("reference"):
@@ -59,7 +59,7 @@ def _search(study: Study) -> str:
     if not plan or not spaces:
         return latex("No hyperparameter was tuned.")
     sampler, pruner = plan.get("sampler", "tpe"), (plan.get("pruner") or {}).get("type", "none")
-    trials = max(int(arm.get("search_trials") or 0) for arm in study.arms) or plan.get("trials")
+    trials = max(arm.search_trials for arm in study.arms) or plan.get("trials")
     repeats = int(study.plan.get("repeats") or 1)
     each = "The reference's"
     if study.plan.get("tune", "each") == "each":
