@@ -73,25 +73,29 @@ def main_table(study: Study, options: Options) -> list[ArmResult]:
         name = arm.name
         x = values[name].dropna()
         units = outcomes.per_unit(x, options)
+        mean = float(units.mean()) if len(units) else math.nan
+        sd = float(units.std(ddof=1)) if len(units) > 1 else math.nan
         low, high = statistics.interval(units, options.confidence, options.method)
         by_seed = {int(seed): float(value) for (_, seed), value in x.items()}
         dead = {int(seed) for seed in failed.loc[failed["arm"] == name, "seed"]}
-        no_costs = dict.fromkeys(COSTS, math.nan)
+        cost = dict.fromkeys(COSTS, math.nan)
+        if name in costs.index:
+            cost = costs.loc[name].to_dict()
         results.append(
             ArmResult(
                 arm=name,
                 role=arm.role,
                 planned=planned_replicates(study, arm),
                 values=by_seed,
-                mean=float(units.mean()) if len(units) else math.nan,
-                sd=float(units.std(ddof=1)) if len(units) > 1 else math.nan,
+                mean=mean,
+                sd=sd,
                 low=_within(low, options),
                 high=_within(high, options),
                 other=float(other.get(name, math.nan)),
                 differences={
                     against: found[name, against] for against in options.against if against != name
                 },
-                costs=costs.loc[name].to_dict() if name in costs.index else no_costs,
+                costs=cost,
                 states=state_counts(study, name),
                 trained=trained[name],
                 failed={seed: value for seed, value in by_seed.items() if seed in dead},

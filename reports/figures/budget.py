@@ -14,6 +14,7 @@ from reports.analysis import search
 from reports.analysis.collect import Study
 from reports.analysis.search import Array, Objective
 from reports.analysis.searched import FAR, arms_searched, label_of, scale_of
+from reports.analysis.verdicts import plural
 from reports.figures import labels, style
 from reports.figures.picture import Picture
 from reports.figures.style import Look
@@ -121,7 +122,7 @@ def flips_text(study: Study) -> str:
         return same if len(curves) > 1 else ""
     words = []
     for flip in found[:6]:
-        trials = f"{flip.trials} trial{'s' if flip.trials > 1 else ''}"
+        trials = plural(flip.trials, "trial")
         words.append(f"{flip.early} is ahead of {flip.late} with up to {trials}")
     more = ""
     if len(found) > 6:

@@ -210,16 +210,18 @@ def _lines(axes: Axes, forest: Forest, piece: tuple[float, float], *, label: boo
             continue
         look = forest.looks[arm]
         axes.axvline(x, color=look.colour, linewidth=1.1, linestyle=look.dash, zorder=1)
-        near_end = (x - piece[0]) / (piece[1] - piece[0]) > 0.7
+        offset, side = 3, "left"
+        if (x - piece[0]) / (piece[1] - piece[0]) > 0.7:  # near the right end
+            offset, side = -3, "right"
         axes.annotate(
             arm,
             (x, next(heights)),
             xycoords=("data", "axes fraction"),
-            xytext=(-3 if near_end else 3, 3),
+            xytext=(offset, 3),
             textcoords="offset points",
             color=look.colour,
             fontsize=8,
-            ha="right" if near_end else "left",
+            ha=side,
         )
     if forest.chance is not None and piece[0] <= forest.chance <= piece[1]:
         axes.axvline(forest.chance, color=LINE, linewidth=0.9, linestyle=":", zorder=0)
@@ -251,17 +253,15 @@ def _row(axes: Axes, place: int, row: Row, forest: Forest, piece: tuple[float, f
 def _runs(axes: Axes, y: float, row: Row, look: Look, piece: tuple[float, float]) -> None:
     """Draws a dot for each run that trained, hollow and larger if it is the only one."""
     shown = [value for value in row.values if piece[0] <= value <= piece[1]]
-    alone = len(row.values) + row.failed == 1
-    axes.scatter(
-        shown,
-        [y] * len(shown),
-        s=34 if alone else 15,
-        facecolors=PAGE if alone else look.colour,
-        edgecolors=look.colour if alone else PAGE,
-        linewidths=1.3 if alone else 0.5,
-        marker=look.marker,
-        zorder=3,
-    )
+    dots: dict[str, Any] = {
+        "s": 15,
+        "facecolors": look.colour,
+        "edgecolors": PAGE,
+        "linewidths": 0.5,
+    }
+    if len(row.values) + row.failed == 1:
+        dots = {"s": 34, "facecolors": PAGE, "edgecolors": look.colour, "linewidths": 1.3}
+    axes.scatter(shown, [y] * len(shown), marker=look.marker, zorder=3, **dots)
 
 
 def _failures(axes: Axes, y: float, row: Row, forest: Forest, piece: tuple[float, float]) -> None:

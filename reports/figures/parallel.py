@@ -70,9 +70,10 @@ class Parallel:
                 axes.annotate(text, (place, y), ha="center", va=side, fontsize=7.5, color=QUIET)
         short = short_names(list(self.parameters))
         shown = [short.get(name, name) for name in names]
-        slanted = width < 5 or len(names) > 7
-        axes.set_xticks(range(len(names)), shown, rotation=25 if slanted else 0,
-                        ha="right" if slanted else "center")  # fmt: skip
+        rotation, side = 0, "center"
+        if width < 5 or len(names) > 7:
+            rotation, side = 25, "right"
+        axes.set_xticks(range(len(names)), shown, rotation=rotation, ha=side)
         axes.tick_params(axis="x", length=0, labelcolor=INK, pad=10)
         axes.set_yticks([])
         axes.set_ylim(-0.08, 1.12)

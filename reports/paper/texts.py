@@ -11,6 +11,7 @@ from reports.analysis.compute import Compute, compute
 from reports.analysis.options import Options
 from reports.analysis.search import objective
 from reports.analysis.searched import label_of
+from reports.analysis.verdicts import plural
 from reports.analysis.words import metric_name, reading, significant_digits
 from reports.paper.latex import label
 from reports.paper.references import cite, data_key, sampler_key
@@ -35,7 +36,7 @@ def _arms(study: Study) -> str:
     text = f"We compared {len(study.arms)} networks"
     if study.of_role("reference"):
         text += (
-            f": a reference, {_count(ablations, 'ablation')} and {_count(baselines, 'baseline')}"
+            f": a reference, {plural(ablations, 'ablation')} and {plural(baselines, 'baseline')}"
         )
     if base:
         text += f" (base configuration {base})"
@@ -47,10 +48,6 @@ def _arms(study: Study) -> str:
         known = cite(data_key(str(data["name"])))
         text += latex(f" They were trained on {data['name']}") + known + latex(f"{part}.")
     return text
-
-
-def _count(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _search(study: Study) -> str:
@@ -97,7 +94,7 @@ def _replicates(study: Study, options: Options) -> str:
     if options.test_images:
         images = f" of {options.test_images:,} images"
     return latex(
-        f"The chosen configuration of each arm was trained again from {_count(seeds, 'fresh seed')}"
+        f"The chosen configuration of each arm was trained again from {plural(seeds, 'fresh seed')}"
         f"{numbers}, the same for every arm, and measured once on the test set{images}"
         f" ({metric_name(options)} {reading(options)})."
     )

@@ -86,11 +86,14 @@ def _seeds(spec: StudySpec) -> Iterator[str]:
         for index in range(search.seeds):
             lowest, highest = (search.training_seed(i, index) for i in (0, search.largest - 1))
             if first <= highest and lowest <= last:
+                searched, given = f"{lowest}", f"{first} to {last}"
+                if search.largest > 1:
+                    searched += f" to {highest}"
+                if repeat:
+                    given += f" in repeat {repeat}"
                 yield (
-                    f"replicate.first_seed: fresh seeds must not include the search's seed {lowest}"
-                    + (f" to {highest}" if search.largest > 1 else "")
-                    + f", given {first} to {last}"
-                    + (f" in repeat {repeat}" if repeat else "")
+                    "replicate.first_seed: fresh seeds must not include the search's seed "
+                    f"{searched}, given {given}"
                 )
                 return
 
