@@ -74,7 +74,7 @@ def _portion(resources: Resources, before: Outcome) -> Portion:
     """Returns the trial's threads, and a whole GPU if the study shares GPUs between trials."""
     gpu = resources.gpu_of(before.roles[0].arm if before.roles else "")
     if gpu == "auto":
-        gpu = 0.0 if "problem" in look() else 1.0
+        gpu = 1.0 if look().problem is None else 0.0
     return Portion(before.threads or resources.cpu, float(gpu), resources.memory_gb)
 
 

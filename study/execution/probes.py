@@ -18,13 +18,14 @@ from study.execution.shapes import key as key_of
 from study.execution.shapes import shape, to_probe, worst
 from study.plan import Arm
 from study.store.records import Order
+from study.worker.gpu import Gpu
 
 # Measures a Footprint, in a worker with a GPU of its own.
 Meter = Callable[[Order], Mapping[str, float]]
 
 
-# Returns the name and memory of a worker's GPU, or the problem with it.
-Look = Callable[[], Mapping[str, Any]]
+# Finds out about a worker's GPU.
+Look = Callable[[], Gpu]
 
 
 class Known:

@@ -17,6 +17,7 @@ from study.execution.probes import Known, Look, Meter, measure, shares
 from study.execution.shapes import worst
 from study.plan import Arm, Plan
 from study.store.records import Order
+from study.worker.gpu import Gpu
 from study.worker.gpu import look as look_at_gpu
 
 UNKNOWN_GPU = "GPU"  # if Ray does not name it
@@ -98,11 +99,11 @@ class Share:
         kind = self._gpu_name()
         automatic = [arm for arm in plan.arms if self.resources.gpu_of(arm.name) == "auto"]
         if automatic:
-            facts = self._look()
-            if "problem" in facts:
-                self.note(f"the GPU is not used: {facts['problem']}; trials run on the CPU")
+            gpu = self._look()
+            if gpu.problem is not None:
+                self.note(f"the GPU is not used: {gpu.problem}; trials run on the CPU")
                 return
-            kind = f"{kind}: {facts['name']}, {facts['total_mb']:,.0f} MB"
+            kind = f"{kind}: {gpu.name}, {gpu.total_mb:,.0f} MB"
         failed = measure(
             self.known, kind, automatic, lambda config: self._probe(plan, config), self.note
         )
@@ -129,13 +130,13 @@ class Share:
                 counts.append(int(per_gpu + ALMOST))
         return max(counts)
 
-    def _look(self) -> Mapping[str, Any]:
+    def _look(self) -> Gpu:
         """Asks a worker which GPU it has, and whether PyTorch can use it."""
         task = self.ray.remote(num_cpus=0, num_gpus=1, max_calls=1, max_retries=0)(self.look)
         try:
-            found: Mapping[str, Any] = self.ray.get(task.remote(), timeout=LOOK_SECONDS)
+            found: Gpu = self.ray.get(task.remote(), timeout=LOOK_SECONDS)
         except Exception as error:
-            return {"problem": (str(error).strip().splitlines() or [type(error).__name__])[-1]}
+            return Gpu(problem=(str(error).strip().splitlines() or [type(error).__name__])[-1])
         return found
 
     def _probe(self, plan: Plan, config: dict[str, Any]) -> Mapping[str, float]:

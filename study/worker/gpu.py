@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import Any
+from dataclasses import dataclass
 
 # Messages of errors after which every further call to CUDA in the process fails too.
 LOST = (
@@ -19,20 +19,29 @@ LOST = (
 )
 
 
-def look() -> dict[str, Any]:
-    """Returns ``name`` and ``total_mb`` of the GPU, or the ``problem`` that PyTorch has with it."""
+@dataclass(frozen=True)
+class Gpu:
+    """A worker's GPU with its memory, or the problem that PyTorch has with it."""
+
+    name: str = ""
+    total_mb: float = 0.0
+    problem: str | None = None
+
+
+def look() -> Gpu:
+    """Finds out which GPU this worker has, and whether PyTorch can use it."""
     import torch
 
     if torch.version.cuda is None and torch.version.hip is None:
-        return {"problem": f"PyTorch {torch.__version__} is built for the CPU only"}
+        return Gpu(problem=f"PyTorch {torch.__version__} is built for the CPU only")
     try:
         if not torch.cuda.is_available():
             torch.cuda.init()  # raises an error that says why
         properties = torch.cuda.get_device_properties(0)
         torch.zeros(1, device="cuda").add_(1).item()  # fails if no kernel supports this device
     except Exception as error:
-        return {"problem": (str(error).strip().splitlines() or [type(error).__name__])[0]}
-    return {"name": properties.name, "total_mb": properties.total_memory / 2**20}
+        return Gpu(problem=(str(error).strip().splitlines() or [type(error).__name__])[0])
+    return Gpu(properties.name, properties.total_memory / 2**20)
 
 
 def foreign_mb() -> float:
