@@ -10,14 +10,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from study.errors import RayLost, Stopped, full
 from study.forecast import time as estimate
 from study.forecast.time import Work
 from study.plan import Plan, Wanted
 from study.store.records import Kind, Outcome, State
 from study.store.tables import Tables
-
-__all__ = ["RayLost", "Stopped", "full", "senseless", "used_up", "why_too_small"]
 
 SAME_ERROR = 3  # the study stops if its first trials, this many, all fail for one reason
 ENOUGH = 10  # the share of failed trials counts once this many have ended
