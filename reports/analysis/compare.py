@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,11 +77,12 @@ def main_table(study: Study, options: Options) -> list[ArmResult]:
         mean = float(units.mean()) if len(units) else math.nan
         sd = float(units.std(ddof=1)) if len(units) > 1 else math.nan
         low, high = statistics.interval(units, options.confidence, options.method)
-        by_seed = {int(seed): float(value) for (_, seed), value in x.items()}
+        keys: list[Any] = list(x.index)  # (repeat, seed)
+        by_seed = {int(seed): float(value) for (_, seed), value in zip(keys, x, strict=True)}
         dead = {int(seed) for seed in failed.loc[failed["arm"] == name, "seed"]}
         cost = dict.fromkeys(COSTS, math.nan)
         if name in costs.index:
-            cost = costs.loc[name].to_dict()
+            cost = dict(zip(COSTS, map(float, costs.loc[name]), strict=True))
         results.append(
             ArmResult(
                 arm=name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from reports.analysis.arm import GONE, Arm
 from reports.analysis.collect import Study
@@ -51,7 +52,8 @@ def planned_trials(study: Study, arm: Arm, kind: Kind) -> int:
     if kind is Kind.REPLICATE:
         return max(known, repeats * int(study.plan.get("seeds") or 0))
     seeds = (study.plan.get("search") or {}).get("seeds", 1)
-    spared = store.spared(rows.to_dict("records"), seeds).total()
+    records: list[Any] = rows.to_dict("records")
+    spared = store.spared(records, seeds).total()
     return max(known, repeats * arm.search_trials - spared)
 
 
