@@ -13,14 +13,14 @@ from tests.tiny import command
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--resume", "r", "--smoke"), "--smoke cannot go with --resume"),
-        (("--resume", "r", "--name", "n"), "--name cannot go with --resume"),
-        (("--resume", "r", "--results", "n"), "--results cannot go with --resume"),
+        (("--resume", "r", "--smoke"), "--smoke cannot be combined with --resume"),
+        (("--resume", "r", "--name", "n"), "--name cannot be combined with --resume"),
+        (("--resume", "r", "--results", "n"), "--results cannot be combined with --resume"),
         (("--space", "s", "--resume", "r"), "--space and --resume cannot go together"),
         (("--list", "--status", "r"), "--status and --list cannot go together"),
         (("--space", "s", "--dry-run", "--fresh"), "--dry-run and --fresh cannot go together"),
-        (("--space", "s", "--yes"), "--yes goes with --clean"),
-        (("--list", "--fresh"), "--fresh goes with --space or --resume"),
+        (("--space", "s", "--yes"), "--yes can be combined with --clean"),
+        (("--list", "--fresh"), "--fresh needs --space or --resume"),
     ],
 )
 def test_options_that_cannot_go_together_are_refused(
