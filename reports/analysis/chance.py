@@ -19,7 +19,7 @@ def chance_of(metric: str, classes: int | None) -> float | None:
 
 
 def classes_of(plan: Mapping[str, Any]) -> int | None:
-    """The plan's number of classes, or that of its dataset: old folders do not say theirs."""
+    """Returns the plan's number of classes or, for old folders, that of its dataset."""
     known = DATASETS.get(plan.get("data", {}).get("name", ""))
     return plan.get("classes") or (known.classes if known else None)
 

@@ -129,5 +129,5 @@ def flips_text(study: Study) -> str:
         more = f", and {len(found) - 6} further pairs"
     listed = "; ".join(words)
     return (
-        f"The order of the arms depends on the tuning budget: {listed}, and behind with more{more}."
+        f"The order of the arms depends on the tuning budget: {listed}, behind it with more{more}."
     )

@@ -18,7 +18,7 @@ def cite(key: str) -> str:
 
 
 def data_key(name: str) -> str:
-    """The key of a dataset's publication, or nothing where it is the user's own."""
+    """Returns the key of a dataset's publication; an empty text for the user's own dataset."""
     return DATASETS[name].cite if name in DATASETS else ""
 
 
