@@ -31,7 +31,7 @@ MISTAKES: dict[str, tuple[Tree, str]] = {
     ),
     "a factor without effect": (
         {"ablation": {"factors": {"divisive": {"circuit.divisive": True}}}},
-        "ablation.factors.divisive: changes nothing: circuit.divisive: True is what full has",
+        "ablation.factors.divisive: changes nothing: full already has circuit.divisive: True",
     ),
     "grace as long as a trial": (
         {"search": {"trials": 4, "pruner": ASHA}},

@@ -36,7 +36,7 @@ def test_studies_of_different_data_are_not_joined(tmp_path):
     assert len(read_studies([one, same]).arm_names) == 2
     with pytest.raises(
         StudyError,
-        match=r"other: data.name is mnist, and in .*one it is digits; .*report them one by one",
+        match=r"other: data.name is mnist, but in .*one it is digits; .*report them one by one",
     ):
         read_studies([one, other])
 

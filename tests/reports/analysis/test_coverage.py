@@ -11,6 +11,7 @@ import pytest
 from synthetic import arm, replicate, search, write_study
 
 from reports.analysis import statistics as st
+from reports.analysis.arm import Arm
 from reports.analysis.collect import Study, read_study
 from reports.analysis.compare import main_table, options_for
 from reports.analysis.search import tuned_values
@@ -54,7 +55,7 @@ def made_up(rng, effects, seeds, spread=0.01):
             for seed in range(seeds)
         ]
     roles = {"full": "reference", "bn": "baseline"}
-    arms = tuple(arm(name, roles.get(name, "ablation")) for name in effects)
+    arms = tuple(Arm.from_json(arm(name, roles.get(name, "ablation"))) for name in effects)
     trials = pd.DataFrame(rows, columns=[*dict.fromkeys((*store.TRIAL_COLUMNS, *rows[0]))])
     return Study(
         "made up", (), trials, pd.DataFrame(), {"reference": "full", "baseline": "bn"}, arms
