@@ -23,8 +23,7 @@ def test_a_worker_with_other_code_refuses_and_is_asked_again(
     state = trial.run(replace(order, code="00000000"), lambda row: None)
     assert (state.state, state.cause, state.again) == ("failed", "system", True)
     assert (
-        f"holds other code ({code_key()}) than the machine of the command (00000000)"
-        in state.reason
+        f"has other code ({code_key()}) than the machine of the command (00000000)" in state.reason
     )
     assert trial.run(replace(order, code=code_key()), lambda row: None).state == "completed"
 
