@@ -60,7 +60,7 @@ def test_a_sign_flip_test_says_how_many_seeds_it_needs(
     """2^(1 - n) must be at most 0.025, which is 1 / 40: n is 7."""
     study_tree["report"] = {"test": "sign_flip"}
     lines = shown(plan_of(study_tree), {})
-    assert lines[1].endswith("is 2^(1 - 2) = 0.5: it needs 7 paired seeds")
+    assert lines[1].endswith("is 2^(1 - 2) = 0.5: 7 paired seeds needed")
     assert "a difference of no size is found" in lines[2]
 
 
