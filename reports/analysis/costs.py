@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from eisnn.metrics import COST_METRICS, METRICS
 
-# What an axis says, and the factor from the stored unit to that one.
+# The label of an axis, and the factor from the stored unit to the axis' unit.
 COSTS = {name: (METRICS[name].axis, METRICS[name].factor) for name in COST_METRICS}

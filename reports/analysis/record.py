@@ -12,10 +12,10 @@ from study.store.columns import OVERRIDE
 
 
 def with_overrides(study: Study) -> pd.DataFrame:
-    """The trials, with what each one's arm overrides in the base config as columns.
+    """Returns the trials, with the overrides of their arms in further columns.
 
-    They are made anew from the plan: a table of an earlier version has none, and in a CSV file a
-    switch is a word.
+    Takes them from the plan, since tables of earlier versions have none and CSV files hold booleans
+    as words.
     """
     frame = study.trials.copy()
     overrides: dict[str, Mapping[str, Any]] = {}

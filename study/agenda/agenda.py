@@ -211,7 +211,7 @@ class Agenda:
         return found
 
     def _once_more(self, job: Job, reason: str | None, *, lost: bool = False) -> Outcome:
-        """Puts a job in front of what waits: its worker died, or it shall run alone."""
+        """Puts a job first in the queue, because its worker died or it must run alone."""
         self.queue.add_first(job, lost=lost)
         self.tables.put(job.key, {"state": State.INTERRUPTED, "reason": reason})
         epochs = self.tables.epochs(job.id)

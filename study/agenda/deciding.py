@@ -76,7 +76,7 @@ class Deciding:
         return replace(planned, seeds=grown)
 
     def open(self, rows: Rows, without: frozenset[str] = frozenset()) -> list[tuple[str, str]]:
-        """The comparisons that no look has decided so far, and that a later one may decide."""
+        """Returns the comparisons that are undecided so far and that a later look may decide."""
         if len(self.looks) < 2:
             return []
         measure = judged_in(rows.values())

@@ -35,7 +35,7 @@ class Outcomes:
         return store.trial_folder(self.folder, job.id)
 
     def is_held(self, job: Job) -> bool:
-        """Whether another process has the job's trial."""
+        """Returns whether another process has the job's trial."""
         return store.is_held(self.place(job))
 
     def settled(self, job: Job) -> Outcome | None:

@@ -17,23 +17,27 @@ class Queue:
     def __init__(self) -> None:
         self.waiting: list[Job] = []
         self.running: dict[str, Job] = {}
-        self.followers: dict[str, list[Job]] = {}  # other roles of a trial that runs
-        self._lost: dict[str, float] = {}  # until when a trial waits for its lost machine
+        self.followers: dict[str, list[Job]] = {}  # other roles of a running trial
+        self._lost: dict[str, float] = {}  # the time until which a trial waits for its lost machine
 
     def add(self, job: Job) -> None:
         self.waiting.append(job)
 
     def add_first(self, job: Job, *, lost: bool = False) -> None:
-        """``lost``: the job's machine was lost, and nobody knows what still runs there."""
+        """Puts a job first in the queue.
+
+        ``lost`` says that its machine was lost, on which its worker may still run.
+        """
         self.waiting.insert(0, job)
         if lost:
             self._lost[job.id] = time.monotonic() + store.PATIENCE
 
     def take(self, is_held: Callable[[Job], bool] = lambda job: False) -> Job | None:
-        """The first waiting job that may start now. One that must run alone waits for the rest.
+        """Removes and returns the first waiting job that may start now, or None.
 
-        ``is_held``: whether another process has the job's trial, as the worker of a machine that
-        is cut off may; such a job lets others pass for a while.
+        A job that must run alone waits until nothing runs. ``is_held`` tells whether another
+        process has the job's trial, such as a worker on a machine that is cut off; such a job lets
+        others pass for a while.
         """
         for index, job in enumerate(self.waiting):
             if job.alone and self.running:

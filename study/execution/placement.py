@@ -1,8 +1,8 @@
-"""What a machine that is cut off for a while would keep of Ray's for the rest of the study.
+"""Frees the CPUs that a machine would otherwise lose after it was cut off for a while.
 
-Ray tells a machine five times within seconds that a placement group is gone, and never again: one
-that could not be reached then would hold the group's CPUs. And a group that Ray could not place on
-a machine is taken off what the head believes to be free there, until the machine reports a change.
+Ray tells a machine five times within seconds that a placement group is gone, and never again, so a
+machine that cannot be reached then keeps the group's CPUs. And if Ray cannot place a group on a
+machine, the head counts the group's CPUs as taken until the machine reports a change.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def machines_may_return() -> Iterator[None]:
     finally:
         placement_group.remove_placement_group = remove
         ended.set()
-        for thread in threads:  # or one that asks Ray after its end would start it anew
+        for thread in threads:  # a thread that asks Ray after its end would start it again
             thread.join(2 * PATIENCE)
 
 
@@ -98,7 +98,7 @@ def _remove(group: Any, remove: Callable[[Any], None], ended: threading.Event) -
 
 
 def _reached(group: Any) -> bool:
-    """Whether every machine of the group answers, or is known to be dead."""
+    """Returns whether every machine of the group answers, or is known to be dead."""
     import ray
 
     try:
@@ -110,7 +110,7 @@ def _reached(group: Any) -> bool:
 
 
 def answers(node: dict[str, Any]) -> bool:
-    """Whether Ray's process on this machine can be reached; True if Ray calls it dead."""
+    """Returns whether Ray's process on this machine can be reached; True if Ray calls it dead."""
     if not node["Alive"]:
         return True
     place = (node["NodeManagerAddress"], node["NodeManagerPort"])

@@ -36,7 +36,7 @@ def level_of(plan: Plan) -> float:
 
 
 def measure_of(plan: Plan, rows: estimate.Rows) -> Metric | None:
-    """The metric that verdicts will rest on; None while only the data can tell."""
+    """Returns the metric that verdicts will rest on; None while only the data can tell."""
     if any(row.get("test/loss") is not None for row in rows.values()):
         return judged_in(rows.values())
     config = plan.reference.config({}, 0)
@@ -73,7 +73,10 @@ def shown(plan: Plan, rows: estimate.Rows) -> list[str]:
 
 
 def _by_usual_spread(n: int, test: power.Rule, measure: Metric | None) -> str:
-    """What is found if accuracies spread as usual; of other metrics, in multiples of the spread."""
+    """Says which difference is found if accuracies spread as usual.
+
+    For other metrics, gives the difference as a multiple of the spread.
+    """
     found = power.detectable(n, power.Pilot(USUAL_SPREAD), test)
     if measure is None or not measure.is_share:
         multiple = (
@@ -98,7 +101,7 @@ def _number(value: float, measure: Metric) -> str:
 
 
 def _by_spread(plan: Plan, rows: estimate.Rows, test: power.Rule, measure: Metric) -> list[str]:
-    """What is found of each arm, by the spread and the failures of its replicates so far."""
+    """Says which difference is found for each arm, given its replicates' spread and failures."""
     n, _ = units(plan)
     reference = _values(plan, plan.reference.name, rows, measure)
     lines = []
@@ -126,7 +129,7 @@ def _by_spread(plan: Plan, rows: estimate.Rows, test: power.Rule, measure: Metri
 
 
 def _values(plan: Plan, arm: str, rows: estimate.Rows, measure: Metric) -> dict[Any, float]:
-    """What the arm's replicates measured by unit: by repeat (its mean over seeds), or by seed."""
+    """Returns the arm's measured values by unit: by repeat (its mean over seeds), or by seed."""
     found: dict[Any, list[float]] = {}
     for key, row in rows.items():
         measured = row.get(measure.name)

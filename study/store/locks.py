@@ -158,7 +158,7 @@ def lock_trial(folder: Path, patience: float) -> FileLock:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether another process holds a trial folder's lock."""
+    """Returns whether another process holds a trial folder's lock."""
     try:
         lock_trial(folder, 0.0).release()
     except StoreError:

@@ -39,8 +39,10 @@ class Tables:
         seeds: int = 1,
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        """``metrics``: the names of the user's own. ``seeds``: of each search trial. ``overrides``:
-        what each arm overrides in its base config, by dotted path."""
+        """``metrics`` names the user's own; ``seeds`` is the number of seeds of a configuration.
+
+        ``overrides`` holds each arm's overrides of its base config, by dotted path.
+        """
         self.folder = folder
         own = [column for name in metrics for column in own_columns(name)]
         index = ("seed_index",) if seeds > 1 else ()
@@ -139,12 +141,12 @@ def row_of(role: Role, outcome: Outcome) -> Row:
 
 
 def _cell(value: Any) -> Any:
-    """A value of a config as a cell; a list becomes its JSON text."""
+    """Returns a value of a config as a cell; a list becomes its JSON text."""
     return json.dumps(value) if isinstance(value, list) else value
 
 
 def judged_in(rows: Iterable[Mapping[str, Any]]) -> Metric:
-    """The test metric that verdicts on these trials rest on."""
+    """Returns the test metric that verdicts on these trials rest on."""
     return judged({name for row in rows for name, value in row.items() if value is not None})
 
 

@@ -13,7 +13,7 @@ from study import store
 
 
 def recorded(folder: Path, key: str | None) -> Mapping[str, Any] | None:
-    """The surroundings that a study recorded under a key."""
+    """Returns the surroundings that a study recorded under a key."""
     record = store.read_json(folder / FILE) or {}
     if record.get("key") == key:
         return record
