@@ -46,7 +46,7 @@ class Metric:
 
     @property
     def is_share(self) -> bool:
-        """Whether it lies between 0 and 1; differences of it are told in points."""
+        """Whether it lies between 0 and 1, so that differences are given in points."""
         return self.unit == "%"
 
     @property
@@ -116,9 +116,9 @@ EPOCH_METRICS = (  # the order of the columns of history.csv and epochs.csv
 
 
 def judged(measured: Container[str]) -> Metric:
-    """The test metric that verdicts rest on, of those ``measured``.
+    """Returns the test metric that verdicts rest on, of those ``measured``.
 
-    It is the accuracy, and the loss where there is none because targets are numbers.
+    It is the accuracy, or the loss if there is none because targets are numbers.
     """
     has_accuracy = "test/accuracy" in measured or "test/loss" not in measured
     return METRICS["test/accuracy" if has_accuracy else "test/loss"]

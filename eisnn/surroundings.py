@@ -40,7 +40,7 @@ MAX_DIFF = 200_000
 
 
 def describe() -> dict[str, Any]:
-    """The surroundings that can change a number, and the command line.
+    """Returns the surroundings that can change a number, and the command line.
 
     ``key`` names the surroundings alone.
     """
@@ -69,10 +69,9 @@ def describe() -> dict[str, Any]:
 
 
 def _code() -> dict[str, Any]:
-    """Which code trains: its digest, and its commit or how it was installed.
+    """Returns which code trains: its digest, and its commit or how it was installed.
 
-    The commit counts only where the repository is the code's own: that of a wheel inside a user's
-    repository is the user's.
+    The commit counts only if the repository is the code's own; that around a wheel is the user's.
     """
     code = Path(eisnn.__file__).parent.parent
     found: dict[str, Any] = {"code": code_key(), "commit": None, "uncommitted_changes": ""}
@@ -89,7 +88,7 @@ def _code() -> dict[str, Any]:
 
 
 def freeze() -> list[str]:
-    """Every installed package as ``name==version``, as pip freeze lists them."""
+    """Returns every installed package as ``name==version``, as pip freeze lists them."""
     found = set()
     for package in importlib.metadata.distributions():
         name = package.metadata["Name"]
@@ -113,7 +112,7 @@ def record_surroundings(folder: Path) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The record in a file; empty if it is missing or damaged."""
+    """Returns the record in a file; empty if it is missing or damaged."""
     with contextlib.suppress(OSError, ValueError):
         found = json.loads(path.read_text(encoding="utf-8"))
         whole = isinstance(found, dict) and isinstance(found.get("earlier"), dict)
@@ -123,9 +122,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 @functools.cache
 def code_key() -> str:
-    """Names the code that trains: eight digits over the sources of `eisnn` and `study`.
+    """Returns eight digits that name the code that trains, from the sources of `eisnn` and `study`.
 
-    Read once per process, as Python reads what it imports, and not before every trial.
+    Reads them once per process, as Python reads what it imports, and not before every trial.
     """
     digest = hashlib.sha256()
     code = Path(eisnn.__file__).parent.parent
@@ -150,7 +149,7 @@ def _version(name: str) -> str | None:
 
 
 def _cpus() -> int:
-    """The CPUs that this process may use; not every system says."""
+    """Returns how many CPUs this process may use, if the system says, else all."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:
@@ -158,7 +157,7 @@ def _cpus() -> int:
 
 
 def _instructions() -> str:
-    """The widest vectors that torch may use here: they change the order of sums."""
+    """Returns the widest vectors that torch may use here, which change the order of sums."""
     with contextlib.suppress(OSError):
         flags = set(Path("/proc/cpuinfo").read_text().split())
         return next((name for name in ("avx512f", "avx2", "asimd") if name in flags), "plain")

@@ -3,7 +3,7 @@
 Moving data costs more than arithmetic (Dampfhoffer et al. 2022). Yan, Bai, Tang and Wong (arXiv
 2409.08290, version 4) therefore compare a spiking network of T steps and firing rate s with the
 same network whose activations are numbers of b = ceil(log2(T + 1)) bits, once, both with weights of
-w bits. What one connection takes in each of them, in pJ:
+w bits. One connection takes, in pJ:
 
     spikes   T s (event + w weight + add)          an event is routed, a weight read and added
     numbers  b move + w weight + g b add           a number is moved; g b additions multiply it
@@ -34,7 +34,7 @@ WEIGHT_BITS = 4
 
 
 def break_even_rate(T: int, weight_bits: int = WEIGHT_BITS) -> float:
-    """s*, in spikes per cell and time step; T of at least 2.
+    """Returns s*, in spikes per cell and time step, for T of at least 2.
 
     >>> round(break_even_rate(5), 3)
     0.057

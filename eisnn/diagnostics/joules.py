@@ -117,7 +117,7 @@ class CardMeter:
             if monitor.gpu_indices:
                 monitor.begin_window(WINDOW, sync_execution=False)
                 self.monitor = monitor
-        except Exception:  # whatever zeus says of a driver, a trial goes on without
+        except Exception:  # whatever zeus raises about a driver, the trial continues without
             return
 
     def taken(self) -> float | None:

@@ -1,7 +1,7 @@
 """LIF cells whose channels have thresholds of their own: mpbn, and SpikeInit's adaptive cells.
 
-What is compared with the threshold is a function of the potential, f(v), with numbers of each
-channel's own; what is kept is the potential itself:
+A function of the potential, f(v), with parameters for each channel, is compared with the threshold;
+the potential itself is kept:
 
     v_t = (1 - 1/tau) u_{t-1} + I_t,  s_t = [f(v_t) >= theta],  u_t as in `eisnn.layers.neurons`
 
@@ -46,7 +46,7 @@ class ChannelLIF(LIF):
     def run(
         self, steps: list[Tensor], alpha: float | Tensor | None
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """(spikes, potentials before the reset) of each step's currents."""
+        """Returns (spikes, potentials before the reset) for each step's currents."""
         c = self.config
         reset_to = None if c.reset == "soft" else c.reset_value or 0.0
         u: Tensor | None = None
@@ -67,7 +67,7 @@ class ChannelLIF(LIF):
         return spikes, potentials
 
     def steepness(self, steps: list[Tensor]) -> float | Tensor | None:
-        """The surrogate's alpha."""
+        """Returns the surrogate's alpha."""
         return self.config.alpha
 
 
@@ -93,7 +93,7 @@ class AdaptiveLIF(ChannelLIF):
         self.alpha_0 = alpha * deviation
 
     def steepness(self, steps: list[Tensor]) -> float | Tensor | None:
-        """[B, C, 1, ...]; only gradients need it."""
+        """Returns alpha [B, C, 1, ...], which only gradients need."""
         if not torch.is_grad_enabled():
             return None
         with torch.no_grad():
@@ -105,5 +105,5 @@ class AdaptiveLIF(ChannelLIF):
 
 
 def membrane_norm(channels: int, spatial: bool) -> nn.Module:
-    """mpbn's normalisation of potentials."""
+    """Returns mpbn's normalisation of potentials."""
     return (nn.BatchNorm2d if spatial else nn.BatchNorm1d)(channels)

@@ -20,7 +20,7 @@ positions, eps = 1e-5, and gamma_c (at first 1) and beta_c (at first 0) are lear
     rmsnorm  y = gamma x / sqrt(mean_c(x^2) + eps)
              of one sample at one position over its channels (Zhang & Sennrich 2019)
     sws      y = W' x + b,  W' standardised, nothing measured on activity, see standardize.py
-    issnn    the same with factors that follow from where a layer stands
+    issnn    the same, with factors that depend on the place of the layer
     none     y = W x + b
              the control
 

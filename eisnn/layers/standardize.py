@@ -30,7 +30,7 @@ STANDARDIZED = ("sws", "issnn")
 
 
 def standardized(weight: Tensor, gain: Tensor, factor: float) -> Tensor:
-    """[n, ...] -> each row with mean 0, norm ``gain x factor``, up to eps."""
+    """Gives each row of a weight [n, ...] mean 0 and norm ``gain x factor``, up to eps."""
     rows = weight.flatten(1)
     variance, mean = torch.var_mean(rows, 1, keepdim=True)
     rows = (rows - mean) * torch.rsqrt(variance * rows.shape[1] + 1e-4)
@@ -73,7 +73,7 @@ class StandardizedConv2d(nn.Conv2d):
 
 
 def _gain(layer: nn.Module, outputs: int, learned: bool) -> Tensor:
-    """gamma, as a parameter or as a buffer of ones."""
+    """Returns gamma, as a parameter or as a buffer of ones."""
     gain = torch.ones(outputs)
     if learned:
         return nn.Parameter(gain)
@@ -100,17 +100,19 @@ class Half(nn.Module):
 
 
 def residual_scale(config: ModelConfig) -> nn.Module | None:
-    """What the branch of a residual block is multiplied by, for normalisations that ask for it."""
+    """Returns the factor of a residual block's branch, for normalisations that need one."""
     if config.norm == "sws":
         return SkipGain()
     return Half() if config.norm == "issnn" else None
 
 
 def input_factor(norm: str, *, first: bool, added: int) -> float:
-    """k, from what a layer reads: images, or spikes and ``added`` residual branches."""
+    """Returns k, which depends on what a layer reads: images, or spikes and ``added`` branches."""
     if first:
         return 1.0
-    return SPIKE_GAIN / (1 + added * BRANCH**2) ** 0.5 if norm == "issnn" else SPIKE_GAIN
+    if norm == "issnn":
+        return SPIKE_GAIN / (1 + added * BRANCH**2) ** 0.5
+    return SPIKE_GAIN
 
 
 def make_map(
@@ -124,7 +126,7 @@ def make_map(
     first: bool,
     added: int = 0,
 ) -> nn.Linear | nn.Conv2d:
-    """W x (+ b where the normalisation has no beta of its own)."""
+    """Returns W x, with + b if the normalisation has no beta."""
     if norm in STANDARDIZED:
         factor, learned = input_factor(norm, first=first, added=added), norm == "sws"
         if kernel is None:

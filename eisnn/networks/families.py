@@ -116,7 +116,7 @@ class Layers:
         return Block(drive, self._neuron(outputs, spatial=kernel is not None), norm)
 
     def _neuron(self, channels: int, *, spatial: bool) -> LIF:
-        """The cells of a hidden layer."""
+        """Makes the cells of a hidden layer."""
         T, norm = self.config.model.T, self.config.model.norm
         if norm in NORMS and NORMS[norm].in_cells:
             return ChannelLIF(self.cells, T, membrane_norm(channels, spatial))

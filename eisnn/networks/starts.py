@@ -245,6 +245,6 @@ def cells_of(config: TrialConfig) -> NeuronConfig:
 
 
 def deviation_of(config: TrialConfig) -> float:
-    """The standard deviation of the potentials at the rate that a network starts from."""
+    """Returns the standard deviation of the potentials at the rate that a network starts from."""
     kappa = 1 - 1 / config.neuron.tau
     return steady_state(config.neuron.threshold, kappa, rate_of(config)).deviation

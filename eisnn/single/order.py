@@ -19,7 +19,7 @@ from eisnn.single.start import check_start, digest
 class Order:
     """A run: its config, and the checkpoint that it resumes from and writes.
 
-    ``weights``: the file that it begins with, if it does not draw them.
+    ``weights`` is the file that the run begins with, if it does not draw its weights.
     """
 
     config: TrialConfig

@@ -1,7 +1,7 @@
 """A run that begins with saved weights, ours or the authors', instead of drawing them.
 
-Its checkpoint of epoch 0 holds them, so that training, going on after a kill and diagnostics need
-to know nothing of it. ``weights.json`` beside it says which file they came from.
+Its checkpoint of epoch 0 holds them, so that training, resuming and diagnostics need not know.
+``weights.json`` beside it says which file they came from.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RECORD = "weights.json"
 
 
 def digest(weights: Path) -> str:
-    """Eight digits that name a file's content.
+    """Returns eight digits that name a file's content.
 
     Raises:
         CheckpointError: there is no such file.
@@ -35,7 +35,7 @@ def digest(weights: Path) -> str:
 
 
 def check_start(folder: Path, weights: Path | None) -> None:
-    """Refuses to go on in a folder whose run began otherwise.
+    """Refuses to continue in a folder whose run began with other weights.
 
     Raises:
         ConfigError: it began with drawn weights, or with those of another file.
@@ -53,7 +53,7 @@ def put_start(config: TrialConfig, checkpoint: Path, weights: Path, device: str)
     """Writes the checkpoint of epoch 0, with an optimiser that has taken no step.
 
     Returns:
-        what was loaded, and what of the file was left out or changed.
+        What was loaded, and what was left out or changed.
 
     Raises:
         CheckpointError: the weights cannot be read, or do not fit the network.

@@ -224,8 +224,8 @@ def explained(config: TrialConfig) -> Iterator[None]:
 def first_batch(run: Run, train: Split) -> Tensor:
     """Returns the first training batch, without augmentation, to initialise the layers on.
 
-    E-I Init needs the variance over images, which a single one has not: networks that train on
-    single images start on the first `START_IMAGES`.
+    E-I Init needs the variance over images, which a single image does not have, so networks that
+    train on single images start on the first `START_IMAGES`.
     """
     order = shuffled(len(train.labels), seed=run.config.seed, epoch=0, device=train.labels.device)
     size = run.config.train.batch_size

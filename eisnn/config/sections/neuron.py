@@ -35,8 +35,8 @@ class NeuronConfig(Section):
     detach_reset: Switch = True
     """Whether to stop gradients through the reset."""
     adaptive: Switch = False
-    """Whether each channel learns its threshold, and its surrogate is as wide as its potentials
-    spread (SpikeInit's adaptive cells); with surrogate: exponential only."""
+    """Whether each channel learns its threshold and adapts the width of its surrogate to the spread
+    of its potentials (SpikeInit's adaptive cells); with surrogate: exponential only."""
 
     @model_validator(mode="after")
     def _meaningful(self) -> NeuronConfig:
