@@ -148,10 +148,11 @@ class OwnEnergy:
 
     def taken(self) -> float | None:
         """Returns the joules since the last call, or the start; None if nothing is measured."""
-        on_card = self.card.taken() if self.card is not None else None
-        parts = [self._of_processors(), None if on_card is None else on_card * self.gpu]
-        known = [part for part in parts if part is not None]
-        return sum(known) if known else None
+        taken = self._of_processors()
+        on_card = None if self.card is None else self.card.taken()
+        if on_card is None:
+            return taken
+        return (taken or 0.0) + on_card * self.gpu
 
     def _of_processors(self) -> float | None:
         if self.meter.joules is None:

@@ -39,7 +39,9 @@ class ChannelLIF(LIF):
         current = at_least_float32(current)
         if self.config.input_decay:
             current = current / self.tau
-        steps = [current] * self.T if shared else list(current.chunk(self.T))
+        steps = [current] * self.T
+        if not shared:
+            steps = list(current.chunk(self.T))
         spikes, _ = self.run(steps, self.steepness(steps))
         return torch.cat(spikes)
 
@@ -89,7 +91,9 @@ class AdaptiveLIF(ChannelLIF):
 
     def __init__(self, config: NeuronConfig, T: int, channels: int, deviation: float) -> None:
         super().__init__(config, T, ChannelScale(channels))
-        alpha = DEFAULT_ALPHA[config.surrogate] if config.alpha is None else config.alpha
+        alpha = config.alpha
+        if alpha is None:
+            alpha = DEFAULT_ALPHA[config.surrogate]
         self.alpha_0 = alpha * deviation
 
     def steepness(self, steps: list[Tensor]) -> float | Tensor | None:

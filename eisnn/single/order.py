@@ -48,7 +48,9 @@ def new_order(
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
     begun = None if weights is None else Path(weights)
-    name = f"{Path(file).stem}-{trial_id(config)}" + (f"-from-{digest(begun)}" if begun else "")
+    name = f"{Path(file).stem}-{trial_id(config)}"
+    if begun is not None:
+        name += f"-from-{digest(begun)}"
     folder = Path(output or Path("results/single") / name)
     check_start(folder, begun)
     return Order(config, folder / "checkpoint.pt", device, log, begun)

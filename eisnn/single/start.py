@@ -41,8 +41,12 @@ def check_start(folder: Path, weights: Path | None) -> None:
         ConfigError: it began with drawn weights, or with those of another file.
     """
     record = folder / RECORD
-    began = json.loads(record.read_text())["sha256"] if record.exists() else None
-    asked = None if weights is None else digest(weights)
+    began: str | None = None
+    asked: str | None = None
+    if record.exists():
+        began = json.loads(record.read_text())["sha256"]
+    if weights is not None:
+        asked = digest(weights)
     is_begun = record.exists() or (folder / "checkpoint.pt").exists()
     if is_begun and asked != began:
         how = "weights of its own" if began is None else f"the weights {began}"
@@ -63,8 +67,9 @@ def put_start(config: TrialConfig, checkpoint: Path, weights: Path, device: str)
     try:
         report = put_weights(run.model, load_weights(weights).tensors)
     except CheckpointError as error:
-        where = "" if str(error).startswith(str(weights)) else f"{weights}: "
-        raise CheckpointError(f"{where}{error}") from None
+        if str(error).startswith(str(weights)):
+            raise
+        raise CheckpointError(f"{weights}: {error}") from None
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     told = {"file": str(weights.absolute()), "sha256": digest(weights)}
     write_whole(checkpoint.parent / RECORD, json.dumps(told).encode())
