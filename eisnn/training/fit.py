@@ -19,13 +19,12 @@ from eisnn.config.code_digests import verify
 from eisnn.config.conditions import Condition
 from eisnn.config.trial import TrialConfig, resolved
 from eisnn.config.user_code import blame, references
-from eisnn.config.yaml_file import ConfigError
 from eisnn.data.batches import Split, batch_count, batches, shuffled, to_device
 from eisnn.data.files import data_root
 from eisnn.data.loading import load_once
 from eisnn.diagnostics.break_even import break_even_rate
 from eisnn.diagnostics.energy import count_operations
-from eisnn.errors import DataError, Diverged
+from eisnn.errors import Diverged
 from eisnn.metrics import seconds_per_epoch
 from eisnn.networks import initialize
 from eisnn.seeding import derive
@@ -202,20 +201,21 @@ def remarks(config: TrialConfig, images: int) -> list[str]:
 
 @contextlib.contextmanager
 def explained(config: TrialConfig) -> Iterator[None]:
-    """Names the cause if users' code, or a batch of one image, makes training fail.
+    """Names the cause if users' code, or batch normalisation of single images, makes training fail.
 
     Raises:
         UserCodeError: a run with users' code raised an error or called sys.exit.
-        ConfigError: batch normalisation met a batch of one image without positions.
+        Diverged: batch normalisation met a single value for each cell. Less its mean that is 0 for
+            every image, so that such a network is dead, which torch refuses to compute.
     """
     named = ", ".join(f"{key}: {word}" for key, word in references(resolved(config)).items())
     try:
         with blame(f"{named}: training") if named else contextlib.nullcontext():
             yield
-    except (Diverged, DataError, ValueError) as error:
-        if config.train.batch_size > 1 or isinstance(error, ConfigError):
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
             raise
-        raise ConfigError(
+        raise Diverged(
             f"train.batch_size: must be at least 2 with model.norm: {config.model.norm} in"
             f" {config.model.arch}, which needs the variance over a batch, given 1"
         ) from error
