@@ -19,6 +19,9 @@ one hop; control costs nothing, which favours spikes. ``weight`` is not stated w
 follow to within 0.3 points (tests/eisnn/diagnostics/test_break_even.py); at T = 1 it has spikes
 travel in dense form, and they do not.
 
+Only the 5.7 % was read in the paper itself (its abstract); prices and further values are those that
+a public summary of version 4 gives, and the form of the equation is what agrees with them.
+
 Networks are taken whole: images in the first layer and products with W_EI, which are no spikes, are
 not in it (energy with memory traffic, `eisnn.diagnostics.workload`, has them).
 """
