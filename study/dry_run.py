@@ -34,7 +34,7 @@ def dry_run(plan: Plan, folder: Path, *, here: bool = True) -> Iterator[str]:
     rows = _rows(plan, folder)
     lines = [*_arms(plan), *own_code.notes(plan), "", *_trials(plan), *time_left(plan, rows)]
     yield "\n".join([*lines, *_budget(plan, rows, folder), *_difference(plan, folder)])
-    sizes = disk.weights(plan, download=False)
+    sizes = disk.weights(plan, download=False, here=here)
     yield "\n".join(["", *design.shown(plan, rows)])
     problems: list[str] = []
     for check in (lambda: preflight.check(plan, plan.where, folder=folder, here=here), sizes):

@@ -123,8 +123,8 @@ def _locked(
     try:
         disk.check(folder, 0)
         with logging_to(folder / "log.txt"):
-            # A new study surely has something to train, so counting can begin at once.
-            sizes = disk.weights(plan) if before is None else None
+            # At once if anything is left to train, which only a new study is known to have.
+            sizes = disk.weights(plan, here=not address) if before is None else None
             _write_inputs(request, plan, folder, record)
             agenda = _agenda(plan, folder, first=before is None)
             print("".join(f"{note}\n" for note in own_code.notes(plan)), end="")
@@ -225,7 +225,7 @@ def _work(
         temporary.clear()
         agenda.tables.write(now=True)
         return _verdict(agenda, "nothing to train")
-    sizes = sizes or disk.weights(plan)
+    sizes = sizes or disk.weights(plan, here=not address)
     key = record_surroundings(folder)
     for attempt in range(RAY_STARTS):
         clock, watch = Clock(agenda), DiskWatch(agenda, sizes)

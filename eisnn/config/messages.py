@@ -88,6 +88,9 @@ def _place_and_text(problem: Any, model: type[BaseModel]) -> tuple[tuple[Any, ..
     wrong_length = kind in ("too_long", "too_short") or (
         kind == "missing" and depth < len(location)
     )
+    in_one_kind = field is not None and _is_union(field.annotation) and depth < len(location)
+    if kind == "value_error" and not in_one_kind:
+        return location, str(problem["ctx"]["error"])
     if field is not None and (wrong_length or _is_union(field.annotation)):
         return location[
             :depth
@@ -96,8 +99,6 @@ def _place_and_text(problem: Any, model: type[BaseModel]) -> tuple[tuple[Any, ..
         return location, "unknown key" + _known_key(str(location[-1]), location, model)
     if kind == "missing":
         return location, "is required and not given"
-    if kind == "value_error":
-        return location, str(problem["ctx"]["error"])
     if kind == "invalid_key":
         return location[:-1], f"a key must be text, given {_short(value)}"
     message = _PLAIN.get(

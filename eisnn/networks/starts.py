@@ -29,6 +29,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from eisnn.config.trial import NeuronConfig, TrialConfig
+from eisnn.config.yaml_file import ConfigError
 
 DEFAULT_RATE = 0.1
 FLUCTUATIONS = 2.0  # xi: standard deviations between the resting potential and the threshold
@@ -227,6 +228,20 @@ STARTS = {
 def start_of(config: TrialConfig) -> Start:
     """Returns the rule that a config names."""
     return STARTS[config.model.init]
+
+
+def check_rate(config: TrialConfig) -> None:
+    """Raises ConfigError where cells cannot be started at the rate that the config asks for."""
+    gain = start_of(config).gain
+    if config.circuit is not None or gain is None:
+        return
+    rate = rate_of(config)
+    try:
+        cells = cells_of(config)
+        for first in (True, False):
+            gain(Layer(cells, rate, 1.0 if first else rate, first))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def rate_of(config: TrialConfig) -> float:

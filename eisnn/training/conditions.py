@@ -34,10 +34,13 @@ def conditions_among(metrics: Mapping[str, str]) -> dict[str, Condition]:
     return {name: condition for name, condition in found.items() if condition is not None}
 
 
-def check_conditions(
-    conditions: Mapping[str, Condition], config: TrialConfig, images: Tensor
-) -> None:
-    """Raises ConfigError if a condition asks for other time steps and the network has no choice."""
+def check_conditions(conditions: Mapping[str, Condition], config: TrialConfig, test: Split) -> None:
+    """Raises ConfigError for a condition under which the network cannot be measured."""
+    if conditions and test.labels.is_floating_point():
+        raise ConfigError(
+            f"metrics.{next(iter(conditions))}: is an accuracy, and the labels of "
+            f"{config.data.name} are no classes"
+        )
     named = [name for name, condition in conditions.items() if condition.kind == "steps"]
     if not named:
         return
@@ -47,7 +50,7 @@ def check_conditions(
         why = f"model.norm: {norm} has weights for each of its {config.model.T} steps"
     elif config.model.own_layers:
         why = "layers of your own may hold their number of steps"
-    elif images.dim() == 5:
+    elif test.stored.dim() == 5:
         why = f"events of {config.data.name} are cut into {config.model.T} steps"
     if why is not None:
         raise ConfigError(f"metrics.{named[0]}: the number of steps cannot be changed here: {why}")

@@ -33,7 +33,7 @@ from eisnn.training.device import computing, pick_device
 from eisnn.training.evaluation import Evaluation, chance_check, check_alive, evaluate
 from eisnn.training.memory import MemoryMeter
 from eisnn.training.observer import observer
-from eisnn.training.own_metrics import OwnMetric, build_metrics
+from eisnn.training.own_metrics import OwnMetric, build_metrics, check_metrics
 from eisnn.training.run import Checkpoints, Metrics, Run, best_epoch, with_data
 from eisnn.training.steps import training_step
 
@@ -103,7 +103,8 @@ def fit(
             to_device(split, place, budget=images_on_device)
             for split in (data.train, data.validation)
         )
-        check_conditions(conditions, config, data.test.stored)
+        check_metrics(metrics or {}, data.test.labels)
+        check_conditions(conditions, config, data.test)
         run = Run(config, data, place, keep_best=test)
         if resume_from is not None and Path(resume_from).exists():
             run.restore(Path(resume_from))

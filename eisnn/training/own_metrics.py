@@ -41,6 +41,13 @@ def build_metrics(named: Mapping[str, str]) -> dict[str, OwnMetric]:
     }
 
 
+def check_metrics(named: Mapping[str, str], labels: Tensor) -> None:
+    """Raises ConfigError where a metric of ours needs classes and the labels are none."""
+    for name, word in named.items():
+        if word in BUILT_IN and labels.is_floating_point():
+            raise ConfigError(f"metrics.{name}: {word} needs labels that are classes")
+
+
 def _function(name: str, word: str) -> OwnMetric:
     if word in BUILT_IN:
         return BUILT_IN[word]

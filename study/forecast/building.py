@@ -1,4 +1,6 @@
-"""Tries whether a study's networks can be built and its data read, and measures the weights.
+"""Whether the networks of a study can be built, its data read, and one be trained on the other.
+
+Also how large the weights are.
 
 This needs torch, some 500 MB that the driver would hold for the whole study. So unless torch is
 loaded already, a process of its own does it while the study starts.
@@ -17,14 +19,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eisnn.config.trial import TrialConfig
+from eisnn.config.user_code import UserCodeError
 from eisnn.config.yaml_file import ConfigError
+from study.forecast import machine
 from study.plan import Arm, Plan
 
-UNKNOWN = 40 * 2**20  # bytes assumed for weights that cannot be counted: ten million in float32
-SHAPING = ("model.", "circuit.ei_ratio")  # parameters that change what is built
+if TYPE_CHECKING:
+    from eisnn.data.loading import Dataset
+
+UNKNOWN = 40 * 2**20  # bytes of weights that cannot be counted beforehand: ten million in float32
+# Parameters that change what is built, or whether it suits the data.
+SHAPING = ("model.", "circuit.ei_ratio", "train.batch_size", "train.loss")
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,16 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Task:
+    """What the process tries."""
+
+    candidates: list[Candidate]
+    metrics: dict[str, str]
+    download: bool
+    memory: int | None  # bytes that the machine has; None where trials run on others
+
+
+@dataclass(frozen=True)
 class Report:
     """The findings: the bytes of one copy of each arm's weights, and the problems."""
 
@@ -44,21 +62,27 @@ class Report:
     problems: list[str]
 
 
-def begin(plan: Plan, *, download: bool = True) -> Callable[[], dict[str, int]]:
-    """Begins to try the networks and the data; the returned function waits and gives the sizes.
+def begin(plan: Plan, *, download: bool = True, here: bool = True) -> Callable[[], dict[str, int]]:
+    """Begins to try the networks and the data; what is returned waits, and gives the sizes.
 
-    ``download`` allows a missing dataset to be fetched. The process ends with the returned
-    function, so a study that is stopped does not wait for a download.
+    ``download``: whether a dataset that is missing may be fetched; ``here``: trials run on this
+    machine. The process that tries ends when nobody can wait for it any more: a study that is
+    stopped does not wait for a download.
 
     Raises (in the returned function):
         ConfigError: something cannot be built or read; one line per cause.
     """
-    candidates = [candidate for arm in plan.arms for candidate in _candidates(arm)]
+    task = Task(
+        [candidate for arm in plan.arms for candidate in _candidates(arm)],
+        {name: metric.function for name, metric in plan.spec.metrics.items()},
+        download,
+        machine.memory_bytes() if here else None,
+    )
     if "torch" in sys.modules:
-        return lambda: _sizes(_try(candidates, download), plan.where)
+        return lambda: _sizes(_try(task), plan.where)
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_tell, args=(sender, candidates, download), daemon=True)
+    process = context.Process(target=_tell, args=(sender, task), daemon=True)
     process.start()
     sender.close()
     weakref.finalize(receiver, process.terminate)
@@ -78,12 +102,12 @@ def begin(plan: Plan, *, download: bool = True) -> Callable[[], dict[str, int]]:
     return lambda: _sizes(report(), plan.where)
 
 
-def _tell(sender: Connection, candidates: list[Candidate], download: bool) -> None:
-    """Tries the candidates in the process, and sends the report; the driver ends it on Ctrl-C."""
+def _tell(sender: Connection, task: Task) -> None:
+    """What the process does; an interruption of the study ends it from outside."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_command, daemon=True).start()
     try:
-        report = _try(candidates, download)
+        report = _try(task)
     except Exception as error:
         report = Report({}, [f"the networks cannot be tried: {type(error).__name__}: {error}"])
     sender.send(report)
@@ -112,22 +136,24 @@ def _candidates(arm: Arm) -> Iterator[Candidate]:
             yield Candidate(arm.name, arm.config(corner.values, 0), corner.given)
 
 
-def _try(candidates: list[Candidate], download: bool) -> Report:
-    """Builds each different network once; `study.plan.own_code` tries users' own code."""
+def _try(task: Task) -> Report:
+    """Tries each network that differs once. Users' own code is tried by `study.plan.own_code`."""
+    first = task.candidates[0].config
+    data, problems = _data(first, task.download)
     sizes: dict[str, int] = {}
     causes: dict[str, list[Candidate]] = {}
     seen: dict[str, int | str] = {}
-    for candidate in candidates:
-        key = repr((candidate.config.model, candidate.config.circuit, candidate.config.train))
+    for candidate in task.candidates:
+        config = candidate.config
+        key = repr((config.model, config.circuit, config.neuron, config.train))
         if key not in seen:
-            seen[key] = _bytes_or_problem(candidate.config)
+            seen[key] = _bytes_or_problem(config, data, task)
         found = seen[key]
         if isinstance(found, str):
             causes.setdefault(found, []).append(candidate)
         elif not candidate.values:
             sizes[candidate.arm] = found
-    problems = [_line(cause, them) for cause, them in causes.items()]
-    return Report(sizes, problems + _data_problems(candidates[0].config, download))
+    return Report(sizes, [_line(cause, them) for cause, them in causes.items()] + problems)
 
 
 def _line(cause: str, candidates: list[Candidate]) -> str:
@@ -139,29 +165,46 @@ def _line(cause: str, candidates: list[Candidate]) -> str:
     if first.values:
         path, value = next(iter(first.values.items()))
         key = f"parameters.{path}: the value {value}"
+    elif cause.startswith("metrics."):
+        return f"{cause} (in {named})"
     return f"{key}: cannot be built in {named}: {cause}"
 
 
-def _bytes_or_problem(config: TrialConfig) -> int | str:
-    """Returns the bytes of one copy of the network's weights, or why it cannot be built."""
+def _bytes_or_problem(config: TrialConfig, data: Dataset | None, task: Task) -> int | str:
+    """The bytes of one copy of the network's weights, or why no trial of it can begin."""
     import torch
 
     from eisnn.data.loading import shape_of
     from eisnn.networks import build_model, with_shapes
+    from eisnn.training.beforehand import check
 
     try:
+        if data is not None:
+            check(config, data, task.metrics)
         _, shape, classes = shape_of(config.data, T=config.model.T)
         with torch.device("meta"):
             state = build_model(with_shapes(config, shape, classes)).state_dict()
     except Exception as error:
-        # Users' own code need not work on "meta"; if more is wrong with it, the trial will say so.
-        return UNKNOWN if config.code else " ".join(str(error).split())
-    size = 8 if config.train.precision == "float64" else 4
-    return size * sum(value.numel() for value in state.values())
+        if "overflowed" in str(error):  # torch cannot even write the size down
+            return _too_large("more than can be counted")
+        # What users' own code does on "meta" is its own affair; the trial will say what is wrong.
+        known = isinstance(error, ConfigError) and not isinstance(error, UserCodeError)
+        return UNKNOWN if config.code and not known else " ".join(str(error).split())
+    bytes_each = 8 if config.train.precision == "float64" else 4
+    size = bytes_each * sum(value.numel() for value in state.values())
+    if task.memory is not None and size > task.memory:
+        return _too_large(
+            f"{size / 2**30:,.0f} GB, and this machine has {task.memory / 2**30:,.0f} GB of memory"
+        )
+    return size
 
 
-def _data_problems(config: TrialConfig, download: bool) -> list[str]:
-    """Returns the reason if the data, which all arms share, cannot be read."""
+def _too_large(size: str) -> str:
+    return f"its weights take {size}; lower model.width or model.layers"
+
+
+def _data(config: TrialConfig, download: bool) -> tuple[Dataset | None, list[str]]:
+    """The images, or why they cannot be read as the config asks; all arms have the same."""
     from eisnn.data.loading import load
     from eisnn.errors import DataError
 
@@ -169,11 +212,10 @@ def _data_problems(config: TrialConfig, download: bool) -> list[str]:
     if not download:
         os.environ["EISNN_DOWNLOAD"] = "off"
     try:
-        load(config.data, T=config.model.T)
+        return load(config.data, T=config.model.T), []
     except DataError as error:
-        return [f"data: {error}"]
+        return None, [f"data: {error}"]
     finally:
         os.environ.pop("EISNN_DOWNLOAD", None)
         if before is not None:
             os.environ["EISNN_DOWNLOAD"] = before
-    return []

@@ -29,13 +29,15 @@ DIAGNOSED = {"off": 0, "scalars": 300, "distributions": 4_000}
 COPIES = {Kind.SEARCH: 2, Kind.REPLICATE: 3}  # of the weights, in a checkpoint
 
 
-def weights(plan: Plan, *, download: bool = True) -> Callable[[], dict[str, int]]:
-    """Begins to count the bytes of one copy of each arm's weights; the returned function waits.
+def weights(
+    plan: Plan, *, download: bool = True, here: bool = True
+) -> Callable[[], dict[str, int]]:
+    """Begins to count the bytes of one copy of each arm's weights; what is returned waits for them.
 
     Raises (in the returned function):
         ConfigError: a network cannot be built, or the data cannot be read.
     """
-    return building.begin(plan, download=download)
+    return building.begin(plan, download=download, here=here)
 
 
 def at_work(plan: Plan, sizes: Mapping[str, int], at_once: int) -> int:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from eisnn.config.sections.fields import why_unholdable
 from eisnn.config.trial import Positive, Section, Value
 
 
@@ -76,6 +77,9 @@ class Parameter(Section):
                 f"{whole[0]} must be a whole number for type: int, "
                 f"given {getattr(self, whole[0]):g}"
             )
+        for name, value in (("low", low), ("high", high)):
+            if self.type == "int" and (why := why_unholdable(int(value))) is not None:
+                raise ValueError(f"{name} {why}")
 
     @property
     def is_finite(self) -> bool:

@@ -51,6 +51,7 @@ MISTAKES: dict[str, tuple[Tree, str]] = {
     ),
     "CPUs": ({"resources": {"cpu": 4096}}, "resources.cpu: one trial needs 4096 CPUs"),
     "GPUs": ({"resources": {"gpu": 64}}, "resources.gpu: one trial needs 64 GPUs"),
+    "memory": ({"resources": {"gpu": 0, "memory_gb": 1e6}}, "resources.memory_gb: one trial needs"),
 }
 
 

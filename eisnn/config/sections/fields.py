@@ -6,7 +6,15 @@ import difflib
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+)
 
 from eisnn.config.user_code import REFERENCE, is_reference
 from eisnn.config.yaml_file import plain_value
@@ -77,9 +85,38 @@ Value = Annotated[
 ]
 
 
+# What 32 bits hold: counts and seeds that torch and NumPy take, and the floats of float32.
+LARGEST_WHOLE = 2**32 - 1
+LARGEST, SMALLEST = 3.4e38, 1.2e-38
+
+
+def why_unholdable(number: float) -> str | None:
+    """Why no training can work with the number; None if one can."""
+    size = abs(number)
+    if isinstance(number, int):
+        if size <= LARGEST_WHOLE:
+            return None
+        text = str(number) if size < 10**80 else "a number of over 80 digits"
+        return f"must be at most {LARGEST_WHOLE:,} in size, given {text}"
+    if size > LARGEST:
+        return f"must be at most {LARGEST:g} in size, as float32 is, given {number:g}"
+    if 0 < size < SMALLEST:
+        return f"must be at least {SMALLEST:g} in size, or float32 takes it for 0, given {number:g}"
+    return None
+
+
 class Section(BaseModel):
-    """Frozen; unknown keys, NaN, infinities, and numbers given as text are refused."""
+    """Frozen; unknown keys, NaN, infinities, numbers given as text, and numbers that no machine
+    computes with are refused."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+    @field_validator("*")
+    @classmethod
+    def _holdable(cls, value: Any) -> Any:
+        for item in value if isinstance(value, tuple) else [value]:
+            if isinstance(item, int | float) and (why := why_unholdable(item)) is not None:
+                raise ValueError(why)
+        return value

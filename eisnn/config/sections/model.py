@@ -10,7 +10,6 @@ from pydantic import BeforeValidator, Field, model_validator
 from eisnn.config.norms import CIRCUIT_NORMS, NORMS
 from eisnn.config.sections.fields import (
     Count,
-    Positive,
     Reference,
     Section,
     Switch,
@@ -41,9 +40,9 @@ class ModelConfig(Section):
     """The kind of layer: an E-I circuit (ei, or dann: with DANN's start and gradient corrections),
     a linear map with one of the normalisations, nothing (none), or your own, as
     my_module:MyLayer."""
-    T: Count = 4
+    T: Annotated[int, Field(ge=1, le=1_000_000)] = 4
     """Time steps; a static image is presented at every one."""
-    width: Positive = 1.0
+    width: Annotated[float, Field(gt=0, le=1_000_000)] = 1.0
     """Multiplies every hidden layer's number of cells."""
     head: Literal["light", "heavy"] = "light"
     """arch: VGG only. light: one fully connected layer; heavy: 4096-4096-classes."""

@@ -87,6 +87,85 @@ def test_a_network_that_cannot_be_built_is_one_line(plan_of: PlanOf, study_tree:
     )
 
 
+BY_NORM = {"tebn": {"model.norm": "tebn"}, "bntt": {"model.norm": "bntt"}}
+UNTRAINABLE: dict[str, tuple[Tree, str]] = {
+    "steps of norms with weights for each": (
+        {"metrics": {"longer": "steps_8"}, "baselines": BY_NORM},
+        "metrics.longer: the number of steps cannot be changed here: model.norm: tebn has weights "
+        "for each of its 2 steps (in tebn)\n"
+        "metrics.longer: the number of steps cannot be changed here: model.norm: bntt has weights "
+        "for each of its 2 steps (in bntt)",
+    ),
+    "steps of a norm that is searched": (
+        {
+            "metrics": {"longer": "steps_8"},
+            "overrides": {"model.norm": "bn"},
+            "parameters": {"model.norm": {"type": "categorical", "choices": ["bn", "tebn"]}},
+            "ablation": {},
+        },
+        "parameters.model.norm: the value tebn: cannot be built in full: metrics.longer: the "
+        "number of steps cannot be changed here: model.norm: tebn has weights for each of its 2 "
+        "steps",
+    ),
+    "images of another shape": (
+        {"overrides": {"model.input_shape": [3, 8, 8]}},
+        "base: cannot be built in full, no_straight_through, bn: model.input_shape: must be "
+        "[1, 8, 8], as the images of digits are, or be left out, given [3, 8, 8]",
+    ),
+    "fewer classes than there are": (
+        {"overrides": {"model.classes": 7}},
+        "base: cannot be built in full, no_straight_through, bn: model.classes: must be at least "
+        "10, as digits has them, or be left out, given 7",
+    ),
+    "batches of one": (
+        {"overrides": {"train.batch_size": 1}},
+        "base: cannot be built in full, no_straight_through: train.batch_size: must be at least 2 "
+        "with model.norm: ei, which takes a variance over a batch, given 1\n"
+        "base: cannot be built in bn: train.batch_size: must be at least 2 with model.norm: bn, "
+        "which takes a variance over a batch, given 1",
+    ),
+    "a rate that no cell has": (
+        {
+            "overrides": {"model.norm": "none", "model.init": "spikeinit"},
+            "parameters": {"model.init_rate": {"type": "float", "low": 0.1, "high": 0.6}},
+            "ablation": {},
+            "baselines": {},
+        },
+        "parameters.model.init_rate: the value 0.6: cannot be built in full: model.init_rate: must "
+        "be below 0.5 with init: spikeinit, given 0.6",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNTRAINABLE)
+def test_what_a_trial_would_refuse_at_its_start_is_refused_before(
+    plan_of: PlanOf, study_tree: Tree, name: str
+) -> None:
+    change, message = UNTRAINABLE[name]
+    plan = plan_of({**study_tree, **change})
+    with pytest.raises(ConfigError) as caught:
+        building.begin(plan)()
+    assert str(caught.value).replace(f"{plan.where}: ", "") == message
+
+
+@pytest.mark.parametrize(
+    ("overrides", "size"),
+    [({"model.width": 20_000}, r"[\d,]+ GB, and this machine has \d+ GB of memory"),
+     ({"model.width": 1e6, "model.arch": "VGG", "model.layers": 8}, "more than can be counted")],
+)  # fmt: skip
+def test_weights_that_the_machine_cannot_hold_are_refused(
+    plan_of: PlanOf, study_tree: Tree, overrides: Tree, size: str
+) -> None:
+    study_tree["overrides"] = overrides
+    with pytest.raises(ConfigError, match=f"its weights take {size}; lower model.width"):
+        building.begin(plan_of(study_tree))()
+
+
+def test_other_machines_may_hold_more(plan_of: PlanOf, study_tree: Tree) -> None:
+    study_tree["overrides"] = {"model.width": 20_000}
+    assert min(building.begin(plan_of(study_tree), here=False)().values()) > 2**40
+
+
 def test_a_dataset_that_is_not_there_is_said(
     plan_of: PlanOf, study_tree: Tree, monkeypatch: Any, tmp_path: Path
 ) -> None:

@@ -74,3 +74,31 @@ def test_what_the_newer_keys_refuse(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         make_spec({**study_tree, **tree}, "s.yaml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("search.trials", 2**63, "must be less than or equal to 100000"),
+        ("search.startup", 2**63, "must be at most 4,294,967,295 in size"),
+        ("search.pruner.grace_epochs", 2**63, "must be at most 4,294,967,295 in size"),
+        ("search.pruner.p_threshold", 1e-300, "must be at least 1.2e-38 in size"),
+        ("replicate.first_seed", 2**63, "must be less than 2137483648"),
+        ("resources.cpu", 1e300, "must be at most 3.4e+38 in size"),
+        ("resources.gpu", 1e300, "must be at most 3.4e+38 in size"),
+        ("resources.memory_gb", 1e300, "must be at most 3.4e+38 in size"),
+        ("budget.hours", 1e300, "must be at most 3.4e+38 in size"),
+        ("budget.epochs", 2**63, "must be at most 4,294,967,295 in size"),
+        ("report.margin", 1e-300, "must be at least 1.2e-38 in size"),
+    ],
+)
+def test_numbers_that_no_machine_holds_are_refused(
+    study_tree: dict[str, Any], key: str, value: float, message: str
+) -> None:
+    assert refused(study_tree, key, value).startswith(f"s.yaml: {key}: {message}")
+
+
+def test_an_int_range_beyond_32_bits_is_refused(study_tree: dict[str, Any]) -> None:
+    huge = {"type": "int", "low": 1, "high": 1e12}
+    message = refused(study_tree, "parameters.model.options.k", huge)
+    assert "high must be at most 4,294,967,295 in size, given 1000000000000" in message
