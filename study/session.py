@@ -197,7 +197,7 @@ def _agenda(plan: Plan, folder: Path, *, first: bool) -> Agenda:
     opened = open_agenda(folder, plan)
     if opened.aside is not None:
         print(
-            f"optuna.db could not be read: it is now {opened.aside}, "
+            f"optuna.db cannot be used: it is now {opened.aside}, "
             "and is rebuilt from the trials' folders"
         )
     for path in opened.diff.damaged:

@@ -41,13 +41,14 @@ class Opened:
 
 
 def open_agenda(folder: Path, plan: Plan) -> Opened:
-    """Opens the agenda of the folder. The caller holds the study's lock."""
-    storage, aside = open_storage(folder)
-    searches: dict[Slot, ArmSearch] = {}
-    tuned = [arm for arm in plan.arms if arm.tuned]
-    for repeat in range(plan.repeats):
-        for arm in tuned:
-            searches[arm.name, repeat] = ArmSearch(storage, plan, arm, repeat)
+    """The agenda over what the folder holds. The caller holds the study's lock."""
+    storage, aside = open_storage(folder, plan)
+    searches = {
+        (arm.name, repeat): ArmSearch(storage, plan, arm, repeat)
+        for repeat in range(plan.repeats)
+        for arm in plan.arms
+        if arm.tuned
+    }
     close_phantoms(storage, plan.search_names)
     clock = store.read_json(folder / "clock.json") or {}
     diff = Diff()

@@ -14,23 +14,25 @@ from optuna.trial import TrialState
 from sqlalchemy import text
 
 from study import store
+from study.plan import Plan
+from study.search.foreign import why_foreign
 from study.store import StoreError
 
 TIMEOUT = 120  # seconds to wait for another program that holds the database
 
 
-def open_storage(folder: Path) -> tuple[RDBStorage, Path | None]:
-    """Opens the study's ``optuna.db``, and makes it if it is missing.
+def open_storage(folder: Path, plan: Plan | None = None) -> tuple[RDBStorage, Path | None]:
+    """The study's ``optuna.db``, made if missing.
 
-    Sets aside a database that is damaged or of another version of Optuna; the second value is then
-    its new name.
+    One that cannot be used (damaged, of another version of Optuna, or with searches that another
+    tool has turned round) is set aside, and its new name is the second value.
 
     Raises:
         StoreError: another program holds the database, or it may not be written.
     """
     path = folder / "optuna.db"
     aside = None
-    if path.exists() and not _is_usable(path):
+    if path.exists() and not _is_usable(path, plan):
         aside = store.set_aside(path)
         for suffix in ("-journal", "-wal", "-shm"):
             extra = path.with_name(path.name + suffix)
@@ -55,8 +57,8 @@ def _storage(path: Path) -> RDBStorage:
     return RDBStorage("sqlite:///optuna.db", engine_kwargs={"creator": connect})
 
 
-def _is_usable(path: Path) -> bool:
-    """Returns whether this version of Optuna can read the whole database."""
+def _is_usable(path: Path, plan: Plan | None) -> bool:
+    """Whether all that the database holds can be read with this version of Optuna."""
     try:
         connection = sqlite3.connect(path, timeout=TIMEOUT)
         try:
@@ -77,23 +79,23 @@ def _is_usable(path: Path) -> bool:
         ) from None
     except sqlite3.DatabaseError:
         return False
-    return _is_readable(path)
+    return _is_ours(path, plan)
 
 
-def _is_readable(path: Path) -> bool:
-    """Returns whether Optuna can read every trial; odd values make it raise any exception."""
+def _is_ours(path: Path, plan: Plan | None) -> bool:
+    """Whether Optuna can read every trial, and all is as we wrote it."""
     storage = None
     try:
         storage = _storage(path)
-        for study in storage.get_all_studies():
-            storage.get_all_trials(study._study_id, deepcopy=False)
-    except Exception as error:
-        logging.getLogger("study").warning("%s: cannot be read: %s", path, error)
-        return False
+        problem = why_foreign(storage, plan)
+    except Exception as error:  # Optuna raises whatever a foreign value makes it raise
+        problem = f"cannot be read: {error}"
     finally:
         if storage is not None:
             storage.engine.dispose()
-    return True
+    if problem is not None:
+        logging.getLogger("study").warning("%s: %s", path, problem)
+    return problem is None
 
 
 def name_search(storage: RDBStorage, name: str, mark: str, current: Collection[str]) -> None:

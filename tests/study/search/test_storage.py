@@ -18,6 +18,10 @@ CHANGES = {
     "UPDATE trials SET state = 'DONE'": True,
     "ALTER TABLE trials DROP COLUMN datetime_start": True,
     "DELETE FROM studies": True,  # the rest of their rows stays
+    "UPDATE study_directions SET direction = 'MINIMIZE'": True,
+    "UPDATE study_user_attributes SET value_json = '\"yes\"'": True,
+    "UPDATE trial_user_attributes SET value_json = '[1]'": True,
+    "INSERT INTO study_user_attributes (study_id, key, value_json) VALUES (1, 'seen', '3')": False,
     "DELETE FROM trial_params": False,
     "DELETE FROM trial_values": False,
     "UPDATE trial_values SET value = 'much'": False,
