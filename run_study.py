@@ -117,7 +117,7 @@ def _exit_code(options: Options) -> int:
     handlers = _interruptible()
     try:
         from eisnn.config.yaml_file import ConfigError
-        from study.store import StoreError, is_full
+        from study.store import StoreError, disk_trouble
 
         try:
             return _run(options) if trains else _look(options)
@@ -128,7 +128,7 @@ def _exit_code(options: Options) -> int:
             if error.errno in NO_PLACE:
                 advice = "no study can be kept there: give another --results or --name"
                 return _say(f"{text}; {advice}", WRONG_INPUT)
-            return _say(text, STOPPED if is_full(error) else OUR_FAULT)
+            return _say(text, STOPPED if disk_trouble(error) else OUR_FAULT)
     except KeyboardInterrupt:  # before trials run, or after: nothing is lost
         return _say("stopped: interrupted\nresume with the same command", INTERRUPTED)
     finally:
@@ -254,11 +254,12 @@ def _report(folder: Path) -> int:
         text = f"the report was interrupted; make it with: python -m reports {folder}"
         return _say(text, INTERRUPTED)
     except Exception as error:
-        from study.store import is_full
+        from study.store import disk_trouble
 
         text = f"the report could not be made: {type(error).__name__}: {error}"
         return _say(
-            f"{text}; try: python -m reports {folder}", STOPPED if is_full(error) else OUR_FAULT
+            f"{text}; try: python -m reports {folder}",
+            STOPPED if disk_trouble(error) else OUR_FAULT,
         )
     return DONE
 

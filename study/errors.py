@@ -25,11 +25,12 @@ class RayLost(Stopped):
     """Ray's own processes died; a fresh Ray can go on."""
 
 
-def full(error: BaseException) -> Stopped | None:
-    """Returns Stopped if the error means that a disk is full, else None."""
-    if not store.is_full(error):
+def of_the_disk(error: BaseException) -> Stopped | None:
+    """Stopped, if the error means that a disk is full, or does not work."""
+    trouble = store.disk_trouble(error)
+    if trouble is None:
         return None
-    return Stopped(f"the disk is full ({error}); make room and repeat the command")
+    return Stopped(f"{trouble.what} ({error}); {trouble.advice} and repeat the command")
 
 
 def outside(error: BaseException, folder: Path) -> Stopped | None:
@@ -42,4 +43,4 @@ def outside(error: BaseException, folder: Path) -> Stopped | None:
     for said, advice in DATABASE.items():
         if said in words:
             return Stopped(f"{folder / 'optuna.db'}: {said}; {advice}, and repeat the command")
-    return full(error)
+    return of_the_disk(error)

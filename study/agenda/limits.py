@@ -10,14 +10,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from study.errors import RayLost, Stopped
 from study.forecast import time as estimate
 from study.forecast.time import Work
 from study.plan import Plan, Wanted
+from study.store.disks import TROUBLES
 from study.store.records import Kind, Outcome, State
 from study.store.tables import Tables
 
-SAME_ERROR = 3  # the study stops if its first trials, this many, all fail for one reason
-ENOUGH = 10  # the share of failed trials counts once this many have ended
+__all__ = ["RayLost", "Stopped", "senseless", "used_up", "why_too_small"]
+
+SAME_ERROR = 3  # so many first trials that all fail of one reason stop the study
+ENOUGH = 10  # the share of failed trials is judged from so many on
 
 
 def senseless(ended: Sequence[Outcome], max_failed: float) -> str | None:
@@ -28,8 +32,9 @@ def senseless(ended: Sequence[Outcome], max_failed: float) -> str | None:
     if len(ended) == SAME_ERROR == len(failed) and alike:
         why = f"the first {SAME_ERROR} trials all failed with: {last.reason}\n{last.tail or ''}"
         return why.rstrip()
-    if last.cause == "disk_full":
-        return f"the disk is full: {last.reason}; make room and repeat the command"
+    for trouble in TROUBLES:
+        if last.cause == trouble.cause:
+            return f"{trouble.what}: {last.reason}; {trouble.advice} and repeat the command"
     if len(ended) >= ENOUGH and len(failed) > max_failed * len(ended):
         share = f"{len(failed)} of {len(ended)} trials failed"
         return f"{share}, over max_failed: {max_failed:g}; the last: {failed[-1].reason}"

@@ -16,7 +16,7 @@ from typing import Any
 from eisnn.surroundings import code_key
 from study import store
 from study.agenda.agenda import Agenda
-from study.errors import Stopped, full
+from study.errors import Stopped, of_the_disk
 from study.execution import loggers
 from study.execution.cluster import session
 from study.execution.display import Display
@@ -98,7 +98,7 @@ def execute(
             if jobs.problem is None:
                 raise
         if jobs.problem is not None:
-            raise full(jobs.problem) or jobs.problem
+            raise of_the_disk(jobs.problem) or jobs.problem
     if agenda.fatal:
         raise Stopped(agenda.fatal)
 

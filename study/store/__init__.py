@@ -8,10 +8,10 @@ from study.store.columns import (
     TRIAL_METRICS,
     table_text,
 )
+from study.store.disks import TROUBLES, disk_trouble
 from study.store.files import (
     StoreError,
     free_bytes,
-    is_full,
     move_aside,
     now,
     read_json,
@@ -56,6 +56,7 @@ __all__ = [
     "STATES",
     "TRIAL_COLUMNS",
     "TRIAL_METRICS",
+    "TROUBLES",
     "Key",
     "Kind",
     "Order",
@@ -65,11 +66,11 @@ __all__ = [
     "StoreError",
     "by_proposal",
     "check_free",
+    "disk_trouble",
     "energy_of",
     "epochs_frame",
     "finished_state",
     "free_bytes",
-    "is_full",
     "is_held",
     "last_metrics",
     "load_plan",

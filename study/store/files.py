@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import shutil
@@ -87,20 +86,6 @@ def now() -> str:
 
 def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
-
-
-def is_full(error: BaseException | None) -> bool:
-    """Returns whether an error, or one of its causes, means that a disk or a quota is full.
-
-    Python says so by an error number; SQLite and torch say it in words.
-    """
-    while error is not None:
-        text = str(error).lower()
-        in_words = "disk is full" in text or "no space left" in text
-        if in_words or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        error = error.__cause__
-    return False
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ from eisnn.errors import DataError, Diverged
 from study import store
 from study.store.records import State
 
-# Causes outside our code, which may be gone when the next run tries the trial again.
-OF_THE_SURROUNDINGS = ("data", "disk_full", "system")
+# Causes outside of our code, which may be gone when the next run tries the trial again.
+OF_THE_SURROUNDINGS = ("data", "disk_full", "disk_broken", "system")
 
 
 # Messages of torch and CUDA's libraries, in errors other than OutOfMemoryError.
@@ -35,8 +35,8 @@ def cause_of(error: BaseException) -> tuple[State, str]:
         return State.OUT_OF_MEMORY, "out_of_memory"
     if isinstance(error, DataError):
         return State.FAILED, "data"
-    if store.is_full(error):
-        return State.FAILED, "disk_full"
+    if (trouble := store.disk_trouble(error)) is not None:
+        return State.FAILED, trouble.cause
     outside = isinstance(error, OSError | store.StoreError)
     return State.FAILED, "system" if outside else "error"
 

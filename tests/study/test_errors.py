@@ -8,7 +8,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from study.errors import full, outside
+from study.errors import of_the_disk, outside
 from study.search.storage import open_storage
 from tests.tiny import fill
 
@@ -21,8 +21,8 @@ def test_a_full_disk_is_known_in_optunas_words(small: Path) -> None:
         study.optimize(
             lambda trial: trial.suggest_float("x", 0, 1), n_trials=2000
         )  # until the database's free pages are used up
-    assert str(full(raised.value)).startswith("the disk is full (")
-    assert full(ValueError("else")) is None
+    assert str(of_the_disk(raised.value)).startswith("the disk is full (")
+    assert of_the_disk(ValueError("else")) is None
 
 
 @pytest.fixture

@@ -82,6 +82,17 @@ def test_a_full_disk_stops_the_study_which_goes_on_once_there_is_room(
     assert {row["state"] for row in played.play().tables.rows.values()} == {"completed"}
 
 
+def test_a_disk_that_does_not_work_stops_the_study_and_is_named(
+    world: Any, study_tree: Tree, fit: Any
+) -> None:
+    played = world(study_tree)
+    broken = OSError(errno.EIO, "Input/output error", "trials/x/history.csv")
+    agenda = played.play(fit=failing(fit, broken))
+    assert "the disk does not work: OSError: [Errno 5] Input/output error" in agenda.fatal
+    assert "history.csv" in agenda.fatal
+    assert {row["state"] for row in played.play().tables.rows.values()} == {"completed"}
+
+
 def test_trials_that_all_die_alike_stop_the_study(world: Any, study_tree: Tree, fit: Any) -> None:
     agenda = world(study_tree).play(fit=failing(failing(fit, KeyError("x"), "ei"), KeyError("x")))
     assert agenda.finished
