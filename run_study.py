@@ -20,6 +20,7 @@ from typing import Any
 
 import click
 
+from eisnn.imports import uncollected
 from eisnn.output import forgiving
 from study.guest import is_guest, run_apart
 from study.options import Options
@@ -223,7 +224,8 @@ def _run(options: Options) -> int:
         from study.reproduce import reproduce
 
         return reproduce(request, options.reproduce)
-    from study.session import run
+    with uncollected():
+        from study.session import run
 
     # "local" starts a Ray of our own even if RAY_ADDRESS is set.
     address = None if options.address == "local" else options.address

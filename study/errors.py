@@ -11,6 +11,7 @@ DATABASE = {
     "database is locked": "close the program that holds it",
     "attempt to write a readonly database": "make it writable",
     "unable to open database file": "make its folder readable and writable",
+    "disk i/o error": "see to the disk, or move the study's folder to another one",
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from eisnn.config.yaml_file import ConfigError
+from eisnn.imports import uncollected
 from eisnn.kernels.cpu import build
 from study.errors import RayLost
 from study.execution.gpus import Mps, visible_parts
@@ -55,7 +56,9 @@ def session(
         if not address:
             # Importing torch makes a folder for compiled code, which would otherwise be in /tmp.
             build.share_compiled()
-        import ray
+        with uncollected():
+            import ray
+            import ray.tune  # before Ray's own processes need every core
 
         check_process()
         folder, lock = temporary.create()

@@ -24,7 +24,6 @@ from study.execution.head_watch import end_process, head_watch
 from study.execution.kernels import built
 from study.execution.live_page import live_page
 from study.execution.placement import machines_may_return
-from study.execution.prefetch import imported_beside
 from study.execution.probes import Look, Meter
 from study.execution.shares import Share
 from study.execution.signals import interruption
@@ -58,7 +57,6 @@ def execute(
     spec = agenda.plan.spec
     with (
         interruption() as interrupted,
-        imported_beside(),
         built(display.note) as kernels,
         session(spec.resources, address, display.note) as ray_session,
         live_page(agenda.folder) as renew_page,
@@ -108,7 +106,6 @@ def _tune(jobs: TuneJobs, train: Train, temporary: Path, callbacks: list[Any]) -
 
     The agenda also decides what to try again, since Tune does not if an idle worker died.
     """
-    # Importing Tune takes two seconds, which a complete study can save.
     from ray import tune
 
     from study.execution.callback import Silent, Tick

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from eisnn.config.trial import TrialConfig
 from eisnn.config.user_code import UserCodeError
 from eisnn.config.yaml_file import ConfigError
+from eisnn.imports import uncollected
 from study.forecast import machine
 from study.plan import Arm, Plan
 
@@ -107,6 +108,8 @@ def _tell(sender: Connection, task: Task) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_command, daemon=True).start()
     try:
+        with uncollected():
+            import eisnn.training.beforehand  # noqa: F401
         report = _try(task)
     except Exception as error:
         report = Report({}, [f"the networks cannot be tried: {type(error).__name__}: {error}"])

@@ -22,6 +22,7 @@ from eisnn.config.trial import TrialConfig, make_config
 from eisnn.config.user_code import look_in
 from eisnn.diagnostics.joules import OwnEnergy
 from eisnn.errors import CheckpointError
+from eisnn.imports import uncollected
 from study import store
 from study.store.records import Order, Outcome, State
 from study.worker import environment, gpu
@@ -193,8 +194,9 @@ class _History:
 def _take_share(order: Order) -> None:
     """Keeps the trial within its share: CPU threads, memory, and a fraction of a GPU or none."""
     if not order.gpu:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves it unset, which would show every GPU
-    import torch
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves it unset, and every GPU would be seen
+    with uncollected():
+        import torch
 
     torch.set_num_threads(_threads(order))
     if order.gpu:

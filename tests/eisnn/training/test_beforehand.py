@@ -53,5 +53,5 @@ def test_whether_one_image_is_a_batch_depends_on_the_layers(digits):
         check(make_config({"model": {"arch": "MLP", "layers": 2, "norm": norm}, **one}), digits, {})
     for norm in ("ei", "bn"):
         refused = make_config({"model": {"arch": "MLP", "layers": 2, "norm": norm}, **one})
-        with pytest.raises(ConfigError, match="train.batch_size: must be at least 2 with"):
+        with pytest.raises(ConfigError, match=r"train.batch_size: must be at least 2 with"):
             check(refused, digits, {})
