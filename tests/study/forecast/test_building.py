@@ -115,14 +115,14 @@ UNTRAINABLE: dict[str, tuple[Tree, str]] = {
     "fewer classes than there are": (
         {"overrides": {"model.classes": 7}},
         "base: cannot be built in full, no_straight_through, bn: model.classes: must be at least "
-        "10, as digits has them, or be left out, given 7",
+        "10, the number of classes of digits, or be left out, given 7",
     ),
     "batches of one": (
         {"overrides": {"train.batch_size": 1}},
         "base: cannot be built in full, no_straight_through: train.batch_size: must be at least 2 "
-        "with model.norm: ei, which takes a variance over a batch, given 1\n"
+        "with model.norm: ei, which needs the variance over a batch, given 1\n"
         "base: cannot be built in bn: train.batch_size: must be at least 2 with model.norm: bn, "
-        "which takes a variance over a batch, given 1",
+        "which needs the variance over a batch, given 1",
     ),
     "a rate that no cell has": (
         {
