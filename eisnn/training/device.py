@@ -49,6 +49,7 @@ def computing(train: TrainConfig, device: torch.device) -> Iterator[None]:
     before = (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark)
     determined = torch.are_deterministic_algorithms_enabled()
     warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    workspace = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
     matmul.allow_tf32 = cudnn.allow_tf32 = train.precision == "tf32"
     if train.deterministic:
         # cuBLAS reads this when its first handle is made.
@@ -63,3 +64,5 @@ def computing(train: TrainConfig, device: torch.device) -> Iterator[None]:
         matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before
         if train.deterministic:  # the call imports torch._dynamo, over a second
             torch.use_deterministic_algorithms(determined, warn_only=warned)
+            if workspace is None:
+                del os.environ["CUBLAS_WORKSPACE_CONFIG"]

@@ -45,7 +45,11 @@ class Study:
     arms: tuple[Arm, ...]
     environments: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)  # study files as given, by study
-    budgets: dict[str, str] = field(default_factory=dict)  # budgets that ended early, by study
+    budgets: dict[str, str] = field(
+        default_factory=dict
+    )  # how a budget ended a study before its plan was done, by study
+    # What was worked out of the rest and is asked for often, by whoever worked it out.
+    derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def arm_names(self) -> list[str]:

@@ -46,9 +46,18 @@ def objective(study: Study) -> Objective:
 def trials_of(study: Study, arm: str) -> pd.DataFrame:
     """Returns the arm's finished search trials of all repeats, in the order of their numbers.
 
-    ``value`` is the metric of completed trials, and NaN for others. ``reached`` also has the last
-    value of a pruned trial, and chance level, if known, for one that diverged or ran out of memory.
+    ``value`` is the metric of completed trials, else NaN. ``reached`` is what the trial's budget
+    bought: a pruned trial's last value, and chance level for one that diverged or ran out of
+    memory; NaN where that is not known. Every figure of the searches asks: worked out once.
     """
+    key = ("trials_of", arm)
+    if key not in study.derived:
+        study.derived[key] = _trials_of(study, arm)
+    found: pd.DataFrame = study.derived[key]
+    return found
+
+
+def _trials_of(study: Study, arm: str) -> pd.DataFrame:
     goal, trials = objective(study), study.trials
     mine = (trials["kind"] == Kind.SEARCH) & (trials["arm"] == arm)
     found = trials[mine]

@@ -65,7 +65,7 @@ class Parallel:
         low, high = self._range()
         ends.append((f"{low:.4g}", f"{high:.4g}"))
         for place, (bottom, top) in enumerate(ends):
-            axes.axvline(place, color=LINE, linewidth=0.9, zorder=1)
+            axes.plot([place, place], [0, 1], color=LINE, linewidth=0.9, zorder=1)
             for y, text, side in ((-0.03, bottom, "top"), (1.03, top, "bottom")):
                 axes.annotate(text, (place, y), ha="center", va=side, fontsize=7.5, color=QUIET)
         short = short_names(list(self.parameters))

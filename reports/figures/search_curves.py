@@ -88,6 +88,10 @@ def picture(study: Study) -> Picture | None:
         "Validation accuracy after each epoch of every search trial that finished one. Blue: the"
         " trial whose values were chosen. Cross: pruned here."
     )
+    shown = [arm.arm for arm in arms]
+    missing = [arm for arm in study.arm_names if arm in set(rows["arm"]) and arm not in shown]
+    if missing:
+        caption += f" No epoch yet: {', '.join(missing)}."
     if any(arm.default for arm in arms):
         caption += " Dashed: the study file's first point, the default values."
     return Picture(

@@ -155,7 +155,10 @@ def outer(axes: Sequence[Axes], columns: int) -> Iterator[tuple[Axes, bool, bool
 
 
 def panel_title(axes: Axes, name: str, note: str) -> None:
-    """Writes a name above a small panel, cut to its width, and a note in its lower right corner."""
+    """A name above a small panel, cut to its width, and a note in its lower right corner.
+
+    The note stands on the page's colour, since an arm at chance has its curve there.
+    """
     figure = axes.figure  # get_figure(root=True) is of Matplotlib 3.10
     assert isinstance(figure, Figure)
     box = axes.get_subplotspec()
@@ -163,7 +166,9 @@ def panel_title(axes: Axes, name: str, note: str) -> None:
     columns = box.get_gridspec().ncols
     most = int(figure.get_size_inches()[0] / columns / 0.068)
     axes.set_title(name if len(name) <= most else name[: most - 1] + "…", fontsize=7.5)
-    axes.annotate(note, (0.98, 0.04), xycoords="axes fraction", ha="right", fontsize=7, color=QUIET)
+    behind = {"facecolor": PAGE, "edgecolor": "none", "pad": 0.8}
+    axes.annotate(note, (0.98, 0.04), xycoords="axes fraction", ha="right", fontsize=7,
+                  color=QUIET, bbox=behind, zorder=4)  # fmt: skip
 
 
 def rows_on_y(axes: Axes, names: Sequence[str]) -> None:

@@ -1,4 +1,5 @@
-"""The command called in somebody else's process, such as a notebook's: it leaves as it came."""
+"""The command, the reports and a training run called in somebody else's process, such as a
+notebook's: each leaves it as it came."""
 
 from __future__ import annotations
 
@@ -15,47 +16,97 @@ ONE_TRIAL = {"name": "guest", "base": "base.yaml", "replicate": {"seeds": 1}}
 
 
 NOTEBOOK = """
-import logging, os, signal, sys, threading, warnings
+import logging, os, random, signal, sys, threading, warnings
 import matplotlib
-import click, pandas
+import matplotlib.pyplot
+import click, numpy, optuna, pandas, scipy.stats, seaborn, torch
 import ray
-import run_study
+import eisnn, reports, run_study
+from eisnn.config.trial import load_config
 
 matplotlib.use("svg")
+torch.set_num_threads(1)
+logging.getLogger("alembic").addHandler(logging.NullHandler())
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
+LOGGERS = ("", "ray", "ray.tune", "optuna", "py.warnings", "study", "matplotlib")
 
 def state():
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    umask = os.umask(0o22)
+    os.umask(umask)
     return {
         "variables": dict(os.environ),
-        "handlers": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
-        "streams": (sys.stdout, sys.stderr),
-        "backend": matplotlib.get_backend(),
-        "warnings": warnings.showwarning,
-        "levels": [logging.getLogger(name).level for name in ("", "ray", "ray.tune")],
         "folder": os.getcwd(),
+        "path": list(sys.path),
+        "umask": umask,
+        "handlers": [signal.getsignal(number) for number in SIGNALS],
+        "streams": (sys.stdin, sys.stdout, sys.stderr),
+        "hooks": (sys.excepthook, threading.excepthook),
+        "backend": matplotlib.get_backend(),
+        "style": dict(matplotlib.rcParams),
+        "figures": matplotlib.pyplot.get_fignums(),
+        "warnings": (warnings.showwarning, list(warnings.filters)),
+        "loggers": [(log.level, list(log.handlers), log.propagate) for log in loggers],
+        "verbosity": optuna.logging.get_verbosity(),
+        "threads": torch.get_num_threads(),
+        "types": (torch.get_default_dtype(), torch.get_default_device()),
+        "modes": (torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled()),
+        "arithmetic": (torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()),
+        "numpy": numpy.geterr(),
+        "drawn": (random.getstate(), str(numpy.random.get_state()), str(torch.get_rng_state())),
     }
 
-def study(*options):
+def call(function, *arguments, **options):
+    before = state()
     try:
-        run_study.main(["--space", "study.yaml", *options], standalone_mode=False)
+        return function(*arguments, **options)
     except SystemExit as end:
         codes.append(end.code)
+    finally:
+        for name, value in state().items():
+            assert value == before[name], (function, name, before[name], value)
+
+def in_thread(function, *arguments, **options):
+    thread = threading.Thread(target=function, args=arguments, kwargs=options)
+    thread.start()
+    thread.join()
+
+def command(*options):
+    run_study.main(list(options), standalone_mode=False)
+
+def study(*options):
+    command("--space", "study.yaml", *options)
+
+def fails(row):
+    raise KeyError("of the notebook")
 
 codes = []
-before = state()
-study("--max-concurrent", "1")
-after = state()
-for name, value in before.items():
-    assert after[name] == value, (name, value, after[name])
-thread = threading.Thread(target=study, args=("--set", "replicate.seeds=2"))
-thread.start()
-thread.join()
-assert codes == [0, 0], codes
+call(study, "--max-concurrent", "1")
+call(study, "--dry-run")
+call(study, "--dry-run", "--set", "replicate.seeds=-1")
+call(command, "--status", "results/guest")
+assert codes == [0, 0, 2, 0], codes
+call(in_thread, call, study, "--set", "replicate.seeds=2")
+assert codes == [0, 0, 2, 0, 0], codes
 assert not ray.is_initialized()
+
+call(reports.load, "results/guest")
+call(reports.tables, "results/guest")
+call(reports.figure, "results/guest", "curves")
+call(in_thread, reports.figure, "results/guest", "forest")
+config = load_config("base.yaml")
+call(eisnn.fit, config)
+call(in_thread, eisnn.fit, config)
+try:
+    call(eisnn.fit, config, report=fails)
+except KeyError:
+    pass
 
 ray.init(num_cpus=1, include_dashboard=False, logging_level="ERROR")
 mine = ray.put(41)
-study("--set", "replicate.seeds=3", "--max-concurrent", "1")
-assert codes == [0, 0, 0], codes
+call(study, "--set", "replicate.seeds=3", "--max-concurrent", "1")
+assert codes[5:] == [0], codes
 assert ray.get(mine) == 41
 ray.shutdown()
 print("as it came")

@@ -13,7 +13,7 @@ from eisnn.kernels import ops
 from eisnn.kernels.rules import rules
 
 torch.ops.load_library(sys.argv[1])
-torch.set_num_threads(2)
+torch.set_num_threads(4)
 T = 2
 done = refused = 0
 

@@ -1,4 +1,4 @@
-"""No kernel reads or writes beyond its tensors: address and undefined-behaviour sanitizers."""
+"""No kernel reads or writes beyond its tensors, and no two threads of one write the same place."""
 
 import os
 import subprocess
@@ -12,31 +12,39 @@ from torch.utils.cpp_extension import include_paths, library_paths
 from eisnn.kernels.cpu import build
 
 HERE = Path(__file__).parent
+COMPILER = os.environ.get("CXX") or "c++"
+# Each sanitizer's flags, its runtimes, and their settings.
+ADDRESSES = (
+    ["-fopenmp", "-fsanitize=address,undefined", "-fno-sanitize=vptr", "-fno-sanitize-recover=all"],
+    ["libasan.so", "libubsan.so"],
+    {"ASAN_OPTIONS": "detect_leaks=0"},
+)
+THREADS = (
+    ["-fsanitize=thread", "-include", str(HERE / "threads.h")],
+    ["libtsan.so"],
+    {"TSAN_OPTIONS": "ignore_noninstrumented_modules=1 halt_on_error=1"},
+)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(build.why_unavailable() is not None, reason=str(build.why_unavailable()))
-def test_sanitizers_find_nothing_over_many_shapes(tmp_path):
-    compiler = os.environ.get("CXX") or "c++"
+@pytest.mark.parametrize(
+    ("sanitize", "runtimes", "settings"), [ADDRESSES, THREADS], ids=["addresses", "threads"]
+)
+def test_sanitizers_find_nothing_over_many_shapes(tmp_path, sanitize, runtimes, settings):
     capability = torch.backends.cpu.get_cpu_capability()
-    flags = ["-O1", "-g1", "-march=native", "-fopenmp", "-std=c++20", "-fPIC", "-shared", "-w"]
-    flags += ["-fsanitize=address,undefined", "-fno-sanitize=vptr", "-fno-sanitize-recover=all"]
+    flags = ["-O1", "-g1", "-march=native", "-std=c++20", "-fPIC", "-shared", "-w", *sanitize]
     flags += [f"-DCPU_CAPABILITY={capability}", f"-DCPU_CAPABILITY_{capability}"]
     flags += [f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}"]
     flags += [f"-isystem{path}" for path in include_paths()]
     library = tmp_path / "kernels.so"
     sources = [str(source) for source in sorted(build.FOLDER.glob("*.cpp"))]
     links = [f"-L{path}" for path in library_paths()] + ["-ltorch_cpu", "-ltorch", "-lc10"]
-    subprocess.run([compiler, *flags, *sources, *links, "-o", str(library)], check=True)
-    runtimes = []
-    for name in ("libasan.so", "libubsan.so"):
-        asked = [compiler, f"-print-file-name={name}"]
-        found = subprocess.run(asked, capture_output=True, text=True, check=True)
-        runtimes.append(found.stdout.strip())
+    subprocess.run([COMPILER, *flags, *sources, *links, "-o", str(library)], check=True)
     environment = {
         **os.environ,
-        "LD_PRELOAD": ":".join(runtimes),
-        "ASAN_OPTIONS": "detect_leaks=0",
+        **settings,
+        "LD_PRELOAD": ":".join(map(found, runtimes)),
         "EISNN_KERNELS": "off",
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
@@ -47,3 +55,9 @@ def test_sanitizers_find_nothing_over_many_shapes(tmp_path):
     answered, refused = (int(word) for word in ran.stdout.split() if word.isdigit())
     assert answered > 300
     assert refused > 300
+
+
+def found(name):
+    """Where the compiler has a sanitizer's runtime."""
+    asked = [COMPILER, f"-print-file-name={name}"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()

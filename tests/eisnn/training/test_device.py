@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
@@ -23,6 +25,7 @@ def config(norm: str = "ei", train_size: int = 300, **train: object):
 def test_determinism_is_asked_of_torch_and_given_back():
     assert fit(config(deterministic=True, epochs=1))["val/accuracy"] >= 0
     assert not torch.are_deterministic_algorithms_enabled()
+    assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
 
 
 def test_tf32_is_asked_for_convolutions_and_products_alike_and_given_back():

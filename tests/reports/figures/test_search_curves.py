@@ -35,3 +35,10 @@ def test_the_default_values_are_dashed(tmp_path):
 def test_before_an_epoch_there_is_nothing(tmp_path):
     rows = [search("full", 0, None)]
     assert picture(read_study(write_study(tmp_path / "s", rows, [arm("full")]))) is None
+
+
+def test_searched_arms_without_an_epoch_are_named(tmp_path):
+    rows = [search("full", 0, 0.9), search("bn", 0, None, "diverged") | {"epochs": 0}]
+    arms = [arm("full", "reference"), arm("bn"), arm("none")]
+    found = picture(read_study(write_study(tmp_path / "s", rows, arms)))
+    assert found.caption.endswith(" No epoch yet: bn.")

@@ -2,6 +2,7 @@
 
 import matplotlib
 import pytest
+from matplotlib.colors import to_hex
 
 from reports.figures import style
 
@@ -34,3 +35,12 @@ def test_the_style_ends_with_its_block():
     with style.styled():
         assert matplotlib.rcParams["axes.edgecolor"] == style.LINE
     assert dict(matplotlib.rcParams) == before
+
+
+def test_a_panels_note_is_read_where_a_curve_runs_through_it():
+    _, (axes,) = style.grid(1, 4.0, 1.45, least=1.7)
+    (curve,) = axes.plot([0, 1], [0.05, 0.05])
+    style.panel_title(axes, "full", "n = 5")
+    (note,) = axes.texts
+    assert to_hex(note.get_bbox_patch().get_facecolor()) == style.PAGE
+    assert note.get_zorder() > curve.get_zorder()
