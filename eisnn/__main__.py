@@ -77,7 +77,7 @@ ONLY = {  # which commands read an option
     show_default=True,
     help="cpu, cuda, cuda:1, or auto: a GPU if there is one.",
 )
-@click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: all cores.")
+@click.option("--threads", type=click.IntRange(1, 4096), help="CPU threads. Default: all cores.")
 @click.option(
     "--log",
     type=click.IntRange(0, 2),

@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eisnn.metrics import EPOCH_METRICS, TRIAL_METRICS
 from study.store.columns import EPOCH_COLUMNS, TRIAL_COLUMNS
 from study.store.files import StoreError, read_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Columns that tables of earlier versions lack, with the value that they get.
-LATER = {"repeat": 0, "joules": float("nan")}
+# Columns that tables of earlier versions lack, and what they mean there: nobody had measured what
+# later versions measure.
+LATER: dict[str, Any] = dict.fromkeys((*TRIAL_METRICS, *EPOCH_METRICS), float("nan"))
+LATER["repeat"] = 0
 
 
 def load_plan(folder: Path) -> dict[str, Any]:

@@ -25,8 +25,18 @@ def test_a_table_of_an_earlier_version_has_one_repeat(tmp_path: Path) -> None:
     assert list(read_rows(tmp_path)) == [store.Key("full", "search", 0, 0)]
 
 
-def test_a_table_of_an_earlier_version_has_no_joules(tmp_path: Path) -> None:
-    columns = [name for name in store.TRIAL_COLUMNS if name != "joules"]
+@pytest.mark.parametrize("name", ["joules", "rate_to_break_even", "test/loss"])
+def test_a_table_of_an_earlier_version_lacks_what_nobody_measured(
+    tmp_path: Path, name: str
+) -> None:
+    columns = [column for column in store.TRIAL_COLUMNS if column != name]
     path = tmp_path / "trials.csv"
     path.write_text(",".join(columns) + "\n" + "," * (len(columns) - 1) + "\n", encoding="utf-8")
-    assert store.trials_frame(tmp_path)["joules"].isna().all()
+    assert store.trials_frame(tmp_path)[name].isna().all()
+
+
+def test_a_table_without_states_is_refused(tmp_path: Path) -> None:
+    columns = [column for column in store.TRIAL_COLUMNS if column != "state"]
+    (tmp_path / "trials.csv").write_text(",".join(columns) + "\n", encoding="utf-8")
+    with pytest.raises(store.StoreError, match="lacks the column 'state'; repeat the study's"):
+        store.trials_frame(tmp_path)
