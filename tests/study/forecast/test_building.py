@@ -119,10 +119,8 @@ UNTRAINABLE: dict[str, tuple[Tree, str]] = {
     ),
     "batches of one": (
         {"overrides": {"train.batch_size": 1}},
-        "base: cannot be built in full, no_straight_through: train.batch_size: must be at least 2 "
-        "with model.norm: ei, which needs the variance over a batch, given 1\n"
-        "base: cannot be built in bn: train.batch_size: must be at least 2 with model.norm: bn, "
-        "which needs the variance over a batch, given 1",
+        "base: cannot be built in bn: train.batch_size: must be at least 2 with model.norm: bn in "
+        "MLP, which needs the variance over a batch, given 1",
     ),
     "a rate that no cell has": (
         {
