@@ -7,19 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
-
 from eisnn.config.trial import TrialConfig
 from eisnn.config.yaml_file import ConfigError
 from eisnn.data.loading import Dataset
-from eisnn.networks.initialization import initialize
 from eisnn.networks.starts import check_rate
 from eisnn.training.conditions import check_conditions, conditions_among
-from eisnn.training.device import computing
-from eisnn.training.fit import explained, first_batch
-from eisnn.training.footprint import first
 from eisnn.training.own_metrics import check_metrics
-from eisnn.training.run import Run, with_data
+from eisnn.training.run import with_data
 
 
 def check(config: TrialConfig, data: Dataset, metrics: Mapping[str, str]) -> None:
@@ -34,8 +28,6 @@ def check(config: TrialConfig, data: Dataset, metrics: Mapping[str, str]) -> Non
     with_data(config, data)
     if config.circuit is not None:
         _check_signs(config, data)
-    if config.train.batch_size == 1:
-        _train_on_one(config, data)
 
 
 def _check_signs(config: TrialConfig, data: Dataset) -> None:
@@ -47,12 +39,3 @@ def _check_signs(config: TrialConfig, data: Dataset) -> None:
         f"values from {images.min().item() * data.train.scale:.3g} on; do not subtract a mean "
         "from the data"
     )
-
-
-def _train_on_one(config: TrialConfig, data: Dataset) -> None:
-    """Whether a layer takes a variance over a batch depends on its kind, and its map's size."""
-    place = torch.device("cpu")
-    with computing(config.train, place), explained(config):
-        run = Run(config, data, place, keep_best=False)
-        initialize(run.model, first_batch(run, data.train))
-        run.train(first(data.train, 1))

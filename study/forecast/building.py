@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = 40 * 2**20  # bytes of weights that cannot be counted beforehand: ten million in float32
 # Parameters that change what is built, or whether it suits the data.
-SHAPING = ("model.", "circuit.ei_ratio", "train.batch_size", "train.loss")
+SHAPING = ("model.", "circuit.ei_ratio", "train.loss")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from eisnn.config.trial import make_config, resolved
+from eisnn.config.trial import make_config
 from eisnn.config.yaml_file import ConfigError
 from eisnn.data.loading import Dataset, load
 from eisnn.training.beforehand import check
@@ -45,17 +45,3 @@ def test_accuracies_need_classes(digits):
         check(config(), replace(digits, test=numbers), {"noisy": "noise_0.3"})
     with pytest.raises(ConfigError, match=r"metrics.top: top5_accuracy needs labels that are "):
         check(config(), replace(digits, test=numbers), {"top": "top5_accuracy"})
-
-
-@pytest.mark.parametrize("norm", ["ei", "dann", "gn", "none"])
-def test_layers_without_a_variance_over_the_batch_train_on_single_images(digits, norm):
-    check(single(norm), digits, {})
-
-
-def test_batch_norm_does_not(digits):
-    with pytest.raises(ConfigError, match=r"train.batch_size: must be at least 2 with model.norm"):
-        check(single("bn"), digits, {})
-
-
-def single(norm: str):
-    return make_config({**resolved(config(norm=norm)), "train": {"batch_size": 1}})

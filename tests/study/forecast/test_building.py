@@ -117,11 +117,6 @@ UNTRAINABLE: dict[str, tuple[Tree, str]] = {
         "base: cannot be built in full, no_straight_through, bn: model.classes: must be at least "
         "10, the number of classes of digits, or be left out, given 7",
     ),
-    "batches of one": (
-        {"overrides": {"train.batch_size": 1}},
-        "base: cannot be built in bn: train.batch_size: must be at least 2 with model.norm: bn in "
-        "MLP, which needs the variance over a batch, given 1",
-    ),
     "a rate that no cell has": (
         {
             "overrides": {"model.norm": "none", "model.init": "spikeinit"},
