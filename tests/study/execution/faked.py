@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from study.store.records import Order
+from study.worker.gpu import Gpu
 
 Tree = dict[str, Any]
 TOTAL = 24_000.0
 PEAKS = {"ei": 4000.0, "bn": 9000.0}  # 1/4 each as 4 CPUs serve no more, and 1/2
 
 
-def seen() -> dict[str, Any]:
+def seen() -> Gpu:
     """A worker's look at a GPU that is not there."""
-    return {"name": "NVIDIA A100", "total_mb": TOTAL}
+    return Gpu("NVIDIA A100", TOTAL)
 
 
 def metered(job: Order) -> dict[str, float]:

@@ -16,6 +16,7 @@ from study.execution.portion import Portion
 from study.execution.probes import Known
 from study.execution.shares import Share
 from study.store.records import Kind, Role
+from study.worker.gpu import Gpu
 from tests.study.execution.faked import metered, only_replicates
 
 Tree = dict[str, Any]
@@ -210,10 +211,10 @@ def test_a_gpu_that_pytorch_cannot_use_means_the_cpu_said_once(
 ) -> None:
     import ray
 
-    problem = {"problem": "PyTorch 2.14.0+cpu is built for the CPU only"}
+    found = Gpu(problem="PyTorch 2.14.0+cpu is built for the CPU only")
     node = {"Alive": True, "Resources": {"CPU": 4.0, "GPU": 1.0}}
     monkeypatch.setattr(ray, "nodes", lambda: [node])
-    here = SimpleNamespace(remote=lambda *_: problem)
+    here = SimpleNamespace(remote=lambda *_: found)
     monkeypatch.setattr(ray, "remote", lambda **_: lambda call: here)
     monkeypatch.setattr(ray, "get", lambda found, **_: found)
     said: list[str] = []
@@ -222,7 +223,7 @@ def test_a_gpu_that_pytorch_cannot_use_means_the_cpu_said_once(
         raise AssertionError("nothing is measured on a GPU that is not used")
 
     share = Share(plan_of(study_tree), tmp_path, None, no_probe, said.append)
-    assert said == [f"the GPU is not used: {problem['problem']}; trials run on the CPU"]
+    assert said == [f"the GPU is not used: {found.problem}; trials run on the CPU"]
     assert {portion.gpu for portion in share.portions.values()} == {0.0}
     assert share.text() == "4 trials at once, 1 thread each, on the CPU"
     assert not share.has_company

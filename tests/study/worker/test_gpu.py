@@ -37,4 +37,4 @@ def test_memory_that_others_hold_is_asked_of_this_workers_gpu(
 
 def test_a_look_says_why_pytorch_cannot_use_a_gpu() -> None:
     found = look()
-    assert ("problem" in found) != ("name" in found)
+    assert (found.problem is not None) != bool(found.name)
