@@ -66,6 +66,7 @@ def session(
         mps = Mps(folder, note, possible=address is None)
         if not address:
             os.environ.update(visible_parts() | mps.variables())
+        print_to_stdstream = _silence(lambda *_, **__: None)
         try:
             if address:
                 _join(address)
@@ -76,6 +77,7 @@ def session(
         finally:
             with contextlib.suppress(KeyboardInterrupt):
                 ray.shutdown()
+            _silence(print_to_stdstream)
             mps.end()
             lock.release()
             shutil.rmtree(folder, ignore_errors=True)
@@ -92,6 +94,18 @@ def _quiet_loggers() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def _silence(instead: Callable[..., None]) -> Callable[..., None]:
+    """Replaces what prints the errors of Ray's processes; returns what did so before.
+
+    It colours them, also where the output is a file, and a machine's end brings its whole log.
+    """
+    from ray._private import worker
+
+    before: Callable[..., None] = worker.print_to_stdstream
+    worker.print_to_stdstream = instead
+    return before
 
 
 def _start(folder: Path) -> None:

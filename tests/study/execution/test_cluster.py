@@ -23,6 +23,8 @@ import pytest
 
 from benchmarks import crash
 from study import store
+from study.execution.cluster import session
+from study.spec.models import Resources
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = (ROOT / "docs" / "clusters.md").read_text()
@@ -239,6 +241,18 @@ def test_nodes_die_and_join_and_the_head_is_replaced(
     )
     assert code in (1, 3)  # Ray may end the command before it has noticed
     assert "Traceback" not in output.read_text()
+
+
+def test_errors_of_rays_processes_stay_in_its_logs(capfd: pytest.CaptureFixture[str]) -> None:
+    """Ray prints a machine's last log lines in yellow, also into a file."""
+    error = {"lines": ["Raylet is terminated."], "pid": "raylet", "is_err": False}
+    with session(Resources(), None):
+        from ray._private import worker
+
+        worker.print_to_stdstream(error, ignore_prefix=False)
+    assert capfd.readouterr().out == ""
+    worker.print_to_stdstream(error, ignore_prefix=False)
+    assert "Raylet is terminated." in capfd.readouterr().out
 
 
 def test_an_address_where_nothing_answers_is_refused(tmp_path: Path) -> None:
