@@ -44,10 +44,13 @@ class Run:
 
 def run_of(job: Job, study: str, folder: Path) -> Run:
     role = {"study": study, "arm": job.arm, "kind": job.kind, "number": job.number, "trial": job.id}
-    place = folder / job.arm / f"{job.kind}-{job.label}"
+    label = job.label
+    if job.role.repeat:  # the first repeat's runs have the names that they had without repeats
+        label += f"-repeat-{job.role.repeat}"
+    place = folder / job.arm / f"{job.kind}-{label}"
     return Run(
         job.id,
-        f"{job.arm}/{job.kind}/{job.label}",
+        f"{job.arm}/{job.kind}/{label}",
         str(place.absolute()),
         {**role, **flat(job.config)},
     )

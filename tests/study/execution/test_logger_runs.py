@@ -22,10 +22,10 @@ def test_a_run_is_named_by_its_role_and_lies_below_its_arm(tmp_path: Path) -> No
     config = {"seed": 7, "train": {"epochs": 3}}
     job = Job("0123456789ab", Role("bn", Kind.SEARCH, 4, 1), 7, config)
     run = logger_runs.run_of(job, "tiny", tmp_path)
-    assert (run.trial_id, str(run)) == ("0123456789ab", f"bn/search/{job.label}")
-    assert Path(run.local_path) == tmp_path / "bn" / f"search-{job.label}"
+    assert (run.trial_id, str(run)) == ("0123456789ab", "bn/search/4-repeat-1")
+    assert Path(run.local_path) == tmp_path / "bn" / "search-4-repeat-1"
     first = logger_runs.run_of(Job("b", Role("bn", Kind.SEARCH, 4, 0), 7, config), "tiny", tmp_path)
-    assert first.local_path != run.local_path
+    assert Path(first.local_path) == tmp_path / "bn" / "search-4"
     assert run.evaluated_params == {
         "study": "tiny",
         "arm": "bn",

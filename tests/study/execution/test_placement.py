@@ -22,6 +22,7 @@ def test_a_machine_answers_or_is_dead_or_neither() -> None:
     assert placement.answers({**node, "Alive": False})
 
 
+@pytest.mark.slow  # starts Ray in this process, which its end may take along
 def test_a_group_is_removed_once_its_machine_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     answers: list[bool] = []
     reached = False
@@ -50,6 +51,7 @@ def test_a_group_is_removed_once_its_machine_answers(monkeypatch: pytest.MonkeyP
     assert tunes.remove_placement_group is ray.util.remove_placement_group
 
 
+@pytest.mark.slow  # starts Ray in this process, which its end may take along
 def test_a_machine_that_is_back_is_greeted(monkeypatch: pytest.MonkeyPatch) -> None:
     greeted: list[str] = []
     looks = iter([True, False, False])
