@@ -18,7 +18,14 @@ def test_ctrl_c_while_the_report_is_made_is_130_and_one_line(tmp_path):
     folder = small_study(tmp_path / "small")
     command = [sys.executable, "-m", "reports", str(folder)]
     pipe, both = subprocess.PIPE, subprocess.STDOUT
-    with subprocess.Popen(command, stdout=pipe, stderr=both, text=True) as process:
+    # A shell's background jobs ignore the signal, and so would what they start.
+    with subprocess.Popen(
+        command,
+        stdout=pipe,
+        stderr=both,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         while process.poll() is None and not (folder / "report").exists():
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
