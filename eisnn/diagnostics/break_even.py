@@ -13,17 +13,17 @@ mean of the bounds on s, g (1 / T + 1) / 2, it is g = 2 s T / (T + 1). Both take
 
     s* = (b move + w weight) / (T (event + w weight + add (1 - 2 b / (T + 1))))
 
-Assumed, of 22 nm CMOS: event 3.0 pJ a bit and hop (Loihi's routing), move 0.25 pJ, add 0.05448 pJ,
-one hop; control costs nothing, which favours spikes. ``weight`` is not stated where we could read:
-0.0367 pJ a bit is what makes s* the paper's 5.7 % at T = 5, w = 4. Other values of the paper then
-follow to within 0.3 points (tests/eisnn/diagnostics/test_break_even.py); at T = 1 it has spikes
-travel in dense form, and they do not.
+The prices assume 22 nm CMOS: event 3.0 pJ a bit and hop (Loihi's routing) over one hop, move 0.25
+pJ, add 0.05448 pJ. Control costs nothing, which favours spikes. ``weight`` was not found in what
+could be read of the paper: 0.0367 pJ a bit makes s* its 5.7 % at T = 5, w = 4. Other values of the
+paper then follow to within 0.3 points (tests/eisnn/diagnostics/test_break_even.py), except at
+T = 1, where its spikes travel in dense form.
 
-Only the 5.7 % was read in the paper itself (its abstract); prices and further values are those that
-a public summary of version 4 gives, and the form of the equation is what agrees with them.
+Only the 5.7 % was read in the paper itself (its abstract). The prices and further values come from
+a public summary of version 4, and the equation's form was chosen to agree with them.
 
-Networks are taken whole: images in the first layer and products with W_EI, which are no spikes, are
-not in it (energy with memory traffic, `eisnn.diagnostics.workload`, has them).
+One rate stands for the whole network. Images in the first layer and products with W_EI, which are
+not spikes, are left out (energy with memory traffic, `eisnn.diagnostics.workload`, counts them).
 """
 
 from __future__ import annotations
