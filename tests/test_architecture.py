@@ -102,7 +102,6 @@ WITHOUT_TESTS = {
     "eisnn.kernels.gpu.backward": "kernels that test_circuit runs",
     "study.agenda.job": "a record of what queue, agenda and choices hand about",
     "study.search.proposal": "a record of what draws and arm_search hand about",
-    "reports.analysis.search": "hands out the names of other modules",
 }
 THEMES = {
     "eisnn/test_no_waits": "no line of a step waits for the device",

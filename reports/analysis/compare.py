@@ -15,11 +15,9 @@ from reports.analysis.arm import GONE, Arm
 from reports.analysis.collect import STATES, Study
 from reports.analysis.costs import COSTS
 from reports.analysis.differences import Difference, differences
-from reports.analysis.options import Options, options_for
+from reports.analysis.options import Options
 from reports.analysis.outcomes import Trained
 from study.store import Kind, State
-
-__all__ = ["COSTS", "ArmResult", "Options", "main_table", "options_for"]
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from reports.analysis import search
 from reports.analysis.collect import Study
-from reports.analysis.search import Objective
+from reports.analysis.trials import Objective, objective, trials_of
 
 FAR = 20.0  # points; a trial so far below the best is drawn at the edge of the axis
 
 
 def arms_searched(study: Study) -> list[str]:
     """Returns the arms with a completed search trial."""
-    return [arm for arm in study.arm_names if search.trials_of(study, arm)["value"].notna().any()]
+    return [arm for arm in study.arm_names if trials_of(study, arm)["value"].notna().any()]
 
 
 def scale_of(goal: Objective) -> float:
@@ -45,15 +44,15 @@ def default_trial(study: Study, arm: str) -> pd.Series | None:
     """
     if not (study.plan.get("search") or {}).get("points"):
         return None
-    rows = search.trials_of(study, arm)
+    rows = trials_of(study, arm)
     first = rows[rows["number"] == 0]
     return None if first.empty else first.iloc[0]
 
 
 def best_trial(study: Study, arm: str) -> pd.Series | None:
     """Returns the completed trial with the best value (the earliest of equals), or None."""
-    goal = search.objective(study)
-    rows = search.trials_of(study, arm).dropna(subset=["value"])
+    goal = objective(study)
+    rows = trials_of(study, arm).dropna(subset=["value"])
     if rows.empty:
         return None
     return rows.sort_values("value", ascending=not goal.higher, kind="stable").iloc[0]

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reports.analysis import search
+from reports.analysis.budget import Array, best_so_far, expected_best, flips
 from reports.analysis.collect import Study
-from reports.analysis.search import Array, Objective
 from reports.analysis.searched import FAR, arms_searched, label_of, scale_of
+from reports.analysis.trials import Objective, noise, objective, trials_of
 from reports.analysis.verdicts import plural
 from reports.figures import labels, style
 from reports.figures.picture import Picture
@@ -89,11 +89,11 @@ class Budgets:
 
 def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
     """Returns the figure: the best so far at the left, the expected best at the right."""
-    goal, reaches = search.objective(study), []
+    goal, reaches = objective(study), []
     for arm in arms_searched(study):
-        values = search.trials_of(study, arm)["reached"].to_numpy() * scale_of(goal)
-        best = search.best_so_far(values, goal.higher)
-        reaches.append(Reach(arm, best, search.expected_best(values, goal.higher).mean))
+        values = trials_of(study, arm)["reached"].to_numpy() * scale_of(goal)
+        best = best_so_far(values, goal.higher)
+        reaches.append(Reach(arm, best, expected_best(values, goal.higher).mean))
     if not reaches:
         return None
     counts = ", ".join(f"{reach.arm} {reach.best.size}" for reach in reaches)
@@ -109,11 +109,11 @@ def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
 
 def flips_text(study: Study) -> str:
     """Says whether the order of the arms changes with the tuning budget, and where."""
-    goal, curves = search.objective(study), {}
+    goal, curves = objective(study), {}
     for arm in arms_searched(study):
-        values = search.trials_of(study, arm)["reached"]
-        curves[arm] = search.expected_best(values, goal.higher).mean
-    found = search.flips(curves, goal.higher, search.noise(study))
+        values = trials_of(study, arm)["reached"]
+        curves[arm] = expected_best(values, goal.higher).mean
+    found = flips(curves, goal.higher, noise(study))
     if not found:
         same = (
             "The order of the arms by expected best does not change with the tuning budget, beyond"

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.analysis import front
-from reports.analysis.compare import ArmResult, Options
+from reports.analysis.compare import ArmResult
 from reports.analysis.costs import COSTS
+from reports.analysis.options import Options
 from reports.analysis.words import metric_header, metric_name
 from reports.figures import labels, style
 from reports.figures.picture import Picture

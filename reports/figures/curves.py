@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from reports.analysis.collect import Study
-from reports.analysis.compare import Options
+from reports.analysis.options import Options
 from reports.figures import style
 from reports.figures.picture import Picture
 from reports.figures.style import REFERENCE, Look

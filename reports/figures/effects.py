@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.analysis.ablation import ADDED, MAIN, SHAPLEY, TAKEN, Effect
-from reports.analysis.compare import Options
+from reports.analysis.options import Options
 from reports.analysis.words import interval_words, metric_name, span
 from reports.figures import style
 from reports.figures.picture import Picture

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.analysis import search
 from reports.analysis.collect import Study
 from reports.analysis.costs import COSTS
-from reports.analysis.search import Objective
 from reports.analysis.searched import arms_searched, label_of, scale_of
+from reports.analysis.trials import Objective, objective, trials_of
 from reports.figures import labels, style
 from reports.figures.cost import pareto_front
 from reports.figures.picture import Picture
@@ -21,7 +20,7 @@ from reports.figures.style import INK, QUIET, Look
 
 def trials(study: Study, second: str) -> pd.DataFrame:
     """Returns the completed search trials' arm, number, value, and cost (the second objective)."""
-    rows = pd.concat([search.trials_of(study, arm) for arm in arms_searched(study)])
+    rows = pd.concat([trials_of(study, arm) for arm in arms_searched(study)])
     known = rows.assign(cost=rows[second]).dropna(subset=["value", "cost"])
     return known[["arm", "number", "value", "cost"]].reset_index(drop=True)
 
@@ -80,7 +79,7 @@ def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
     second = study.plan.get("second_objective")
     if not second or not arms_searched(study):
         return None
-    goal, rows = search.objective(study), trials(study, second["name"])
+    goal, rows = objective(study), trials(study, second["name"])
     front = front_of(rows, higher=goal.higher, cheaper=second["mode"] == "min")
     caption = (
         f"One mark per completed search trial (n = {len(rows)}), on validation data, one training"

@@ -9,20 +9,20 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.analysis import search
+from reports.analysis import importance
 from reports.analysis.collect import Study
-from reports.analysis.importance import Importance as ParameterImportance
 from reports.analysis.searched import arms_searched, short_names
+from reports.analysis.trials import searched_parameters
 from reports.figures import heat, style
 from reports.figures.picture import Picture
 from study.store import Kind
 
-Found = Mapping[str, Sequence[ParameterImportance]]  # by arm
+Found = Mapping[str, Sequence[importance.Importance]]  # by arm
 
 
 def records(study: Study) -> Found:
     """Returns each searched arm's importances; none for an arm with too few trials."""
-    return {arm: search.importances(study, arm) for arm in arms_searched(study)}
+    return {arm: importance.importances(study, arm) for arm in arms_searched(study)}
 
 
 def importances(study: Study, found: Found) -> pd.DataFrame:
@@ -42,7 +42,7 @@ def most_important(study: Study, shares: pd.DataFrame, most: int) -> list[str]:
     Before there are shares, returns the first ones in the study file's order.
     """
     rows = study.trials[study.trials["kind"] == Kind.SEARCH]
-    searched = search.searched_parameters(study, rows)
+    searched = searched_parameters(study, rows)
     if shares.empty:
         return searched[:most]
     mean = shares.mean()

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from reports.analysis import ablation
 from reports.analysis.ablation import Cells
-from reports.analysis.compare import Options
+from reports.analysis.options import Options
 from reports.analysis.words import DASH, metric_name, show, span
 from reports.figures import heat, style
 from reports.figures.picture import Picture

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.analysis import search
 from reports.analysis.collect import Study
-from reports.analysis.search import Objective
+from reports.analysis.importance import LEAST_FOR_IMPORTANCE
 from reports.analysis.searched import arms_searched, label_of, scale_of, short_names
+from reports.analysis.trials import Objective, objective, searched_parameters, trials_of
 from reports.figures import style
 from reports.figures.importance import most_important
 from reports.figures.picture import Picture
@@ -64,14 +64,14 @@ def picture(study: Study, shares: pd.DataFrame, arm: str | None) -> Picture | No
     if not arms:
         return None
     if arm not in arms:
-        arm = max(arms, key=lambda name: len(search.trials_of(study, name)))
-    rows = search.trials_of(study, arm).dropna(subset=["value"])
+        arm = max(arms, key=lambda name: len(trials_of(study, name)))
+    rows = trials_of(study, arm).dropna(subset=["value"])
     names = _two_numeric(study, shares.loc[shares.index == arm], rows)
-    if len(names) < 2 or len(rows) < search.LEAST_FOR_IMPORTANCE:
+    if len(names) < 2 or len(rows) < LEAST_FOR_IMPORTANCE:
         return None
     spaces = study.plan["parameters"]
     pair = Pair(rows, {name: spaces[name] for name in names}, short_names(list(spaces)),
-                search.objective(study))  # fmt: skip
+                objective(study))  # fmt: skip
     _, counts = pair.binned()
     caption = (
         f"Arm {arm}: mean of the completed trials in each cell (n = {int(counts.sum())} trials in"
@@ -83,7 +83,7 @@ def picture(study: Study, shares: pd.DataFrame, arm: str | None) -> Picture | No
 
 
 def _two_numeric(study: Study, shares: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
-    spaces, mine = study.plan.get("parameters", {}), search.searched_parameters(study, rows)
+    spaces, mine = study.plan.get("parameters", {}), searched_parameters(study, rows)
     found = []
     for name in most_important(study, shares, len(spaces)):
         if name in mine and spaces[name]["type"] != "categorical":

@@ -11,10 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.analysis import search
 from reports.analysis.collect import Study
-from reports.analysis.search import Objective
 from reports.analysis.searched import arms_searched, floor_of, label_of, scale_of, short_names
+from reports.analysis.trials import Objective, objective, searched_parameters, trials_of
 from reports.figures import spaces, style
 from reports.figures.picture import Picture
 from reports.figures.style import INK, LINE, NEUTRAL, QUIET, Look
@@ -84,17 +83,17 @@ class Parallel:
 
 def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
     """Returns the figure; None unless at least two parameters were searched."""
-    goal, arms = search.objective(study), arms_searched(study)
+    goal, arms = objective(study), arms_searched(study)
     if not arms:
         return None
     frames = []
     for arm in arms:
-        rows = search.trials_of(study, arm).dropna(subset=["value"])
+        rows = trials_of(study, arm).dropna(subset=["value"])
         best = rows["value"].max() if goal.higher else rows["value"].min()
         first = rows.index[rows["value"] == best][0]
         frames.append(rows.assign(chosen=np.asarray(rows.index == first)))
     rows = pd.concat(frames, ignore_index=True)
-    names = search.searched_parameters(study, rows)
+    names = searched_parameters(study, rows)
     if len(names) < 2:
         return None
     parameters = {name: study.plan["parameters"][name] for name in names}

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from reports.analysis import ablation, statistics
 from reports.analysis.ablation import Cells
-from reports.analysis.compare import Options
+from reports.analysis.options import Options
 from reports.analysis.words import interval_words, metric_header, span
 from reports.figures import style
 from reports.figures.picture import Picture

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from reports.analysis import search
 from reports.analysis.collect import Study
-from reports.analysis.search import Objective
 from reports.analysis.searched import FAR, arms_searched, default_trial, label_of, scale_of
+from reports.analysis.trials import Objective, objective
+from reports.analysis.tuned import overtuning
 from reports.analysis.words import span
 from reports.figures import style
 from reports.figures.picture import Picture
@@ -66,10 +66,10 @@ class Promises:
 
 def picture(study: Study, looks: Mapping[str, Look]) -> Picture | None:
     """Returns the figure; None unless at least two arms were searched and trained again."""
-    goal, promises = search.objective(study), []
+    goal, promises = objective(study), []
     scale = scale_of(goal)
     for arm in arms_searched(study):
-        record = search.overtuning(study, arm)
+        record = overtuning(study, arm)
         if record is None:
             continue
         default = default_trial(study, arm)

@@ -11,10 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.analysis import search
 from reports.analysis.collect import Study
-from reports.analysis.search import Objective
 from reports.analysis.searched import arms_searched, floor_of, label_of, scale_of, short_names
+from reports.analysis.trials import Objective, objective, trials_of
 from reports.figures import spaces, style
 from reports.figures.importance import most_important
 from reports.figures.picture import Picture
@@ -77,11 +76,11 @@ class Slices:
 
 def picture(study: Study, shares: pd.DataFrame, looks: Mapping[str, Look]) -> Picture | None:
     """Returns the figure; None if nothing was searched."""
-    goal, names = search.objective(study), most_important(study, shares, PARAMETERS)
+    goal, names = objective(study), most_important(study, shares, PARAMETERS)
     arms = arms_searched(study)
     if not names or not arms:
         return None
-    rows = pd.concat([search.trials_of(study, arm) for arm in arms], ignore_index=True)
+    rows = pd.concat([trials_of(study, arm) for arm in arms], ignore_index=True)
     parameters = {name: study.plan["parameters"][name] for name in names}
     slices = Slices(rows, _chosen(rows, goal), parameters, looks, goal)
     caption = (

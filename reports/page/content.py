@@ -16,7 +16,7 @@ from reports.analysis.compare import count_states
 from reports.page.sections import Section
 from reports.page.shown import Shown, ShownAnswer
 from reports.page.status import Status, progress
-from reports.tables.results import states_text
+from reports.tables.states import states_text
 
 # The columns of the trials table on the page.
 SHOWN = (

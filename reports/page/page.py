@@ -10,7 +10,7 @@ from typing import Any
 from eisnn.files import replacing, write_whole
 from reports.analysis import compare
 from reports.analysis.collect import Study, StudyError, read_studies
-from reports.analysis.compare import options_for
+from reports.analysis.options import options_for
 from reports.figures import style
 from reports.page import answer as answers
 from reports.page.content import content, environment
@@ -51,7 +51,7 @@ def write_report(
         formats: the formats to write, from FORMATS.
         out: the folder to write to; <folder>/report by default.
         running: whether the page says that the study runs, and reloads itself.
-        wishes: what to compare; see `reports.analysis.compare.options_for`.
+        wishes: what to compare; see `reports.analysis.options.options_for`.
 
     Raises:
         StudyError: it is not a study's folder, or there is no such arm, metric or format, or the

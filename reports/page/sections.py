@@ -8,8 +8,9 @@ from pathlib import Path
 
 from reports.analysis import ablation, compare
 from reports.analysis.collect import Study
-from reports.analysis.compare import ArmResult, Options
+from reports.analysis.compare import ArmResult
 from reports.analysis.compute import joules_by_arm
+from reports.analysis.options import Options
 from reports.analysis.searched import arms_searched
 from reports.figures import (
     budget,
@@ -33,9 +34,11 @@ from reports.figures import (
 from reports.figures.picture import Animation, Picture
 from reports.figures.style import Look
 from reports.tables import arms, claims, planned, tuned
+from reports.tables import costs as cost_tables
 from reports.tables import effects as effect_tables
 from reports.tables import importance as importance_tables
 from reports.tables import results as result_tables
+from reports.tables import states as state_tables
 from reports.tables.table import Table
 from study.store import Kind
 
@@ -80,9 +83,9 @@ def all_sections(study: Study, options: Options) -> Iterator[Section]:
     if any(result.n for result in results):
         plane = cost.picture(results, options, looks)
         joules = joules_by_arm(study)
-        yield from section("cost", "Cost", "", [plane], [result_tables.cost_table(results, joules)])
+        yield from section("cost", "Cost", "", [plane], [cost_tables.cost_table(results, joules)])
     if len(study.trials):
-        states = result_tables.state_table(study, results)
+        states = state_tables.state_table(study, results)
         yield from section("states", "Trials", "", [], [states])
 
 

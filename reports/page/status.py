@@ -7,7 +7,7 @@ from typing import Any
 
 from reports.analysis.arm import GONE, Arm
 from reports.analysis.collect import Study
-from reports.tables.results import states_text
+from reports.tables.states import states_text
 from study import store
 from study.store import Kind, State
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from reports.analysis import compare
 from reports.analysis.collect import Study, read_studies
-from reports.analysis.compare import options_for
+from reports.analysis.options import options_for
 from reports.figures import render, style
 from reports.figures.picture import Picture
 from reports.page.items import all_pictures

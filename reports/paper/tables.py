@@ -9,8 +9,8 @@ from typing import Any
 from reports.analysis.collect import Study
 from reports.analysis.compare import ArmResult
 from reports.analysis.options import Options
-from reports.analysis.search import objective
 from reports.analysis.searched import arms_searched, best_trial, label_of, short_names
+from reports.analysis.trials import objective
 from reports.analysis.words import DASH, metric_header, show, significant_digits
 from reports.paper.latex import Part, label, tabular
 from reports.tables.captions import caption

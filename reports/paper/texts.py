@@ -9,8 +9,8 @@ from reports.analysis.collect import Study
 from reports.analysis.compare import ArmResult
 from reports.analysis.compute import Compute, compute
 from reports.analysis.options import Options
-from reports.analysis.search import objective
 from reports.analysis.searched import label_of
+from reports.analysis.trials import objective
 from reports.analysis.verdicts import plural
 from reports.analysis.words import metric_name, reading, significant_digits
 from reports.paper.latex import label

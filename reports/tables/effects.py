@@ -9,7 +9,7 @@ import pandas as pd
 from reports.analysis import ablation, designs
 from reports.analysis.ablation import ADDED, MAIN, SHAPLEY, TAKEN, Cells, Effect
 from reports.analysis.collect import Study
-from reports.analysis.compare import Options
+from reports.analysis.options import Options
 from reports.analysis.words import interval_words, metric_name, p_text, show, with_interval
 from reports.tables.cells import text_cell
 from reports.tables.table import Cell, Column, Field, Table, build

@@ -12,15 +12,7 @@ from reports.analysis.compare import ArmResult
 from reports.analysis.differences import Difference
 from reports.analysis.options import Options
 from reports.analysis.verdicts import plural
-from reports.analysis.words import (
-    effect_text,
-    metric_header,
-    metric_name,
-    number,
-    p_text,
-    reading,
-    show,
-)
+from reports.analysis.words import effect_text, metric_header, metric_name, number, p_text
 from reports.tables.captions import caption
 from reports.tables.cells import (
     difference_cell,
@@ -32,24 +24,9 @@ from reports.tables.cells import (
     value_cell,
     verdict_cell,
 )
-from reports.tables.costs import cost_table
-from reports.tables.states import all_states, state_table, states_text
+from reports.tables.states import all_states, states_text
 from reports.tables.table import Cell, Field, Table, build
 from study.store import Kind
-
-__all__ = [
-    "comparison_table",
-    "cost_table",
-    "difference_cell",
-    "main_table",
-    "metric_header",
-    "metric_name",
-    "reading",
-    "short_table",
-    "show",
-    "state_table",
-    "states_text",
-]
 
 
 def best_arms(results: Sequence[ArmResult], options: Options) -> set[str]:

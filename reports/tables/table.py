@@ -15,18 +15,7 @@ from typing import Generic, TypeVar
 import pandas as pd
 
 from eisnn.files import replacing, write_whole
-from reports.analysis.words import (
-    DASH,
-    MINUS,
-    number,
-    p_text,
-    significant_digits,
-    span,
-    with_interval,
-)
-
-__all__ = ["DASH", "MINUS", "Cell", "Column", "Field", "Table", "build", "number", "p_text",
-           "significant_digits", "span", "with_interval"]  # fmt: skip
+from reports.analysis.words import DASH, MINUS
 
 Record = TypeVar("Record")
 Read = TypeVar("Read", contravariant=True)

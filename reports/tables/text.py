@@ -8,7 +8,8 @@ from typing import Any
 
 from reports.analysis import answer
 from reports.analysis.collect import read_studies
-from reports.analysis.compare import main_table, options_for
+from reports.analysis.compare import main_table
+from reports.analysis.options import options_for
 from reports.tables import claims, planned, results
 from reports.tables.table import to_text
 

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.analysis import search
 from reports.analysis.collect import Study
-from reports.analysis.search import Objective, Overtuning, Tuned
 from reports.analysis.searched import arms_searched, label_of, scale_of
-from reports.tables.table import DASH, Cell, Column, Table, number, significant_digits
+from reports.analysis.trials import Objective, objective
+from reports.analysis.tuned import Overtuning, Tuned, overtuning, tuned_values
+from reports.analysis.words import DASH, number, significant_digits
+from reports.tables.table import Cell, Column, Table
 
 TUNED = ("parameter", False), ("chosen", True), ("best quarter", True), ("trials in it", True)
 HELD = (
@@ -29,7 +30,7 @@ def tuned_table(study: Study) -> Table | None:
     """Returns the chosen values, the range of each search's best quarter, and too narrow ranges."""
     records: list[Tuned] = []
     for arm in arms_searched(study):
-        records += search.tuned_values(study, arm)
+        records += tuned_values(study, arm)
     if not records:
         return None
     columns = (
@@ -83,8 +84,8 @@ def _value_cell(value: Any, kind: str) -> Cell:
 
 def overtuning_table(study: Study) -> Table | None:
     """Returns each search's best value beside those of its configuration with fresh seeds."""
-    goal = search.objective(study)
-    found = [search.overtuning(study, arm) for arm in arms_searched(study)]
+    goal = objective(study)
+    found = [overtuning(study, arm) for arm in arms_searched(study)]
     records = [record for record in found if record is not None]
     if not records:
         return None

@@ -10,15 +10,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from study.errors import RayLost, Stopped
 from study.forecast import time as estimate
 from study.forecast.time import Work
 from study.plan import Plan, Wanted
 from study.store.disks import TROUBLES
 from study.store.records import Kind, Outcome, State
 from study.store.tables import Tables
-
-__all__ = ["RayLost", "Stopped", "senseless", "used_up", "why_too_small"]
 
 SAME_ERROR = 3  # so many first trials that all fail of one reason stop the study
 ENOUGH = 10  # the share of failed trials is judged from so many on

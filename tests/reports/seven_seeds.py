@@ -2,7 +2,8 @@
 
 from reports.analysis import answer
 from reports.analysis.collect import read_study
-from reports.analysis.compare import main_table, options_for
+from reports.analysis.compare import main_table
+from reports.analysis.options import options_for
 from tests.reports.synthetic import arm, replicate, write_study
 
 CLAIMS = [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reports.analysis.collect import read_study
-from reports.analysis.compare import options_for
+from reports.analysis.options import options_for
 from reports.page import sections
 
 Tree = dict[str, Any]

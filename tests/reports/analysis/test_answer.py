@@ -1,7 +1,7 @@
 """One sentence for each arm."""
 
 from reports.analysis import answer
-from reports.analysis.compare import options_for
+from reports.analysis.options import options_for
 from reports.analysis.verdicts import Verdict
 from tests.reports.seven_seeds import sentences, study_of
 

@@ -5,8 +5,7 @@ import math
 import pytest
 
 from reports.analysis.claims import claims, judge
-from reports.analysis.compare import options_for
-from reports.analysis.options import Claim
+from reports.analysis.options import Claim, options_for
 from tests.reports.seven_seeds import CLAIMS, study_of
 
 

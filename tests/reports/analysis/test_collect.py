@@ -7,7 +7,7 @@ from synthetic import arm, replicate, small_study, write_study
 
 import reports
 from reports.analysis.collect import StudyError, read_studies
-from reports.analysis.compare import options_for
+from reports.analysis.options import options_for
 from reports.page.page import write_report
 from tests.reports.pairs_of_depths import depths
 

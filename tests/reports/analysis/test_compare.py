@@ -4,7 +4,8 @@ import pytest
 from synthetic import arm, replicate, small_study, write_study
 
 from reports.analysis.collect import read_study
-from reports.analysis.compare import comparison_family, main_table, options_for
+from reports.analysis.compare import comparison_family, main_table
+from reports.analysis.options import options_for
 from reports.tables.text import main_table_text
 
 

@@ -7,8 +7,9 @@ import pytest
 from synthetic import small_study
 
 from reports.analysis.collect import read_study
-from reports.analysis.compare import Options, main_table
+from reports.analysis.compare import main_table
 from reports.analysis.compute import compute, joules_by_arm
+from reports.analysis.options import Options
 from reports.paper.texts import compute_text
 from reports.tables.costs import cost_table
 

@@ -13,8 +13,9 @@ from synthetic import arm, replicate, search, write_study
 from reports.analysis import statistics as st
 from reports.analysis.arm import Arm
 from reports.analysis.collect import Study, read_study
-from reports.analysis.compare import main_table, options_for
-from reports.analysis.search import tuned_values
+from reports.analysis.compare import main_table
+from reports.analysis.options import options_for
+from reports.analysis.tuned import tuned_values
 from study import store
 
 

@@ -4,8 +4,9 @@ import pytest
 from synthetic import arm, replicate, write_study
 
 from reports.analysis.collect import read_study
-from reports.analysis.compare import main_table, options_for
+from reports.analysis.compare import main_table
 from reports.analysis.front import places
+from reports.analysis.options import options_for
 
 ARMS = {  # (accuracies, energy)
     "cheap": ([0.90, 0.91, 0.92], 1000.0),

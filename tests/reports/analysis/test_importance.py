@@ -8,7 +8,6 @@ from optuna.importance import FanovaImportanceEvaluator
 from synthetic import PARAMETERS, arm, search, write_study
 
 from reports.analysis import importance
-from reports.analysis import search as s
 from reports.analysis.collect import read_study
 from reports.analysis.importance import missing
 from tests.reports.searches import searched_study
@@ -55,13 +54,13 @@ def test_shares_are_optunas(seed):
 
 
 def test_importance_finds_the_parameter_that_matters(tmp_path):
-    first, *others = s.importances(searched_study(tmp_path), "full")
+    first, *others = importance.importances(searched_study(tmp_path), "full")
     assert first.parameter == "train.learning_rate"
     assert all(record.share < first.share for record in others)
 
 
 def test_importance_is_set_against_chance(tmp_path):
-    records = s.importances(searched_study(tmp_path), "full")
+    records = importance.importances(searched_study(tmp_path), "full")
     first, *others = records
     assert first.parameter == "train.learning_rate"
     assert first.low < first.share < first.high + 0.5
@@ -74,7 +73,7 @@ def test_what_importance_cannot_say(tmp_path):
     study = read_study(
         write_study(tmp_path / "s", rows, [arm("full", "reference")], parameters=PARAMETERS)
     )
-    assert s.importances(study, "full") == []
+    assert importance.importances(study, "full") == []
     assert missing(study, "full") == "full: 19 completed trials, importance needs 20"
     assert missing(searched_study(tmp_path), "full") == ""
 
@@ -87,4 +86,4 @@ def test_importance_needs_trials_and_a_difference(tmp_path):
     study = read_study(
         write_study(tmp_path / "s", rows, [arm("full", "reference")], parameters=PARAMETERS)
     )
-    assert s.importances(study, "full") == []
+    assert importance.importances(study, "full") == []

@@ -4,7 +4,7 @@ import pytest
 from synthetic import small_study
 
 from reports.analysis.collect import StudyError, read_study
-from reports.analysis.compare import options_for
+from reports.analysis.options import options_for
 from tests.reports.pairs_of_depths import depths
 from tests.reports.seven_seeds import study_of
 

@@ -7,7 +7,8 @@ from synthetic import arm, replicate, write_study
 
 from reports.analysis import ablation, outcomes
 from reports.analysis.collect import read_study
-from reports.analysis.compare import main_table, options_for
+from reports.analysis.compare import main_table
+from reports.analysis.options import options_for
 
 
 def dying(folder, *, seeds=5, dead=2, **plan):

@@ -6,7 +6,7 @@ from synthetic import arm, search, write_study
 
 from reports.analysis import searched
 from reports.analysis.collect import read_study
-from reports.analysis.search import Objective
+from reports.analysis.trials import Objective
 
 ACCURACY, LOSS = Objective("val/accuracy", True), Objective("val/loss", False)
 

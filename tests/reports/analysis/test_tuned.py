@@ -3,8 +3,10 @@
 import pytest
 from synthetic import PARAMETERS, arm, search, write_study
 
-from reports.analysis import search as s
 from reports.analysis.collect import read_study
+from reports.analysis.importance import importances
+from reports.analysis.trials import trials_of
+from reports.analysis.tuned import edge, overtuning, tuned_values
 from tests.reports.searches import searched_study
 
 
@@ -15,12 +17,12 @@ def test_every_searched_parameter_is_listed(tmp_path):
     wanted = ["train.learning_rate", "circuit.ei_ratio"]
     arms = [arm("full", "reference", searched=wanted)]
     study = read_study(write_study(tmp_path / "s", rows, arms, parameters=PARAMETERS))
-    assert [record.parameter for record in s.tuned_values(study, "full")] == wanted
+    assert [record.parameter for record in tuned_values(study, "full")] == wanted
 
 
 def test_tuned_values(tmp_path):
     records = {
-        record.parameter: record for record in s.tuned_values(searched_study(tmp_path), "full")
+        record.parameter: record for record in tuned_values(searched_study(tmp_path), "full")
     }
     assert records["circuit.init.gain"].at_edge == "high"
     rate = records["train.learning_rate"]
@@ -30,13 +32,13 @@ def test_tuned_values(tmp_path):
 
 def test_edges_are_judged_on_the_parameters_own_scale():
     log = {"low": 1e-3, "high": 1e-1, "log": True}
-    assert s.edge(0.00105, log) == "low"
-    assert s.edge(0.0015, log) == ""
-    assert s.edge(0.0015, {"low": 1e-3, "high": 1e-1}) == "low"
+    assert edge(0.00105, log) == "low"
+    assert edge(0.0015, log) == ""
+    assert edge(0.0015, {"low": 1e-3, "high": 1e-1}) == "low"
 
 
 def test_overtuning(tmp_path):
-    record = s.overtuning(searched_study(tmp_path), "full")
+    record = overtuning(searched_study(tmp_path), "full")
     assert record.searched == pytest.approx(0.95)
     assert (record.validation, record.test, record.n) == (
         pytest.approx(0.93),
@@ -52,22 +54,22 @@ def test_test_metrics_of_search_trials_change_nothing(tmp_path):
     """
     study = searched_study(tmp_path)
     before = (
-        s.tuned_values(study, "full"),
-        s.importances(study, "full"),
-        s.overtuning(study, "full"),
+        tuned_values(study, "full"),
+        importances(study, "full"),
+        overtuning(study, "full"),
     )
     study.trials.loc[study.trials["kind"] == "search", ["test/accuracy", "test/accuracy_best"]] = (
         1.0
     )
     assert before == (
-        s.tuned_values(study, "full"),
-        s.importances(study, "full"),
-        s.overtuning(study, "full"),
+        tuned_values(study, "full"),
+        importances(study, "full"),
+        overtuning(study, "full"),
     )
 
 
 def test_a_search_for_a_low_loss(tmp_path):
     study = searched_study(tmp_path, metric={"name": "val/loss", "mode": "min"})
-    record = s.overtuning(study, "full")
-    assert record.searched == pytest.approx(s.trials_of(study, "full")["value"].min())
+    record = overtuning(study, "full")
+    assert record.searched == pytest.approx(trials_of(study, "full")["value"].min())
     assert record.test == pytest.approx(0.5)

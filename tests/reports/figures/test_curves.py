@@ -3,7 +3,7 @@
 from synthetic import arm, search, small_study, write_study
 
 from reports.analysis.collect import read_study
-from reports.analysis.compare import options_for
+from reports.analysis.options import options_for
 from reports.figures import curves, style
 from study.store import Kind
 

@@ -4,7 +4,7 @@ from synthetic import factorial_study
 
 from reports.analysis import ablation
 from reports.analysis.collect import read_study
-from reports.analysis.compare import options_for
+from reports.analysis.options import options_for
 from reports.figures.path import picture
 
 

@@ -3,7 +3,7 @@
 from synthetic import factorial_study
 
 from reports.analysis.collect import read_study
-from reports.analysis.compare import options_for
+from reports.analysis.options import options_for
 from reports.page.sections import all_sections
 from tests.reports.searches import searched_study
 

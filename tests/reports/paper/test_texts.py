@@ -5,7 +5,7 @@ from dataclasses import replace
 from synthetic import small_study
 
 from reports.analysis.collect import read_study
-from reports.analysis.compare import Options
+from reports.analysis.options import Options
 from reports.paper.texts import methods
 
 

@@ -6,8 +6,8 @@ import pytest
 from synthetic import small_study
 
 from reports.analysis.collect import read_study
-from reports.analysis.compare import main_table, options_for
-from reports.analysis.options import Options
+from reports.analysis.compare import main_table
+from reports.analysis.options import Options, options_for
 from reports.tables import captions
 
 PLAIN = Options(reference="full", arms=("full", "a", "b"))

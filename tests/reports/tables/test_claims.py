@@ -1,6 +1,6 @@
 """The claims of a study file as a table."""
 
-from reports.analysis.compare import options_for
+from reports.analysis.options import options_for
 from reports.tables.claims import table
 from tests.reports.seven_seeds import CLAIMS, study_of
 

@@ -5,7 +5,8 @@ import math
 from synthetic import arm, replicate, write_study
 
 from reports.analysis.collect import read_study
-from reports.analysis.compare import main_table, options_for
+from reports.analysis.compare import main_table
+from reports.analysis.options import options_for
 from reports.tables.costs import cost_table
 
 

@@ -4,7 +4,7 @@ from synthetic import arm, factorial_study, replicate, write_study
 
 from reports.analysis import ablation
 from reports.analysis.collect import read_study
-from reports.analysis.compare import options_for
+from reports.analysis.options import options_for
 from reports.tables.effects import design_table, effect_table, missing_text
 
 

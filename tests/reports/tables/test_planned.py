@@ -9,7 +9,7 @@ from synthetic import arm, replicate, small_study, write_study
 
 from reports.__main__ import main
 from reports.analysis.collect import StudyError, read_studies, read_study
-from reports.analysis.compare import options_for
+from reports.analysis.options import options_for
 from reports.page.page import write_report
 from reports.tables import planned
 from reports.tables.text import main_table_text

@@ -3,7 +3,8 @@
 from synthetic import arm, replicate, write_study
 
 from reports.analysis.collect import read_study
-from reports.analysis.compare import main_table, options_for
+from reports.analysis.compare import main_table
+from reports.analysis.options import options_for
 from reports.tables.results import best_arms, short_table
 from reports.tables.results import main_table as main
 

@@ -3,7 +3,8 @@
 from synthetic import arm, replicate, search, write_study
 
 from reports.analysis.collect import read_study
-from reports.analysis.compare import main_table, options_for
+from reports.analysis.compare import main_table
+from reports.analysis.options import options_for
 from reports.tables.states import all_states, state_table, states_text
 
 

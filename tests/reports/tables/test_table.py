@@ -6,15 +6,7 @@ import pytest
 from synthetic import factorial_study, large_study
 
 from reports.page.page import write_report
-from reports.tables.table import (
-    Cell,
-    Column,
-    Table,
-    latex,
-    to_latex,
-    to_markdown,
-    to_text,
-)
+from reports.tables.table import Cell, Column, Table, latex, to_latex, to_markdown, to_text
 
 TABLE = Table(
     name="main",

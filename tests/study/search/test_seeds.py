@@ -8,8 +8,8 @@ from typing import Any
 import optuna
 import pytest
 
-from reports.analysis import search
 from reports.analysis.collect import read_study
+from reports.analysis.trials import trials_of
 from reports.page.status import progress
 from study import store
 from study.plan import plan_record
@@ -66,7 +66,7 @@ def test_reports_take_the_means(world: Any, study_tree: Tree) -> None:
     agenda = played.play()
     store.write_json(played.folder / "plan.json", plan_record(played.plan))
     study = read_study(played.folder)
-    found = search.trials_of(study, "full")
+    found = trials_of(study, "full")
     told = [trial.value for trial in studies(played)[0].trials]
     assert list(found["value"]) == pytest.approx(told)
     assert progress(study).is_complete
