@@ -1,14 +1,9 @@
-import sys
-from pathlib import Path
-
 import pytest
 
 from reports.analysis.collect import read_study
 from reports.analysis.compare import main_table
 from reports.analysis.options import options_for
 from tests.reports.synthetic import add_insides, small_study
-
-sys.path.insert(0, str(Path(__file__).parent))  # for `import synthetic`, which makes study folders
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import time
 
 import pytest
 from click.testing import CliRunner
-from synthetic import small_study
 
 from reports.__main__ import main
+from tests.reports.synthetic import small_study
 
 
 def test_ctrl_c_while_the_report_is_made_is_130_and_one_line(tmp_path):

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from synthetic import arm, replicate, small_study, write_study
 
 from reports.__main__ import main
 from reports.analysis.collect import StudyError
 from reports.verify import verify
+from tests.reports.synthetic import arm, replicate, small_study, write_study
 
 
 def test_completed_trials_are_drawn_and_each_answer_counts(tmp_path, capsys):

@@ -4,12 +4,12 @@ It is 0.10 (a), 0.20 (b), 0 (c), and -0.06 for a and b together.
 """
 
 import pytest
-from synthetic import arm, factorial_study, replicate, write_study
 
 from reports.analysis import ablation
 from reports.analysis.collect import read_study
 from reports.analysis.options import options_for
 from reports.page.sections import all_sections
+from tests.reports.synthetic import arm, factorial_study, replicate, write_study
 
 
 def effects_of(tmp_path, **how):

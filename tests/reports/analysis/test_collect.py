@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from synthetic import arm, replicate, small_study, write_study
 
 import reports
 from reports.analysis.collect import StudyError, read_studies
 from reports.analysis.options import options_for
 from reports.page.page import write_report
 from tests.reports.pairs_of_depths import depths
+from tests.reports.synthetic import arm, replicate, small_study, write_study
 
 
 def test_joined_pairs_keep_their_studys_arms(tmp_path):

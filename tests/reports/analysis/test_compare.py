@@ -1,12 +1,12 @@
 import math
 
 import pytest
-from synthetic import arm, replicate, small_study, write_study
 
 from reports.analysis.collect import read_study
 from reports.analysis.compare import comparison_family, main_table
 from reports.analysis.options import options_for
 from reports.tables.text import main_table_text
+from tests.reports.synthetic import arm, replicate, small_study, write_study
 
 
 def test_means_and_intervals(results):

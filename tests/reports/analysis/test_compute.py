@@ -4,7 +4,6 @@ import math
 from dataclasses import replace
 
 import pytest
-from synthetic import small_study
 
 from reports.analysis.collect import read_study
 from reports.analysis.compare import main_table
@@ -12,6 +11,7 @@ from reports.analysis.compute import compute, joules_by_arm
 from reports.analysis.options import Options
 from reports.paper.texts import compute_text
 from reports.tables.costs import cost_table
+from tests.reports.synthetic import small_study
 
 
 def test_compute_counts_every_trial_once(tmp_path):

@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import arm, replicate, search, write_study
 
 from reports.analysis import statistics as st
 from reports.analysis.arm import Arm
@@ -17,6 +16,7 @@ from reports.analysis.compare import main_table
 from reports.analysis.options import options_for
 from reports.analysis.tuned import tuned_values
 from study import store
+from tests.reports.synthetic import arm, replicate, search, write_study
 
 
 def bound(share, times, errors=3.5):

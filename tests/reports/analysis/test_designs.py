@@ -3,7 +3,6 @@
 import itertools
 
 import pytest
-from synthetic import arm, factorial_study, replicate, write_study
 
 from reports.analysis import ablation
 from reports.analysis.collect import read_study
@@ -11,6 +10,7 @@ from reports.analysis.designs import contrasts, design_of
 from reports.analysis.options import options_for
 from reports.page.sections import all_sections
 from reports.tables.effects import design_table
+from tests.reports.synthetic import arm, factorial_study, replicate, write_study
 
 TAU = {"": 0.0, "slow": 0.03, "fast": -0.02}
 

@@ -3,13 +3,13 @@
 import math
 
 import pytest
-from synthetic import arm, replicate, write_study
 
 from reports.analysis.collect import read_study
 from reports.analysis.compare import main_table
 from reports.analysis.options import options_for
 from reports.analysis.verdicts import Verdict
 from tests.reports.seven_seeds import sentences, study_of
+from tests.reports.synthetic import arm, replicate, write_study
 
 
 def test_differences_are_paired_by_seed(results):

@@ -1,12 +1,12 @@
 """A front by hand: cheap and good, dear and better, and one between them that is not told apart."""
 
 import pytest
-from synthetic import arm, replicate, write_study
 
 from reports.analysis.collect import read_study
 from reports.analysis.compare import main_table
 from reports.analysis.front import places
 from reports.analysis.options import options_for
+from tests.reports.synthetic import arm, replicate, write_study
 
 ARMS = {  # (accuracies, energy)
     "cheap": ([0.90, 0.91, 0.92], 1000.0),

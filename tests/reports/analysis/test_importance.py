@@ -5,12 +5,12 @@ import optuna
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.importance import FanovaImportanceEvaluator
-from synthetic import PARAMETERS, arm, search, write_study
 
 from reports.analysis import importance
 from reports.analysis.collect import read_study
 from reports.analysis.importance import missing
 from tests.reports.searches import searched_study
+from tests.reports.synthetic import PARAMETERS, arm, search, write_study
 
 SPACE = {
     "rate": FloatDistribution(-3, -1),

@@ -1,12 +1,12 @@
 """What is compared, and wishes that cannot be met."""
 
 import pytest
-from synthetic import small_study
 
 from reports.analysis.collect import StudyError, read_study
 from reports.analysis.options import options_for
 from tests.reports.pairs_of_depths import depths
 from tests.reports.seven_seeds import study_of
+from tests.reports.synthetic import small_study
 
 
 @pytest.mark.parametrize(

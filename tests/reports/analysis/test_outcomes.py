@@ -3,12 +3,12 @@
 import math
 
 import pytest
-from synthetic import arm, replicate, write_study
 
 from reports.analysis import ablation, outcomes
 from reports.analysis.collect import read_study
 from reports.analysis.compare import main_table
 from reports.analysis.options import options_for
+from tests.reports.synthetic import arm, replicate, write_study
 
 
 def dying(folder, *, seeds=5, dead=2, **plan):

@@ -1,9 +1,9 @@
 """The trials with what their arms override."""
 
 import pandas as pd
-from synthetic import arm, replicate, write_study
 
 import reports
+from tests.reports.synthetic import arm, replicate, write_study
 
 
 def test_what_an_arm_overrides_stands_in_the_frames(tmp_path):

@@ -2,11 +2,11 @@
 
 import pandas as pd
 import pytest
-from synthetic import arm, search, write_study
 
 from reports.analysis import searched
 from reports.analysis.collect import read_study
 from reports.analysis.trials import Objective
+from tests.reports.synthetic import arm, search, write_study
 
 ACCURACY, LOSS = Objective("val/accuracy", True), Objective("val/loss", False)
 

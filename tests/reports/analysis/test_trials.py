@@ -3,11 +3,11 @@
 import math
 
 import pytest
-from synthetic import arm, replicate, write_study
 
 from reports.analysis.collect import read_study
 from reports.analysis.trials import noise, objective, trials_of
 from tests.reports.searches import searched_study
+from tests.reports.synthetic import arm, replicate, write_study
 
 
 def test_what_a_trials_budget_bought(tmp_path):

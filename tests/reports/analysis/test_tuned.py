@@ -1,13 +1,13 @@
 """What a search chose, and what held of what it promised."""
 
 import pytest
-from synthetic import PARAMETERS, arm, search, write_study
 
 from reports.analysis.collect import read_study
 from reports.analysis.importance import importances
 from reports.analysis.trials import trials_of
 from reports.analysis.tuned import edge, overtuning, tuned_values
 from tests.reports.searches import searched_study
+from tests.reports.synthetic import PARAMETERS, arm, search, write_study
 
 
 def test_every_searched_parameter_is_listed(tmp_path):

@@ -1,10 +1,10 @@
 """The best value against the number of trials."""
 
 import pytest
-from synthetic import arm, search, write_study
 
 from reports.analysis.collect import read_study
 from reports.figures import budget, style
+from tests.reports.synthetic import arm, search, write_study
 
 CAREFUL, TUNABLE = [0.80, 0.80, 0.80, 0.80], [0.95, 0.60, 0.60, 0.60]
 

@@ -1,11 +1,10 @@
 """What accuracy costs."""
 
-from synthetic import arm, replicate, small_study, write_study
-
 from reports.analysis.collect import read_study
 from reports.analysis.compare import main_table
 from reports.analysis.options import options_for
 from reports.figures import cost, style
+from tests.reports.synthetic import arm, replicate, small_study, write_study
 
 POINTS = {"a": (1.0, 0.5), "b": (2.0, 0.9), "c": (3.0, 0.8), "d": (1.0, 0.4), "e": (4.0, 0.9)}
 

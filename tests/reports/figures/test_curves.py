@@ -1,11 +1,10 @@
 """Learning curves: a panel for each arm."""
 
-from synthetic import arm, search, small_study, write_study
-
 from reports.analysis.collect import read_study
 from reports.analysis.options import options_for
 from reports.figures import curves, style
 from study.store import Kind
+from tests.reports.synthetic import arm, search, small_study, write_study
 
 
 def drawn(study):

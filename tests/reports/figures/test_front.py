@@ -1,8 +1,8 @@
 import pandas as pd
-from synthetic import arm, search, write_study
 
 from reports.analysis.collect import read_study
 from reports.figures import front, style
+from tests.reports.synthetic import arm, search, write_study
 
 
 def test_front_by_hand():

@@ -1,11 +1,11 @@
 """Which searched parameters matter, for each arm."""
 
 import pandas as pd
-from synthetic import PARAMETERS, arm, search, write_study
 
 from reports.analysis.collect import read_study
 from reports.analysis.importance import Importance
 from reports.figures import importance
+from tests.reports.synthetic import PARAMETERS, arm, search, write_study
 
 GAIN, RATIO, RATE = "circuit.init.gain", "circuit.ei_ratio", "train.learning_rate"
 

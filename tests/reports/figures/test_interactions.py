@@ -1,11 +1,10 @@
 """A factorial design as one matrix."""
 
-from synthetic import factorial_study
-
 from reports.analysis import ablation
 from reports.analysis.collect import read_study
 from reports.analysis.options import options_for
 from reports.figures.interactions import picture
+from tests.reports.synthetic import factorial_study
 
 
 def test_main_effects_stand_on_the_diagonal(tmp_path):

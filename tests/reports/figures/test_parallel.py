@@ -1,11 +1,11 @@
 """Every completed trial as a line through its parameters to its value."""
 
 import pytest
-from synthetic import PARAMETERS, arm, search, write_study
 
 from reports.analysis.collect import read_study
 from reports.figures import style
 from reports.figures.parallel import picture
+from tests.reports.synthetic import PARAMETERS, arm, search, write_study
 
 RATE, RATIO = "train.learning_rate", "circuit.ei_ratio"
 

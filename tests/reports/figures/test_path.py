@@ -1,11 +1,10 @@
 """The executed path from the whole to the bare network."""
 
-from synthetic import factorial_study
-
 from reports.analysis import ablation
 from reports.analysis.collect import read_study
 from reports.analysis.options import options_for
 from reports.figures.path import picture
+from tests.reports.synthetic import factorial_study
 
 
 def path_of(folder, **how):

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from synthetic import arm, replicate, search, write_study
 
 from reports.analysis.collect import read_study
 from reports.figures import promised, style
+from tests.reports.synthetic import arm, replicate, search, write_study
 
 
 def study_of(folder, arms=("full", "bn"), **plan):

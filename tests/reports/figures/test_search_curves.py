@@ -1,10 +1,9 @@
 """Every search trial as a learning curve."""
 
-from synthetic import arm, search, write_study
-
 from reports.analysis.collect import read_study
 from reports.figures import style
 from reports.figures.search_curves import picture
+from tests.reports.synthetic import arm, search, write_study
 
 
 def study_of(folder, **plan):

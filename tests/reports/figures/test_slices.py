@@ -2,11 +2,11 @@
 
 import pandas as pd
 import pytest
-from synthetic import PARAMETERS, arm, search, write_study
 
 from reports.analysis.collect import read_study
 from reports.figures import style
 from reports.figures.slices import picture
+from tests.reports.synthetic import PARAMETERS, arm, search, write_study
 
 RATE = "train.learning_rate"
 

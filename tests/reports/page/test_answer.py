@@ -1,13 +1,12 @@
 """The answer on top of the page."""
 
-from synthetic import arm, small_study, write_study
-
 from reports.analysis.collect import read_study
 from reports.analysis.compare import main_table
 from reports.analysis.options import options_for
 from reports.figures import style
 from reports.page.answer import answer
 from tests.reports.seven_seeds import study_of
+from tests.reports.synthetic import arm, small_study, write_study
 
 
 def answer_of(study):

@@ -1,10 +1,10 @@
 """The page in a real browser: what it shows, how it reacts, and that it asks no network."""
 
 import pytest
-from browser import CHROMIUM, Browser
-from synthetic import arm, replicate, search, write_study
 
 from reports.page.page import write_report
+from tests.reports.browser import CHROMIUM, Browser
+from tests.reports.synthetic import arm, replicate, search, write_study
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"

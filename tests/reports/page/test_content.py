@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from synthetic import arm, replicate, small_study, write_study
-
 from reports.analysis.collect import read_study
 from reports.page import content
+from tests.reports.synthetic import arm, replicate, small_study, write_study
 
 
 def test_the_environment_as_lines_of_which_long_ones_stay_in_the_file():

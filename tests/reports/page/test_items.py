@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from synthetic import small_study
 
 import reports
 from reports.analysis.collect import StudyError
+from tests.reports.synthetic import small_study
 
 
 def test_tables_and_figures_for_a_notebook(tmp_path):

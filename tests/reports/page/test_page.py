@@ -6,9 +6,9 @@ import sys
 
 import pandas as pd
 import pytest
-from synthetic import arm, replicate, small_study, write_study
 
 from reports.page.page import write_report
+from tests.reports.synthetic import arm, replicate, small_study, write_study
 
 LIGHT = ("html", "csv", "md")
 

@@ -2,11 +2,11 @@
 
 import pytest
 from click.testing import CliRunner
-from synthetic import add_insides, history, replicate, small_study
 
 from reports.__main__ import main
 from reports.analysis.collect import StudyError
 from reports.page.run import is_run, write_run
+from tests.reports.synthetic import add_insides, history, replicate, small_study
 
 
 @pytest.fixture

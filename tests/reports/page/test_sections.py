@@ -1,11 +1,10 @@
 """Which tables and figures a study has data for, in reading order."""
 
-from synthetic import factorial_study
-
 from reports.analysis.collect import read_study
 from reports.analysis.options import options_for
 from reports.page.sections import all_sections
 from tests.reports.searches import searched_study
+from tests.reports.synthetic import factorial_study
 
 
 def test_what_a_searched_study_shows(tmp_path):

@@ -1,9 +1,8 @@
 """How far a study is."""
 
-from synthetic import arm, replicate, search, write_study
-
 from reports.page.page import write_report
 from reports.tables.text import main_table_text
+from tests.reports.synthetic import arm, replicate, search, write_study
 
 LIGHT = ("html", "csv", "md")
 

@@ -4,11 +4,11 @@ import shutil
 import subprocess
 
 import pytest
-from synthetic import large_study
 
 from reports.analysis.collect import read_study
 from reports.paper.kit import write_paper
 from reports.paper.references import used
+from tests.reports.synthetic import large_study
 
 
 def test_figures_have_a_column_s_and_a_page_s_width(kit):

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-from synthetic import small_study
-
 from reports.analysis.collect import read_study
 from reports.analysis.options import Options
 from reports.paper.texts import methods
+from tests.reports.synthetic import small_study
 
 
 def test_the_methods_name_the_seeds_of_further_repeats(tmp_path):

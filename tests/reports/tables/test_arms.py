@@ -1,9 +1,8 @@
 """What each arm is."""
 
-from synthetic import arm, write_study
-
 from reports.analysis.collect import read_study
 from reports.tables.arms import table
+from tests.reports.synthetic import arm, write_study
 
 
 def test_an_arm_is_its_base_and_what_it_changes(tmp_path):

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from synthetic import small_study
 
 from reports.analysis.collect import read_study
 from reports.analysis.compare import main_table
 from reports.analysis.options import Options, options_for
 from reports.tables import captions
+from tests.reports.synthetic import small_study
 
 PLAIN = Options(reference="full", arms=("full", "a", "b"))
 

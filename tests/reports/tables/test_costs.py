@@ -2,12 +2,11 @@
 
 import math
 
-from synthetic import arm, replicate, write_study
-
 from reports.analysis.collect import read_study
 from reports.analysis.compare import main_table
 from reports.analysis.options import options_for
 from reports.tables.costs import cost_table
+from tests.reports.synthetic import arm, replicate, write_study
 
 
 def test_a_cost_that_no_arm_measured_has_no_column(tmp_path):

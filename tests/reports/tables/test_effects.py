@@ -1,11 +1,10 @@
 """Effects as tables."""
 
-from synthetic import arm, factorial_study, replicate, write_study
-
 from reports.analysis import ablation
 from reports.analysis.collect import read_study
 from reports.analysis.options import options_for
 from reports.tables.effects import design_table, effect_table, missing_text
+from tests.reports.synthetic import arm, factorial_study, replicate, write_study
 
 
 def test_a_row_for_each_factor_and_a_column_for_each_kind(tmp_path):

@@ -1,10 +1,9 @@
 """Which parameters matter more than chance would show, as a table."""
 
-from synthetic import PARAMETERS, arm, search, write_study
-
 from reports.analysis.collect import read_study
 from reports.analysis.importance import Importance
 from reports.tables.importance import table
+from tests.reports.synthetic import PARAMETERS, arm, search, write_study
 
 RATE, GAIN = "train.learning_rate", "circuit.init.gain"
 FOUND = {

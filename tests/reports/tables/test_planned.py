@@ -5,7 +5,6 @@ import math
 import pytest
 from click.testing import CliRunner
 from scipy import stats
-from synthetic import arm, replicate, small_study, write_study
 
 from reports.__main__ import main
 from reports.analysis.collect import StudyError, read_studies, read_study
@@ -14,6 +13,7 @@ from reports.page.page import write_report
 from reports.tables import planned
 from reports.tables.text import main_table_text
 from tests.reports.pairs_of_depths import depths
+from tests.reports.synthetic import arm, replicate, small_study, write_study
 
 
 def test_a_pair_by_hand(tmp_path):

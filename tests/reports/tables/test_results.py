@@ -1,12 +1,11 @@
 """What is printed bold, by hand."""
 
-from synthetic import arm, replicate, write_study
-
 from reports.analysis.collect import read_study
 from reports.analysis.compare import main_table
 from reports.analysis.options import options_for
 from reports.tables.results import best_arms, short_table
 from reports.tables.results import main_table as main
+from tests.reports.synthetic import arm, replicate, write_study
 
 VALUES = {
     "full": [0.90, 0.91, 0.92],

@@ -1,11 +1,10 @@
 """How the trials ended."""
 
-from synthetic import arm, replicate, search, write_study
-
 from reports.analysis.collect import read_study
 from reports.analysis.compare import main_table
 from reports.analysis.options import options_for
 from reports.tables.states import all_states, state_table, states_text
+from tests.reports.synthetic import arm, replicate, search, write_study
 
 
 def test_states_in_words():

@@ -3,10 +3,10 @@ import subprocess
 
 import pandas as pd
 import pytest
-from synthetic import factorial_study, large_study
 
 from reports.page.page import write_report
 from reports.tables.table import Cell, Column, Table, latex, to_latex, to_markdown, to_text
+from tests.reports.synthetic import factorial_study, large_study
 
 TABLE = Table(
     name="main",

@@ -2,9 +2,8 @@
 
 import re
 
-from synthetic import small_study
-
 from reports.tables.text import main_table_text
+from tests.reports.synthetic import small_study
 
 
 def test_the_table_in_a_terminal(tmp_path):

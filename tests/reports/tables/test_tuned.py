@@ -1,10 +1,9 @@
 """What the searches chose, as tables."""
 
-from synthetic import arm, write_study
-
 from reports.analysis.collect import read_study
 from reports.tables.tuned import overtuning_table, tuned_table
 from tests.reports.searches import searched_study
+from tests.reports.synthetic import arm, write_study
 
 
 def test_chosen_values_and_ranges_that_ask_to_be_wider(tmp_path):
