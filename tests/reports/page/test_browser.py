@@ -161,6 +161,18 @@ def test_the_answer_comes_first_and_its_rows_stand_beside_the_forest_s(browser, 
     assert browser.run(label.format("no result yet") + " !== undefined")
 
 
+def test_no_sentence_of_the_answer_is_cut(browser, page):
+    """Two lines of them fit into a row of the forest, which is as long as they get."""
+    browser.open(page)
+    longest = "−19.78 points [−106.99, +167.42]; about 126 more repeats would decide"
+    browser.run(
+        f"document.querySelectorAll('.sentence').forEach(e => e.innerText = '{longest}, no more')"
+    )
+    rows = "[...document.querySelectorAll('.strip li')]"
+    cut = browser.run(f"{rows}.map(e => [e.scrollHeight, e.clientHeight])")
+    assert all(needed <= there for needed, there in cut), cut
+
+
 def test_a_phone_gets_drawings_of_its_width(browser, page):
     browser.send(
         "Emulation.setDeviceMetricsOverride",
