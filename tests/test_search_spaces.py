@@ -12,8 +12,7 @@ import pytest
 import torch  # noqa: F401  (else each plan below would try its networks in a process of its own)
 
 from study.dry_run import dry_run
-from study.plan.plan import make_plan
-from study.spec.reading import load_spec
+from study.request import from_file
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "search_spaces").glob("*.yaml"))
@@ -54,7 +53,7 @@ def test_says_what_it_asks_and_can_be_planned(path, tmp_path):
         for word in ("Question", "Design", "Cost", "Reading")
     )
     assert ("GPU" in head) or path in CPU
-    plan = make_plan(load_spec(path), str(path))
+    plan = from_file(path).plan()
     assert plan.spec.name == path.stem
     data = next((value for start, value in DATA.items() if path.stem.startswith(start)), None)
     if data is None:
@@ -77,8 +76,7 @@ def test_siblings_ask_the_same_of_their_arms(path):
     """A full-size study and its CPU sibling differ in net, data and budget, not in what they
     compare."""
     full, small = (
-        make_plan(load_spec(file), str(file))
-        for file in (path, path.with_stem(f"fashion_mnist_{path.stem}"))
+        from_file(file).plan() for file in (path, path.with_stem(f"fashion_mnist_{path.stem}"))
     )
     assert list(full.spec.parameters) == list(small.spec.parameters)
     assert full.spec.ablation.factors == small.spec.ablation.factors

@@ -2,14 +2,13 @@
 
 from study.plan.arm import Arm
 from study.plan.plan import Plan, make_plan
-from study.plan.record import fingerprint, incomparable, plan_record, search_name
+from study.plan.record import incomparable, plan_record, search_name
 from study.plan.wanted import Wanted
 
 __all__ = [
     "Arm",
     "Plan",
     "Wanted",
-    "fingerprint",
     "incomparable",
     "make_plan",
     "plan_record",

@@ -13,11 +13,6 @@ from study.plan.plan import Plan
 from study.spec.models import SEEDS_APART
 
 
-def fingerprint(plan: Plan, arm: Arm) -> str:
-    """Returns eight hex digits that identify an arm's search by what its trials have in common."""
-    return plan.contents[arm.name]
-
-
 def search_name(plan: Plan, arm: Arm, repeat: int = 0) -> str | None:
     """Returns the name of a search as an Optuna study; None if the arm has no search."""
     if not arm.tuned:

@@ -1,6 +1,6 @@
 """The sections of a study file as frozen, validated models; the text below an option documents it.
 
-`study.spec.reading` reads a file into a `StudySpec`, `study.spec.checks` has the rules that span
+`study.spec.reading` makes a `StudySpec` of a file, `study.spec.checks` has the rules that span
 sections, and `study.plan` checks the values against the networks that they configure.
 """
 

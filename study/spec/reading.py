@@ -1,35 +1,28 @@
-"""Reads a study file into a `StudySpec`, and applies the command line's ``--set``."""
+"""Makes a `StudySpec` of a study file's tree, and applies the command line's ``--set``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from eisnn.config.trial import TrialConfig
-from eisnn.config.yaml_file import ConfigError, explain, parse_yaml, read_yaml, scalar, set_keys
+from eisnn.config.yaml_file import ConfigError, explain, scalar, set_keys
 from study.spec.checks import problems
 from study.spec.models import StudySpec
 from study.spec.parameter import Parameter
 
 
-def load_spec(path: str | Path, sets: Mapping[str, Any] | None = None) -> StudySpec:
-    """Reads the study in the file at ``path``, and applies the command line's ``--set`` values.
+def make_spec(tree: dict[str, Any], where: str, sets: Mapping[str, Any] | None = None) -> StudySpec:
+    """Checks a study file's tree, with the command line's ``--set`` values applied to it.
+
+    ``where`` names the study file in errors.
 
     Raises:
         ConfigError: one line per problem.
     """
-    return make_spec(read_yaml(path), str(path), sets)
-
-
-def parse_spec(text: str, where: str, sets: Mapping[str, Any] | None = None) -> StudySpec:
-    return make_spec(parse_yaml(text, where), where, sets)
-
-
-def make_spec(tree: dict[str, Any], where: str, sets: Mapping[str, Any] | None = None) -> StudySpec:
     for key, value in (sets or {}).items():
         set_key(tree, key, value)
     for key in tree:

@@ -10,8 +10,8 @@ from reports.analysis import sequential, statistics
 from reports.analysis.collect import Study, arms_of
 from reports.analysis.options import options_of
 from study.agenda import deciding
-from study.plan import family, make_plan, plan_record
-from study.spec.reading import load_spec
+from study.plan import family, plan_record
+from study.request import from_file
 
 FILES = sorted((Path(__file__).resolve().parents[3] / "search_spaces").glob("*.yaml"))
 
@@ -26,7 +26,7 @@ def report_options(plan):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("until", [{}, {"replicate.most": 40, "replicate.until": "decided"}])
 def test_family_and_level(path, until):
-    plan = make_plan(load_spec(path, until), str(path))
+    plan = from_file(path, sets=until).plan()
     options = report_options(plan)
     rule = deciding.Deciding(plan, options.classes, options.test_images)
     assert {frozenset(pair) for pair in rule.pairs} == set(options.family)

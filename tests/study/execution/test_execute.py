@@ -25,8 +25,7 @@ from study.execution.display import Display
 from study.execution.execute import execute
 from study.execution.probes import Known
 from study.forecast import machine
-from study.plan.plan import make_plan
-from study.spec.reading import load_spec
+from study.request import from_file
 from study.store.records import Order, Outcome
 from study.worker import trial
 from tests.study.execution.faked import TOTAL, metered, only_replicates, seen
@@ -119,7 +118,7 @@ def drive(space: str, folder: Path, log: Path, output: Path) -> None:
     import ray
 
     (folder / "trials").mkdir(parents=True)
-    agenda = open_agenda(folder, make_plan(load_spec(space), space)).agenda
+    agenda = open_agenda(folder, from_file(Path(space)).plan()).agenda
     with (
         output.open("w") as stream,
         unittest.mock.patch.object(machine, "cpus", return_value=4),

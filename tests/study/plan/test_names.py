@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from study.plan import Plan, fingerprint
+from study.plan import Plan
 
 PlanOf = Callable[[dict[str, Any]], Plan]
 
@@ -15,7 +15,7 @@ def test_ranges_may_widen_within_a_search_but_kinds_may_not(
 ) -> None:
     def name() -> str:
         plan = plan_of(study_tree)
-        return fingerprint(plan, plan.reference)
+        return plan.contents[plan.reference.name]
 
     before = name()
     study_tree["parameters"]["circuit.init.gain"]["high"] = 8.0

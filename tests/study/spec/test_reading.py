@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from eisnn.config.yaml_file import ConfigError
-from study.spec.reading import load_spec, make_spec, parse_set, parse_spec, set_key
+from eisnn.config.yaml_file import ConfigError, parse_yaml, read_yaml
+from study.spec.reading import make_spec, parse_set, set_key
 
 
 def test_duplicate_keys_and_aliases_are_refused() -> None:
     with pytest.raises(ConfigError, match="given twice"):
-        parse_spec("name: a\nname: b\n", "s.yaml")
+        make_spec(parse_yaml("name: a\nname: b\n", "s.yaml"), "s.yaml")
     with pytest.raises(ConfigError, match="aliases are not supported"):
-        parse_spec("name: &a x\nbase: *a\n", "s.yaml")
+        make_spec(parse_yaml("name: &a x\nbase: *a\n", "s.yaml"), "s.yaml")
 
 
 def test_a_missing_file_names_itself(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nothing\.yaml: no such file"):
-        load_spec(tmp_path / "nothing.yaml")
+        make_spec(read_yaml(tmp_path / "nothing.yaml"), "s.yaml")
 
 
 def test_set_reaches_keys_that_hold_dots(study_tree: dict[str, Any]) -> None:
