@@ -40,3 +40,14 @@ def _emptiest(piece: Sequence[float]) -> tuple[float, int]:
     if gaps[at] <= 10:  # units; smaller gaps are no reason to break an axis
         return 0.0, at + 1
     return float(gaps[at] / (piece[-1] - piece[0])), at + 1
+
+
+def round_middle(low: float, high: float) -> float:
+    """Returns the middle of a range, rounded to two digits, or to more if it must stay inside.
+
+    >>> round_middle(9.5, 12.1), round_middle(21.1, 21.9)
+    (11.0, 21.5)
+    """
+    middle = (low + high) / 2
+    rounded = (float(f"{middle:.{digits}g}") for digits in range(2, 8))
+    return next((value for value in rounded if low < value < high), middle)

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.figures import style
-from reports.figures.broken_axis import pieces
+from reports.figures.broken_axis import pieces, round_middle
 from reports.figures.picture import Picture
 from reports.figures.style import BAND, INK, LINE, PAGE, QUIET, REFERENCE, Look
 
@@ -133,17 +133,6 @@ def _label_share(width: float) -> float:
     return 0.26 if width > 5 else 0.36
 
 
-def _middle(low: float, high: float) -> float:
-    """Returns the middle of a range, rounded to two digits, or to more if it must stay inside.
-
-    >>> _middle(9.5, 12.1), _middle(21.1, 21.9)
-    (11.0, 21.5)
-    """
-    middle = (low + high) / 2
-    rounded = (float(f"{middle:.{digits}g}") for digits in range(2, 8))
-    return next((value for value in rounded if low < value < high), middle)
-
-
 def _axes(figure: Figure, ranges: Sequence[Any], main: int, named: bool) -> list[Axes]:
     """Adds axes for each piece, at fixed places, so that rows align with the page's list."""
     width, height = figure.get_size_inches()
@@ -166,7 +155,7 @@ def _axes(figure: Figure, ranges: Sequence[Any], main: int, named: bool) -> list
         if place == main:
             axes.locator_params(axis="x", nbins=6)
         else:
-            axes.set_xticks([_middle(*ranges[place])])
+            axes.set_xticks([round_middle(*ranges[place])])
         if place:
             _break_mark(figure, axes)
         left += share * room + gap
