@@ -3,12 +3,11 @@
 from study.store.columns import (
     EPOCH_COLUMNS,
     EPOCH_METRICS,
-    HISTORY_COLUMNS,
     TRIAL_COLUMNS,
     TRIAL_METRICS,
     table_text,
 )
-from study.store.disks import TROUBLES, disk_trouble
+from study.store.disks import disk_trouble
 from study.store.files import (
     StoreError,
     free_bytes,
@@ -44,19 +43,12 @@ from study.store.trials import (
     write_state,
 )
 
-STATES = tuple(State)
-FINAL_STATES = tuple(state for state in State if state.is_final)
-
 __all__ = [
     "EPOCH_COLUMNS",
     "EPOCH_METRICS",
-    "FINAL_STATES",
-    "HISTORY_COLUMNS",
     "PATIENCE",
-    "STATES",
     "TRIAL_COLUMNS",
     "TRIAL_METRICS",
-    "TROUBLES",
     "Key",
     "Kind",
     "Order",
