@@ -15,7 +15,7 @@ from eisnn.config.yaml_file import ConfigError
 from study import preflight, store
 from study.agenda.limits import Ledger
 from study.agenda.recovery import Diff, open_agenda
-from study.forecast import design, disk, machine
+from study.forecast import building, design, disk, machine
 from study.forecast import time as estimate
 from study.plan import Arm, Plan, Wanted, own_code
 from study.plan.family import looks_of
@@ -34,7 +34,7 @@ def dry_run(plan: Plan, folder: Path, *, here: bool = True) -> Iterator[str]:
     rows = _rows(plan, folder)
     lines = [*_arms(plan), *own_code.notes(plan), "", *_trials(plan), *time_left(plan, rows)]
     yield "\n".join([*lines, *_budget(plan, rows, folder), *_difference(plan, folder)])
-    sizes = disk.weights(plan, download=False, here=here)
+    sizes = building.begin(plan, download=False, here=here)
     yield "\n".join(["", *design.shown(plan, rows)])
     problems: list[str] = []
     for check in (lambda: preflight.check(plan, plan.where, folder=folder, here=here), sizes):

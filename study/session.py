@@ -29,7 +29,7 @@ from study.errors import RayLost, Stopped, outside
 from study.execution.cluster import check_address
 from study.execution.display import Display
 from study.execution.execute import execute
-from study.forecast import disk
+from study.forecast import building, disk
 from study.log import logging_to
 from study.plan import Plan, own_code, plan_record
 from study.request import Request, digest_of, intact
@@ -124,7 +124,7 @@ def _locked(
         disk.check(folder, 0)
         with logging_to(folder / "log.txt"):
             # At once if anything is left to train, which only a new study is known to have.
-            sizes = disk.weights(plan, here=not address) if before is None else None
+            sizes = building.begin(plan, here=not address) if before is None else None
             _write_inputs(request, plan, folder, record)
             agenda = _agenda(plan, folder, first=before is None)
             print("".join(f"{note}\n" for note in own_code.notes(plan)), end="")
@@ -225,7 +225,7 @@ def _work(
         temporary.clear()
         agenda.tables.write(now=True)
         return _verdict(agenda, "nothing to train")
-    sizes = sizes or disk.weights(plan, here=not address)
+    sizes = sizes or building.begin(plan, here=not address)
     key = record_surroundings(folder)
     for attempt in range(RAY_STARTS):
         clock, watch = Clock(agenda), DiskWatch(agenda, sizes)

@@ -8,13 +8,12 @@ its old and new versions both take space.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from study import store
 from study.errors import Stopped
-from study.forecast import building
 from study.plan import Plan
 from study.store.records import Key, Kind
 
@@ -27,17 +26,6 @@ AN_EPOCH = 400  # bytes: its lines in the history and the study's table, its row
 # Bytes for each layer and epoch of a replicate.
 DIAGNOSED = {"off": 0, "scalars": 300, "distributions": 4_000}
 COPIES = {Kind.SEARCH: 2, Kind.REPLICATE: 3}  # of the weights, in a checkpoint
-
-
-def weights(
-    plan: Plan, *, download: bool = True, here: bool = True
-) -> Callable[[], dict[str, int]]:
-    """Begins to count the bytes of one copy of each arm's weights; what is returned waits for them.
-
-    Raises (in the returned function):
-        ConfigError: a network cannot be built, or the data cannot be read.
-    """
-    return building.begin(plan, download=download, here=here)
 
 
 def at_work(plan: Plan, sizes: Mapping[str, int], at_once: int) -> int:

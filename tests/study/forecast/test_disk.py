@@ -15,7 +15,7 @@ import pytest
 from eisnn.config.trial import resolved, trial_id
 from study import store
 from study.errors import Stopped
-from study.forecast import disk
+from study.forecast import building, disk
 from study.plan.plan import Plan
 from study.request import from_file
 from study.worker import trial
@@ -46,7 +46,7 @@ def test_the_estimate_is_what_a_replicate_leaves(
     job = real_job(plan, tmp_path)
     assert trial.run(job, lambda row: None).state == "completed"
     left = sum(path.stat().st_size for path in Path(job.folder).iterdir())
-    sizes = disk.weights(plan)()
+    sizes = building.begin(plan)()
     searches = {(arm.name, "search", 0, number): {} for arm in plan.arms for number in range(2)}
     others = {(arm.name, "replicate", 0, number): {} for arm in plan.arms for number in range(2)}
     del others[("full", "replicate", 0, 0)]
@@ -114,10 +114,10 @@ def test_a_full_disk_has_no_room(tmp_path: Path) -> None:
 COUNT = """
 import json, pathlib, sys
 from study import request
-from study.forecast import disk
+from study.forecast import building
 if __name__ == "__main__":
     plan = request.from_file(pathlib.Path("search_spaces/ei_ablation.yaml")).plan()
-    print(json.dumps([disk.weights(plan)(), "torch" in sys.modules]))
+    print(json.dumps([building.begin(plan)(), "torch" in sys.modules]))
 """
 
 
@@ -135,5 +135,5 @@ def test_the_driver_does_not_keep_torch_for_the_estimate(tmp_path: Path) -> None
     import torch  # noqa: F401 - where it is loaded already, nothing is started for it
 
     assert (
-        elsewhere == disk.weights(from_file(ROOT / "search_spaces" / "ei_ablation.yaml").plan())()
+        elsewhere == building.begin(from_file(ROOT / "search_spaces" / "ei_ablation.yaml").plan())()
     )
