@@ -26,6 +26,11 @@ def test_completed_trials_are_drawn_and_each_answer_counts(tmp_path, capsys):
     assert f"{asked[1]}: differs" in said
 
 
+def test_a_process_that_was_killed_is_no_equal_trial(tmp_path):
+    codes = iter([0, -9, 0])
+    assert verify(small_study(tmp_path / "small"), 3, 1, lambda *_: next(codes)) == -9
+
+
 def test_no_more_than_there_are(tmp_path):
     folder = small_study(tmp_path / "small")  # nine of its twelve completed
     asked: list[str] = []
