@@ -21,13 +21,11 @@ def distribution(parameter: Parameter) -> BaseDistribution:
         return CategoricalDistribution(tuple(map(to_optuna, parameter.choices)))
     assert parameter.low is not None
     assert parameter.high is not None
-    if parameter.type == "int":
-        # Optuna would warn of a range that its step does not fill, and end it there itself.
-        high = parameter.value_at(parameter.count - 1)
-        return IntDistribution(int(parameter.low), high, parameter.log, int(parameter.step or 1))
-    if parameter.step is None:
+    if not parameter.is_finite:
         return FloatDistribution(parameter.low, parameter.high, parameter.log)
-    high = parameter.value_at(parameter.count - 1)
+    high = parameter.value_at(parameter.count - 1)  # Optuna warns if no step ends there
+    if parameter.type == "int":
+        return IntDistribution(int(parameter.low), high, parameter.log, int(parameter.step or 1))
     return FloatDistribution(parameter.low, high, step=parameter.step)
 
 
