@@ -17,7 +17,7 @@ from typing import Any
 SECONDS = 2.0  # between two looks at a machine that does not answer
 PATIENCE = 2.0  # seconds for a machine's answer
 LOOK = 5.0  # seconds between two looks at all machines
-GREETINGS = (5.0, 15.0, 30.0)  # seconds after a return: the head itself may take a while to see it
+GREETINGS = (5.0, 15.0, 30.0)  # seconds after a return, since the head may notice it late
 
 
 @contextlib.contextmanager
@@ -27,13 +27,17 @@ def machines_may_return() -> Iterator[None]:
 
     ended = threading.Event()
     remove = placement_group.remove_placement_group
-    threads = [threading.Thread(target=_watch, args=(ended,), daemon=True)]
-    threads[0].start()
+    threads: list[threading.Thread] = []
+
+    def start(target: Callable[..., None], *args: Any) -> None:
+        threads[:] = [thread for thread in threads if thread.is_alive()]
+        threads.append(threading.Thread(target=target, args=args, daemon=True))
+        threads[-1].start()
 
     def later(group: Any) -> None:
-        threads[1:] = [thread for thread in threads[1:] if thread.is_alive()]
-        threads.append(threading.Thread(target=_remove, args=(group, remove, ended), daemon=True))
-        threads[-1].start()
+        start(_remove, group, remove, ended)
+
+    start(_watch, ended)
 
     placement_group.remove_placement_group = later
     try:
@@ -46,6 +50,7 @@ def machines_may_return() -> Iterator[None]:
 
 
 def _watch(ended: threading.Event) -> None:
+    """Greets each machine that answers again."""
     away: set[str] = set()
     due: list[tuple[float, dict[str, Any]]] = []
     while not ended.wait(LOOK):
@@ -73,7 +78,7 @@ def _alive() -> list[dict[str, Any]]:
 
 
 def greet(node: dict[str, Any]) -> Any:
-    """Runs a task of no weight on the machine, which then reports what it has free."""
+    """Runs an empty task on the machine, which then reports what it has free."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -89,6 +94,7 @@ def greet(node: dict[str, Any]) -> Any:
 
 
 def _remove(group: Any, remove: Callable[[Any], None], ended: threading.Event) -> None:
+    """Removes a placement group once its machines can be reached."""
     while not _reached(group):
         if ended.wait(SECONDS):
             return  # Ray removes what a command had, when the command has ended
@@ -104,7 +110,7 @@ def _reached(group: Any) -> bool:
     try:
         homes = ray.util.placement_group_table(group).get("bundles_to_node_id", {}).values()
         nodes = {node["NodeID"]: node for node in ray.nodes()}
-    except Exception:  # nobody is there who could be asked
+    except Exception:  # the head may have died
         return True
     return all(answers(nodes[home]) for home in homes if home in nodes)
 
