@@ -186,10 +186,10 @@ def _resources(plan: Plan) -> Iterator[str]:
             "ask for fewer, or give the --address of a cluster"
         )
     memory = machine.memory_bytes() / 2**30
-    if resources.memory_gb is not None and resources.memory_gb > memory and not _gpus():
+    if resources.memory_gb is not None and resources.memory_gb > memory and not gpus:
         yield (
             f"resources.memory_gb: one trial needs {resources.memory_gb:g} GB and this machine "
-            f"gives {memory:.1f}; ask for less, or give --address of a cluster"
+            f"has {memory:.1f}; ask for less, or give the --address of a cluster"
         )
     asked: dict[str, Any] = {"resources.gpu": resources.gpu}
     asked |= {f"resources.arms.{name}.gpu": arm.gpu for name, arm in resources.arms.items()}
