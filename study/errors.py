@@ -27,7 +27,7 @@ class RayLost(Stopped):
 
 
 def of_the_disk(error: BaseException) -> Stopped | None:
-    """Stopped, if the error means that a disk is full, or does not work."""
+    """Returns Stopped if the error means that a disk is full or broken, else None."""
     trouble = store.disk_trouble(error)
     if trouble is None:
         return None

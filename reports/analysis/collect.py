@@ -48,7 +48,7 @@ class Study:
     budgets: dict[str, str] = field(
         default_factory=dict
     )  # how a budget ended a study before its plan was done, by study
-    # What was worked out of the rest and is asked for often, by whoever worked it out.
+    # What slow functions have computed from the rest, by their own keys; see `trials_of`.
     derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property

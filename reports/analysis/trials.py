@@ -48,7 +48,7 @@ def trials_of(study: Study, arm: str) -> pd.DataFrame:
 
     ``value`` is the metric of completed trials, else NaN. ``reached`` is what the trial's budget
     bought: a pruned trial's last value, and chance level for one that diverged or ran out of
-    memory; NaN where that is not known. Every figure of the searches asks: worked out once.
+    memory; NaN where that is not known. The study keeps the frame for the next figure that asks.
     """
     key = ("trials_of", arm)
     if key not in study.derived:

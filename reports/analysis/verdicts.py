@@ -11,8 +11,6 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-MINUS = "−"
-
 
 class Verdict(StrEnum):
     """What the report claims of an arm or, for an ablation, of the part that was taken away."""

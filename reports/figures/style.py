@@ -155,9 +155,9 @@ def outer(axes: Sequence[Axes], columns: int) -> Iterator[tuple[Axes, bool, bool
 
 
 def panel_title(axes: Axes, name: str, note: str) -> None:
-    """A name above a small panel, cut to its width, and a note in its lower right corner.
+    """Writes a name above a small panel, cut to its width, and a note in its lower right corner.
 
-    The note stands on the page's colour, since an arm at chance has its curve there.
+    The note covers what is behind it, since the curve of an arm at chance runs there.
     """
     figure = axes.figure  # get_figure(root=True) is of Matplotlib 3.10
     assert isinstance(figure, Figure)

@@ -39,8 +39,8 @@ def cost_table(results: Sequence[ArmResult], joules: Mapping[str, float]) -> Tab
     )
     if any(result.costs["rate_to_break_even"] < math.inf for result in results):
         text += (
-            " Where rate / break-even is below 1, a spiking net takes less energy than its"
-            " quantised equal, data movement included (eisnn/diagnostics/break_even.py)."
+            " Where rate / break-even is below 1, a spiking net takes less energy than an"
+            " equal quantised one, data movement included (eisnn/diagnostics/break_even.py)."
         )
     if any(value == value for value in joules.values()):
 

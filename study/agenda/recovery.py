@@ -41,7 +41,7 @@ class Opened:
 
 
 def open_agenda(folder: Path, plan: Plan) -> Opened:
-    """The agenda over what the folder holds. The caller holds the study's lock."""
+    """Opens the agenda over what the folder holds. The caller holds the study's lock."""
     storage, aside = open_storage(folder, plan)
     searches = {
         (arm.name, repeat): ArmSearch(storage, plan, arm, repeat)

@@ -97,9 +97,9 @@ def _quiet_loggers() -> Iterator[None]:
 
 
 def _silence(instead: Callable[..., None]) -> Callable[..., None]:
-    """Replaces what prints the errors of Ray's processes; returns what did so before.
+    """Replaces the function that prints the errors of Ray's processes; returns the one before.
 
-    It colours them, also where the output is a file, and a machine's end brings its whole log.
+    Ray's own colours them even in a file, and prints a machine's whole log when the machine ends.
     """
     from ray._private import worker
 

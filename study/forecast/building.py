@@ -1,6 +1,6 @@
-"""Whether the networks of a study can be built, its data read, and one be trained on the other.
+"""Tries whether a study's networks can be built, its data read, and trials begin.
 
-Also how large the weights are.
+Also counts the bytes of the weights.
 
 This needs torch, some 500 MB that the driver would hold for the whole study. So unless torch is
 loaded already, a process of its own does it while the study starts.
@@ -47,7 +47,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Task:
-    """What the process tries."""
+    """What to try."""
 
     candidates: list[Candidate]
     metrics: dict[str, str]
@@ -64,11 +64,11 @@ class Report:
 
 
 def begin(plan: Plan, *, download: bool = True, here: bool = True) -> Callable[[], dict[str, int]]:
-    """Begins to try the networks and the data; what is returned waits, and gives the sizes.
+    """Begins to try the networks and the data; returns a function that waits for the sizes.
 
-    ``download``: whether a dataset that is missing may be fetched; ``here``: trials run on this
-    machine. The process that tries ends when nobody can wait for it any more: a study that is
-    stopped does not wait for a download.
+    ``download`` says whether a missing dataset may be fetched, and ``here`` that trials run on this
+    machine. The process that tries them ends once the returned function is gone, so that a study
+    that is stopped does not wait for a download.
 
     Raises (in the returned function):
         ConfigError: something cannot be built or read; one line per cause.
@@ -104,7 +104,7 @@ def begin(plan: Plan, *, download: bool = True, here: bool = True) -> Callable[[
 
 
 def _tell(sender: Connection, task: Task) -> None:
-    """What the process does; an interruption of the study ends it from outside."""
+    """Tries the task and sends the report. Ignores Ctrl-C: the command ends this process itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_command, daemon=True).start()
     try:
@@ -174,7 +174,7 @@ def _line(cause: str, candidates: list[Candidate]) -> str:
 
 
 def _bytes_or_problem(config: TrialConfig, data: Dataset | None, task: Task) -> int | str:
-    """The bytes of one copy of the network's weights, or why no trial of it can begin."""
+    """Returns the bytes of one copy of the network's weights, or why no trial of it can begin."""
     import torch
 
     from eisnn.data.loading import shape_of
@@ -207,7 +207,7 @@ def _too_large(size: str) -> str:
 
 
 def _data(config: TrialConfig, download: bool) -> tuple[Dataset | None, list[str]]:
-    """The images, or why they cannot be read as the config asks; all arms have the same."""
+    """Returns the data, which all arms share, or why they cannot be read as the config asks."""
     from eisnn.data.loading import load
     from eisnn.errors import DataError
 

@@ -1,4 +1,4 @@
-"""Whether an Optuna database holds what we wrote, or what another tool has made of it."""
+"""Finds what another tool has changed in an Optuna database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from optuna.study import StudyDirection
 
 from study.plan import Plan
 
-# What we note, by name, and of which kind it is; notes by other names are other tools' own.
+# The notes that we write, by name, with their types. Notes by other names belong to other tools.
 OF_STUDIES: dict[str, type] = {"adopted": bool, "warmed_up": int}
 OF_TRIALS: dict[str, type] = {
     "id": str,
@@ -25,9 +25,10 @@ OF_TRIALS: dict[str, type] = {
 
 
 def why_foreign(storage: BaseStorage, plan: Plan | None) -> str | None:
-    """What is not as we write it; None if all is. Raises whatever a foreign value makes it raise.
+    """Returns what in the database is not as we write it; None if all is.
 
-    ``plan`` tells which searches the study file asks for, and in which direction they go.
+    ``plan`` says which searches the study file asks for, and their directions. A foreign value may
+    make Optuna raise any exception.
     """
     wanted = [_direction(mode) for mode in plan.spec.objectives.values()] if plan else []
     for study in storage.get_all_studies():
@@ -48,7 +49,7 @@ def _direction(mode: str) -> StudyDirection:
 
 
 def _wrong(notes: Mapping[str, Any], kinds: Mapping[str, type]) -> str | None:
-    """The first note that is not of its kind."""
+    """Returns the name of the first note of a wrong type; None if there is none."""
     for name, kind in kinds.items():
         if name in notes and type(notes[name]) is not kind:
             return name

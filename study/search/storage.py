@@ -22,10 +22,10 @@ TIMEOUT = 120  # seconds to wait for another program that holds the database
 
 
 def open_storage(folder: Path, plan: Plan | None = None) -> tuple[RDBStorage, Path | None]:
-    """The study's ``optuna.db``, made if missing.
+    """Opens the study's ``optuna.db``; makes it if it is missing.
 
-    One that cannot be used (damaged, of another version of Optuna, or with searches that another
-    tool has turned round) is set aside, and its new name is the second value.
+    Sets aside one that cannot be used (damaged, of another version of Optuna, or changed by another
+    tool); its new name is the second value.
 
     Raises:
         StoreError: another program holds the database, or it may not be written.
@@ -58,7 +58,7 @@ def _storage(path: Path) -> RDBStorage:
 
 
 def _is_usable(path: Path, plan: Plan | None) -> bool:
-    """Whether all that the database holds can be read with this version of Optuna."""
+    """Returns whether the database is whole, readable with this version of Optuna, and ours."""
     try:
         connection = sqlite3.connect(path, timeout=TIMEOUT)
         try:
@@ -83,7 +83,7 @@ def _is_usable(path: Path, plan: Plan | None) -> bool:
 
 
 def _is_ours(path: Path, plan: Plan | None) -> bool:
-    """Whether Optuna can read every trial, and all is as we wrote it."""
+    """Returns whether Optuna can read every trial, and all is as we wrote it."""
     storage = None
     try:
         storage = _storage(path)

@@ -13,9 +13,7 @@ from eisnn.metrics import COST_METRICS
 from eisnn.metrics import METRICS as KNOWN_METRICS
 
 MAX_TRIALS = 100_000
-SEEDS_APART = (
-    10_000  # the distance between the first seeds of two repeats, and the most seeds of one
-)
+SEEDS_APART = 10_000  # between the first seeds of two repeats, so one has at most that many
 METRICS = {"val/accuracy": "max", "val/accuracy_best": "max", "val/loss": "min"}
 VALIDATION_METRICS = [name for name in KNOWN_METRICS if name.startswith("val/")]
 # The metrics for constraints: those that a trial measures without the test set.

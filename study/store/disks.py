@@ -1,4 +1,4 @@
-"""What an error says of a disk: that it is full, or that it does not work."""
+"""Tells from an error whether a disk is full or broken."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Trouble:
-    """What a disk does not do any more, how that is told from other errors, and what helps."""
+    """A trouble with a disk: how to know its errors, and what to do about it."""
 
-    cause: str  # in one word, of a trial that met it
+    cause: str  # the cause of a failed trial, in one word
     what: str
     numbers: tuple[int, ...]
     words: tuple[str, ...]  # of SQLite and torch, which keep no error number
@@ -40,7 +40,7 @@ TROUBLES = (FULL, BROKEN)
 
 
 def disk_trouble(error: BaseException | None) -> Trouble | None:
-    """What an error, or one of its causes, says of a disk; None if it is about something else."""
+    """Returns the trouble that an error, or one of its causes, reports; None if it is another."""
     while error is not None:
         for trouble in TROUBLES:
             if trouble.is_meant(error):

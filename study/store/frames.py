@@ -12,8 +12,8 @@ from study.store.files import StoreError, read_json
 if TYPE_CHECKING:
     import pandas as pd
 
-# Columns that tables of earlier versions lack, and what they mean there: nobody had measured what
-# later versions measure.
+# Columns that tables of earlier versions may lack, and their values there: NaN for numbers that
+# were not measured yet.
 LATER: dict[str, Any] = dict.fromkeys((*TRIAL_METRICS, *EPOCH_METRICS), float("nan"))
 LATER["repeat"] = 0
 

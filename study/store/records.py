@@ -37,7 +37,7 @@ class State(StrEnum):
 
     @property
     def is_chance(self) -> bool:
-        """Whether a trial that ended so did no better than guessing: the fault is its network's."""
+        """Whether the trial counts as chance level, since its own network made it fail."""
         return self in (State.DIVERGED, State.OUT_OF_MEMORY)
 
 
@@ -121,7 +121,7 @@ class Outcome:
     damaged: tuple[str, ...] = ()  # files that were set aside
     again: bool = False  # a fault of the surroundings: the next run tries the trial again
     path: str | None = None  # which path the network's layers took
-    threads: int | None = None  # of the processor, on which the last bits depend
+    threads: int | None = None  # of the CPU; the last bits of results depend on them
     tail: str | None = None  # of the traceback
 
     def to_json(self) -> dict[str, Any]:
