@@ -1,4 +1,5 @@
-"""One short run for all tests of `python -m eisnn`, and the command in this process."""
+"""One short run for all tests of `python -m eisnn`, the command in this process, and code of the
+user's."""
 
 from __future__ import annotations
 
@@ -40,3 +41,17 @@ def here(monkeypatch, capsys):
         return code, out, err
 
     return call
+
+
+@pytest.fixture
+def own_module(tmp_path, monkeypatch):
+    """Writes a module of the user's where Python finds it.
+
+    Python imports a module once, so each test's needs a name of its own.
+    """
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(name: str, text: str) -> None:
+        (tmp_path / f"{name}.py").write_text(text)
+
+    return write

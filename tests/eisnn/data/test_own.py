@@ -16,18 +16,18 @@ LABELS = np.arange(40, dtype=np.int64) % 2
 
 
 @pytest.fixture
-def serve(tmp_path, monkeypatch):
+def serve(tmp_path, own_module):
     """A function that makes a module whose `load` returns a source of the given arrays."""
-    monkeypatch.syspath_prepend(tmp_path)
 
     def write(images, labels, **options):
         np.savez(tmp_path / "arrays.npz", images=images, labels=labels)
         name = f"served_{next(NUMBERS)}"
-        (tmp_path / f"{name}.py").write_text(
+        own_module(
+            name,
             "import numpy as np\nfrom eisnn import Source\n"
             f"arrays = np.load({str(tmp_path / 'arrays.npz')!r})\n"
             "def load(root, T):\n"
-            f"    return Source(arrays['images'], arrays['labels'], **{options!r})\n"
+            f"    return Source(arrays['images'], arrays['labels'], **{options!r})\n",
         )
         return make_config({"data": {"name": f"{name}:load", "validation_fraction": 0.2}}).data
 
@@ -65,15 +65,15 @@ def test_float_targets_are_split_without_classes(serve, columns, outputs):
     assert torch.equal(y, torch.from_numpy(targets)[dataset.test.rows])
 
 
-def test_a_mapped_file_is_not_read_whole(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
+def test_a_mapped_file_is_not_read_whole(tmp_path, own_module):
     images = np.random.default_rng(0).uniform(size=(40, 1, 4, 4)).astype(np.float32)
     np.save(tmp_path / "images.npy", images)
-    (tmp_path / "mapped.py").write_text(
+    own_module(
+        "mapped",
         "import numpy as np\nfrom eisnn import Source\n"
         "def load(root, T):\n"
         f"    images = np.load({str(tmp_path / 'images.npy')!r}, mmap_mode='r')\n"
-        "    return Source(images, np.arange(40) % 2, test_fraction=0.25)\n"
+        "    return Source(images, np.arange(40) % 2, test_fraction=0.25)\n",
     )
     config = make_config({"data": {"name": "mapped:load", "validation_fraction": 0.2}})
     dataset = load(config.data, T=2)

@@ -9,16 +9,16 @@ from eisnn.diagnostics.own import own_quantities
 
 
 @pytest.fixture(autouse=True)
-def probes(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "own_probes.py").write_text(
+def probes(own_module):
+    own_module(
+        "own_probes",
         "import torch\n"
         "def largest(model, x, y):\n"
         "    assert not model.training\n"
         "    torch.rand(7)\n"
         "    return {'map': {'weight': model.weight.detach().max(), 'images': len(x)}}\n"
         "def broken(model, x, y):\n"
-        "    return {'map': {'weight': 'heavy'}}\n"
+        "    return {'map': {'weight': 'heavy'}}\n",
     )
 
 

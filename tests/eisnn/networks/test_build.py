@@ -29,12 +29,12 @@ def test_a_datasets_shape_fills_only_what_the_config_leaves_open():
     assert (filled.input_shape, filled.classes) == ((1, 8, 8), 12)
 
 
-def test_layers_of_the_users_are_drawn_by_the_configs_seed(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "their_linear.py").write_text(
+def test_layers_of_the_users_are_drawn_by_the_configs_seed(own_module):
+    own_module(
+        "their_linear",
         "from torch import nn\n"
         "def build(config, shape, classes):\n"
-        "    return nn.Sequential(nn.Flatten(), nn.Linear(shape[1] * shape[2], classes))\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(shape[1] * shape[2], classes))\n",
     )
     model = {"factory": "their_linear:build", "input_shape": [1, 2, 2], "classes": 3}
     nets = [build_model({"model": model, "seed": seed}) for seed in (0, 0, 1)]

@@ -7,16 +7,16 @@ from eisnn.config.trial import UserCodeError, make_config
 from eisnn.networks import build_model, initialize
 
 
-def test_a_network_of_the_users_keeps_its_weights(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "their_start.py").write_text(
+def test_a_network_of_the_users_keeps_its_weights(own_module):
+    own_module(
+        "their_start",
         "from torch import nn\nfrom eisnn.networks.families import Layers\n"
         "class Net(nn.Module):\n"
         "    def __init__(self, config, shape, classes):\n"
         "        super().__init__()\n"
         "        self.block = Layers(config).block(4, classes, 'one')\n"
         "    def forward(self, x):\n"
-        "        return self.block(x.flatten(1), True).unflatten(0, (2, -1)).mean(0)\n"
+        "        return self.block(x.flatten(1), True).unflatten(0, (2, -1)).mean(0)\n",
     )
     model = {"factory": "their_start:Net", "init": "spikeinit", "T": 2, "input_shape": [1, 2, 2]}
     net = build_model(make_config({"model": {**model, "classes": 3}}))
@@ -26,10 +26,10 @@ def test_a_network_of_the_users_keeps_its_weights(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def steps(tmp_path, monkeypatch):
+def steps(own_module):
     """A network of the user's that answers at every step: its logits are step + 1."""
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "their_steps.py").write_text(
+    own_module(
+        "their_steps",
         "import torch\n"
         "class Net(torch.nn.Module):\n"
         "    def __init__(self, config, shape, classes):\n"
@@ -38,7 +38,7 @@ def steps(tmp_path, monkeypatch):
         "        self.classes, self.T = classes, config.model.options['T']\n"
         "    def forward(self, x):\n"
         "        steps = torch.arange(1.0, self.T + 1)[:, None, None]\n"
-        "        return self.one * steps.expand(self.T, len(x), self.classes)\n"
+        "        return self.one * steps.expand(self.T, len(x), self.classes)\n",
     )
 
     def build(T):

@@ -18,9 +18,10 @@ from eisnn.training.fit import fit, with_data
 from tests.eisnn.training.runs import tiny
 
 
-def test_rates_of_foreign_cells_that_say_so_are_measured(tmp_path, monkeypatch):
+def test_rates_of_foreign_cells_that_say_so_are_measured(own_module):
     """A cell that fires at every second step, by hand."""
-    (tmp_path / "my_cells.py").write_text(
+    own_module(
+        "my_cells",
         "import torch\n"
         "from torch import nn\n"
         "class Cell(nn.Module):\n"
@@ -34,9 +35,8 @@ def test_rates_of_foreign_cells_that_say_so_are_measured(tmp_path, monkeypatch):
         "    def forward(self, x):\n"
         "        y = self.map(x.flatten(1))\n"
         "        return y + sum(self.cell(y, t)[0] for t in range(4))\n"
-        "def build(config, shape, classes):\n    return Net()\n"
+        "def build(config, shape, classes):\n    return Net()\n",
     )
-    monkeypatch.syspath_prepend(str(tmp_path))
     config = make_config(
         {
             "model": {"factory": "my_cells:build"},

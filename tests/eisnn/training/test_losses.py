@@ -63,13 +63,13 @@ def test_networks_learn_with_each(train):
     assert final["val/accuracy"] > 0.2
 
 
-def test_a_loss_of_the_users_gets_its_options(tmp_path, monkeypatch):
-    (tmp_path / "my_losses.py").write_text(
+def test_a_loss_of_the_users_gets_its_options(own_module):
+    own_module(
+        "my_losses",
         "def scaled(logits, labels, factor=1.0):\n"
         "    return factor * (logits.logsumexp(1) - logits[range(len(labels)), labels]).mean()\n"
-        "def odd(logits, labels):\n    return 3\n"
+        "def odd(logits, labels):\n    return 3\n",
     )
-    monkeypatch.syspath_prepend(str(tmp_path))
     own = config(loss="my_losses:scaled", loss_options={"factor": 2.0})
     logits = torch.tensor([[2.0, 0.0]])
     expected = 2 * math.log(1 + math.exp(-2))

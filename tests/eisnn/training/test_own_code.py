@@ -7,15 +7,15 @@ from eisnn.training.own_code import check
 
 
 @pytest.fixture(autouse=True)
-def theirs(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "tried_code.py").write_text(
+def theirs(own_module):
+    own_module(
+        "tried_code",
         "import torch\n"
         "def net(config, shape, classes):\n"
         "    features = config.model.options['features']\n"
         "    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(features, classes))\n"
         "def loss(logits, labels, power=1):\n"
-        "    return (logits - 1 / (2 - power)).square().mean()\n"
+        "    return (logits - 1 / (2 - power)).square().mean()\n",
     )
 
 

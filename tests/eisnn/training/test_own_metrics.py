@@ -8,14 +8,14 @@ from eisnn.training.fit import fit
 from tests.eisnn.training.runs import comparable, tiny
 
 
-def test_metrics_of_the_users_are_measured_on_validation_and_test_data(tmp_path, monkeypatch):
-    (tmp_path / "metrics_of_session.py").write_text(
+def test_metrics_of_the_users_are_measured_on_validation_and_test_data(own_module):
+    own_module(
+        "metrics_of_session",
         "def error(model, logits, labels):\n"
         "    assert not model.training\n"
         "    return (logits.argmax(1) != labels).double().mean()\n"
-        "def nothing(model, logits, labels):\n    return None\n"
+        "def nothing(model, logits, labels):\n    return None\n",
     )
-    monkeypatch.syspath_prepend(str(tmp_path))
     seen: list[dict[str, float]] = []
     asked = {"top5": "top5_accuracy", "error": "metrics_of_session:error"}
     final = fit(tiny(), report=seen.append, test=True, metrics=asked)
