@@ -7,23 +7,20 @@ import os
 import pytest
 import torch
 
-from eisnn.config.trial import ConfigError, make_config
+from eisnn.config.trial import ConfigError
 from eisnn.training.device import computing, pick_device
 from eisnn.training.fit import fit
-
-
-def config(norm: str = "ei", train_size: int = 300, **train: object):
-    return make_config(
-        {
-            "model": {"arch": "MLP", "layers": 4, "width": 0.1, "T": 2, "norm": norm},
-            "data": {"name": "digits", "train_size": train_size},
-            "train": {"epochs": 2, "batch_size": 40, "learning_rate": 0.02, **train},
-        }
-    )
+from tests.eisnn.training.runs import two_epochs
 
 
 def test_determinism_is_asked_of_torch_and_given_back():
-    assert fit(config(deterministic=True, epochs=1))["val/accuracy"] >= 0
+    asked: list[bool] = []
+
+    def ask(row: dict[str, float]) -> None:
+        asked.append(torch.are_deterministic_algorithms_enabled())
+
+    assert fit(two_epochs(deterministic=True, epochs=1), report=ask)["val/accuracy"] >= 0
+    assert asked == [True]
     assert not torch.are_deterministic_algorithms_enabled()
     assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
 
@@ -32,7 +29,7 @@ def test_tf32_is_asked_for_convolutions_and_products_alike_and_given_back():
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = (matmul.allow_tf32, cudnn.allow_tf32)
     for precision in ("tf32", "float32"):
-        with computing(config(precision=precision).train, torch.device("cpu")):
+        with computing(two_epochs(precision=precision).train, torch.device("cpu")):
             assert matmul.allow_tf32 == cudnn.allow_tf32 == (precision == "tf32")
         assert (matmul.allow_tf32, cudnn.allow_tf32) == before
 

@@ -10,33 +10,24 @@ from eisnn.data.loading import load
 from eisnn.errors import Diverged
 from eisnn.training.fit import first_batch, fit
 from eisnn.training.run import Run
-
-
-def config(norm: str = "ei", train_size: int = 300, **train: object):
-    return make_config(
-        {
-            "model": {"arch": "MLP", "layers": 4, "width": 0.1, "T": 2, "norm": norm},
-            "data": {"name": "digits", "train_size": train_size},
-            "train": {"epochs": 2, "batch_size": 40, "learning_rate": 0.02, **train},
-        }
-    )
+from tests.eisnn.training.runs import two_epochs
 
 
 @pytest.mark.parametrize("norm", ["ei", "bn"])
 def test_one_image_left_over_trains_with_every_norm(norm):
     """Of 300 images 30 validate; 269 + 1 train."""
     said: list[str] = []
-    final = fit(config(norm, batch_size=269, epochs=1), say=said.append)
+    final = fit(two_epochs(norm, batch_size=269, epochs=1), say=said.append)
     assert 0 <= final["val/accuracy"] <= 1
     assert any("has 270 images" in line for line in said)
 
 
 def test_circuits_train_on_single_images():
     """Only their start needs a variance over images: it is taken from the first 128."""
-    final = fit(config(batch_size=1, epochs=1, learning_rate=0.002))
+    final = fit(two_epochs(batch_size=1, epochs=1, learning_rate=0.002))
     assert final["val/accuracy"] > 0.3  # of ten classes
-    data = load(config().data, T=2)
-    run = Run(config(batch_size=1), data, torch.device("cpu"), keep_best=False)
+    data = load(two_epochs().data, T=2)
+    run = Run(two_epochs(batch_size=1), data, torch.device("cpu"), keep_best=False)
     assert len(first_batch(run, data.train)) == 128
 
 
@@ -45,7 +36,7 @@ def test_batch_normalisation_of_single_images_without_positions_is_an_outcome_wi
     with pytest.raises(
         Diverged, match=r"train\.batch_size: must be at least 2 with model\.norm: bn in MLP"
     ):
-        fit(config("bn", batch_size=1, epochs=1))
+        fit(two_epochs("bn", batch_size=1, epochs=1))
 
 
 def test_batch_normalisation_of_single_images_trains_where_they_have_positions():

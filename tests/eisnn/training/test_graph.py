@@ -5,22 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from eisnn.config.trial import make_config
 from eisnn.data.loading import load
 from eisnn.networks import initialize
 from eisnn.training.fit import first_batch
 from eisnn.training.graph import DeviceSteps
 from eisnn.training.run import Run
-
-
-def config(norm: str = "ei", train_size: int = 300, **train: object):
-    return make_config(
-        {
-            "model": {"arch": "MLP", "layers": 4, "width": 0.1, "T": 2, "norm": norm},
-            "data": {"name": "digits", "train_size": train_size},
-            "train": {"epochs": 2, "batch_size": 40, "learning_rate": 0.02, **train},
-        }
-    )
+from tests.eisnn.training.runs import two_epochs
 
 
 def network_after_an_epoch(given, *, on_device: bool) -> tuple[Run, tuple[float, float]]:
@@ -38,7 +28,7 @@ def network_after_an_epoch(given, *, on_device: bool) -> tuple[Run, tuple[float,
 @pytest.mark.parametrize(("batch_size", "full"), [(40, 6), (45, 6), (269, 0), (134, 2)])
 def test_full_batches_and_the_rest(batch_size, full):
     """Of 270 images; 269 + 1 are one batch, 134 + 134 + 2 three."""
-    given = config(batch_size=batch_size)
+    given = two_epochs(batch_size=batch_size)
     run, sums = network_after_an_epoch(given, on_device=True)
     assert sums == pytest.approx(network_after_an_epoch(given, on_device=False)[1], rel=1e-6)
     assert run.epochs.captured.place.item() == full
@@ -47,7 +37,7 @@ def test_full_batches_and_the_rest(batch_size, full):
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_steps_that_read_the_device_train_as_the_plain_loop_does(optimizer):
     """270 images in batches of 40: six full batches, then 30 images."""
-    given = config(optimizer=optimizer, warmup_epochs=1.0)
+    given = two_epochs(optimizer=optimizer, warmup_epochs=1.0)
     plain, plain_sums = network_after_an_epoch(given, on_device=False)
     device, device_sums = network_after_an_epoch(given, on_device=True)
     assert device.epochs.captured.place.item() == 6
