@@ -8,18 +8,7 @@ import torch
 
 from eisnn.checkpoints.authors import load_authors_state_dict
 from eisnn.errors import CheckpointError
-from eisnn.networks import build_model
-from tests.eisnn import golden
-
-VGG = {"arch": "VGG", "layers": 4, "width": 0.125, "input_shape": [1, 8, 8]}
-
-
-def vgg(norm="ei", **circuit):
-    return build_model({"model": {**VGG, "norm": norm}, "circuit": circuit})
-
-
-def weights(norm="ei", **circuit):
-    return golden.weights(golden.authors_keys(vgg(norm, **circuit)), seed=0)
+from tests.eisnn.checkpoints.narrow import vgg, weights
 
 
 def test_the_order_of_the_names_does_not_matter():

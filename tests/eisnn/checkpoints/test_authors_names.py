@@ -6,6 +6,7 @@ from eisnn.checkpoints.authors import load_authors_state_dict
 from eisnn.checkpoints.authors_names import looks_like_the_authors
 from eisnn.networks import build_model
 from tests.eisnn import golden
+from tests.eisnn.checkpoints.narrow import vgg, weights
 
 
 @pytest.mark.parametrize("norm", ["ei", "bn"])
@@ -17,17 +18,6 @@ def test_heavy_heads_load_by_the_same_pattern(norm):
     assert [name for name in keys if name.startswith("layers.38.")]
     report = load_authors_state_dict(model, golden.weights(keys, seed=3))
     assert len(report.loaded) + len(report.dropped) == len(keys)
-
-
-VGG = {"arch": "VGG", "layers": 4, "width": 0.125, "input_shape": [1, 8, 8]}
-
-
-def vgg(norm="ei", **circuit):
-    return build_model({"model": {**VGG, "norm": norm}, "circuit": circuit})
-
-
-def weights(norm="ei", **circuit):
-    return golden.weights(golden.authors_keys(vgg(norm, **circuit)), seed=0)
 
 
 def test_their_names_are_told_from_ours():

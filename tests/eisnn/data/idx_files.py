@@ -5,9 +5,6 @@ import struct
 
 import numpy as np
 
-from eisnn.config.trial import DataConfig
-from eisnn.data import loading
-
 
 def write_idx(file, array):
     raw = (
@@ -29,7 +26,3 @@ def write_mnist(folder, suffix="", seed=0, train=200, test=50):
         write_idx(
             folder / f"{part}-labels-idx1-ubyte{suffix}", np.arange(count, dtype=np.uint8) % 10
         )
-
-
-def load(name, root, **options):
-    return loading.load(DataConfig(name=name, root=str(root), **options), T=4)

@@ -9,7 +9,8 @@ import torch
 
 from eisnn.data import cache as data_cache
 from eisnn.data.readers import idx as datasets
-from tests.eisnn.data.idx_files import load, write_mnist
+from tests.eisnn.data.given import load
+from tests.eisnn.data.idx_files import write_mnist
 
 
 def test_decoded_images_are_mapped_from_one_file_and_not_decoded_again(tmp_path, monkeypatch):

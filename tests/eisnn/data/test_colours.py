@@ -4,14 +4,9 @@ import pytest
 import torch
 from torchvision.transforms import functional as reference
 
-from eisnn.config.datasets import DATASETS
 from eisnn.data import colours
 from eisnn.seeding import generator
-
-
-def images(name, batch=16):
-    torch.manual_seed(0)
-    return torch.rand(batch, *DATASETS[name].shape)
+from tests.eisnn.data.given import images
 
 
 @pytest.mark.parametrize("operation", range(4))

@@ -9,7 +9,8 @@ from eisnn.config.trial import DataConfig
 from eisnn.data import loading
 from eisnn.data.readers import idx as datasets
 from eisnn.errors import DataError
-from tests.eisnn.data.idx_files import load, write_idx, write_mnist
+from tests.eisnn.data.given import load
+from tests.eisnn.data.idx_files import write_idx, write_mnist
 
 IDX = datasets.FILES
 

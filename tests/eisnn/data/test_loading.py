@@ -8,15 +8,10 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from eisnn.config.trial import DataConfig
-from eisnn.data import loading
 from eisnn.data.readers.idx import FILES
 from eisnn.errors import DataError
-from tests.eisnn.data.idx_files import load, write_idx, write_mnist
-
-
-def digits(**options):
-    return loading.load(DataConfig(name="digits", **options), T=4)
+from tests.eisnn.data.given import digits, load
+from tests.eisnn.data.idx_files import write_idx, write_mnist
 
 
 def test_splits_are_disjoint():

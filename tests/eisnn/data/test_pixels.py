@@ -4,13 +4,8 @@ import torch
 from torchvision.transforms import functional as reference
 from torchvision.transforms.functional import InterpolationMode
 
-from eisnn.config.datasets import DATASETS
 from eisnn.data import pixels
-
-
-def images(name, batch=16):
-    torch.manual_seed(0)
-    return torch.rand(batch, *DATASETS[name].shape)
+from tests.eisnn.data.given import images
 
 
 def test_padded_crop_is_torchvisions():

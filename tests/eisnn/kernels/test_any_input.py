@@ -7,14 +7,12 @@ import torch
 
 from eisnn.config.trial import CircuitConfig, NeuronConfig
 from eisnn.kernels import ops
-from eisnn.kernels.cpu import build
 from eisnn.kernels.rules import rules
 from eisnn.layers.circuit import integrate
 from eisnn.layers.neurons import lif
+from tests.eisnn.kernels.needs import needs_kernels
 
-pytestmark = pytest.mark.skipif(
-    build.why_unavailable() is not None, reason=str(build.why_unavailable())
-)
+pytestmark = needs_kernels
 
 n_E, n_I, T = 6, 2, 2
 RULES = rules(CircuitConfig(), NeuronConfig(), n_E=n_E, fan_in=9, dtype=torch.float64)

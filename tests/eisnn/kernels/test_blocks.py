@@ -11,10 +11,8 @@ from eisnn.kernels import blocks, choose
 from eisnn.kernels.cpu import build
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.networks.network import Block
+from tests.eisnn.kernels.needs import needs_kernels
 
-needs_kernels = pytest.mark.skipif(
-    build.why_unavailable() is not None, reason=str(build.why_unavailable())
-)
 NETS = {
     "VGG": {"arch": "VGG", "layers": 5, "width": 0.25, "T": 3, "input_shape": [1, 10, 12]},
     "VGG, 1x1 maps": {"arch": "VGG", "layers": 8, "width": 0.125, "T": 2, "input_shape": [1, 8, 8]},

@@ -6,15 +6,10 @@ import torch.nn.functional as F
 
 from eisnn.config.trial import CircuitConfig, NeuronConfig
 from eisnn.kernels import choose, ops
-from eisnn.kernels.cpu import build
 from eisnn.kernels.rules import rules
 from eisnn.layers.circuit import CircuitLayer, integrate
 from eisnn.layers.neurons import lif
-
-needs_kernels = pytest.mark.skipif(
-    build.why_unavailable() is not None, reason=str(build.why_unavailable())
-)
-
+from tests.eisnn.kernels.needs import needs_kernels
 
 # --- one layer
 

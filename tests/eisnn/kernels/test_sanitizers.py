@@ -10,6 +10,7 @@ import torch
 from torch.utils.cpp_extension import include_paths, library_paths
 
 from eisnn.kernels.cpu import build
+from tests.eisnn.kernels.needs import needs_kernels
 
 HERE = Path(__file__).parent
 COMPILER = os.environ.get("CXX") or "c++"
@@ -27,7 +28,7 @@ THREADS = (
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(build.why_unavailable() is not None, reason=str(build.why_unavailable()))
+@needs_kernels
 @pytest.mark.parametrize(
     ("sanitize", "runtimes", "settings"), [ADDRESSES, THREADS], ids=["addresses", "threads"]
 )

@@ -4,8 +4,6 @@ import struct
 
 import numpy as np
 
-from eisnn.config.trial import DataConfig
-from eisnn.data import loading as data
 from eisnn.data.readers import events
 
 
@@ -43,7 +41,3 @@ def write_aedat3(file, recording, packet=100, overflow=0):
                 struct.pack("<hhiiiiii", 0, 0, 8, 4, overflow, 1, 1, 1)
                 + b"\x03\x00\x00\x00\x07\x00\x00\x00"
             )
-
-
-def load(name, root, T=4, **options):
-    return data.load(DataConfig(name=name, root=str(root), **options), T=T)

@@ -12,13 +12,8 @@ import pytest
 import torch
 import torchvision
 
-from eisnn.config.trial import DataConfig
-from eisnn.data import loading as data
 from eisnn.errors import DataError
-
-
-def load(name, root, **options):
-    return data.load(DataConfig(name=name, root=str(root), **options), T=4)
+from tests.eisnn.data.given import load
 
 
 def batch(count, classes, seed, label):

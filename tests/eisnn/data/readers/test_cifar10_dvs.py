@@ -8,7 +8,8 @@ from eisnn.data.batches import batches
 from eisnn.data.readers import cifar10_dvs as reader
 from eisnn.data.readers import events
 from eisnn.errors import DataError
-from tests.eisnn.data.readers.recordings import load, some_events, write_aedat2
+from tests.eisnn.data.given import load
+from tests.eisnn.data.readers.recordings import some_events, write_aedat2
 
 
 @pytest.fixture(autouse=True)

@@ -4,13 +4,8 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
-from eisnn.config.trial import DataConfig
-from eisnn.data import loading
 from eisnn.data.batches import batches
-
-
-def digits(**options):
-    return loading.load(DataConfig(name="digits", **options), T=4)
+from tests.eisnn.data.given import digits
 
 
 def numbers(split):

@@ -5,7 +5,8 @@ import pytest
 
 from eisnn.data.readers import events
 from eisnn.errors import DataError
-from tests.eisnn.data.readers.recordings import load, some_events, write_aedat3
+from tests.eisnn.data.given import load
+from tests.eisnn.data.readers.recordings import some_events, write_aedat3
 
 
 def write_recording(folder, user, seed):

@@ -8,7 +8,8 @@ import torch
 
 from eisnn.data.readers import idx as datasets
 from eisnn.errors import DataError
-from tests.eisnn.data.idx_files import load, write_idx, write_mnist
+from tests.eisnn.data.given import load
+from tests.eisnn.data.idx_files import write_idx, write_mnist
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 IDX = datasets.FILES

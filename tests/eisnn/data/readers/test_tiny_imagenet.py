@@ -8,14 +8,9 @@ import torch
 import torchvision
 from PIL import Image
 
-from eisnn.config.trial import DataConfig
-from eisnn.data import loading as data
 from eisnn.data.readers import tiny_imagenet
 from eisnn.errors import DataError
-
-
-def load(name, root, **options):
-    return data.load(DataConfig(name=name, root=str(root), **options), T=4)
+from tests.eisnn.data.given import load
 
 
 @pytest.fixture(autouse=True)
