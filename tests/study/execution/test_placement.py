@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +15,22 @@ from benchmarks.hosts import until
 from study.execution import placement
 from study.execution.cluster import session
 from study.spec.models import Resources
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def in_its_own_process(body: Callable[[], None]) -> None:
+    """Ray's end may take the process along that started Ray."""
+    name = body.__name__
+    done = subprocess.run(
+        [sys.executable, "-c", f"from {__name__} import {name}; {name}(); print('to the end')"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.endswith("to the end\n")) == (0, True), done.stderr
 
 
 def test_a_machine_answers_or_is_dead_or_neither() -> None:
@@ -22,8 +42,7 @@ def test_a_machine_answers_or_is_dead_or_neither() -> None:
     assert placement.answers({**node, "Alive": False})
 
 
-@pytest.mark.slow  # starts Ray in this process, which its end may take along
-def test_a_group_is_removed_once_its_machine_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def a_group_waits_for_its_machine() -> None:
     answers: list[bool] = []
     reached = False
 
@@ -31,6 +50,7 @@ def test_a_group_is_removed_once_its_machine_answers(monkeypatch: pytest.MonkeyP
         answers.append(reached)
         return reached
 
+    monkeypatch = pytest.MonkeyPatch()
     monkeypatch.setattr(placement, "SECONDS", 0.05)
     monkeypatch.setattr(placement, "answers", answer)
     with session(Resources(), None), placement.machines_may_return():
@@ -51,15 +71,18 @@ def test_a_group_is_removed_once_its_machine_answers(monkeypatch: pytest.MonkeyP
     assert tunes.remove_placement_group is ray.util.remove_placement_group
 
 
-@pytest.mark.slow  # starts Ray in this process, which its end may take along
-def test_a_machine_that_is_back_is_greeted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_is_removed_once_its_machine_answers() -> None:
+    in_its_own_process(a_group_waits_for_its_machine)
+
+
+def a_machine_returns() -> None:
     greeted: list[str] = []
     looks = iter([True, False, False])
+    monkeypatch = pytest.MonkeyPatch()
     monkeypatch.setattr(placement, "LOOK", 0.05)
     monkeypatch.setattr(placement, "GREETINGS", (0.0, 0.1))
     monkeypatch.setattr(placement, "answers", lambda node: next(looks, True))
     greet = placement.greet
-    import ray
 
     def noted(node: dict[str, Any]) -> None:
         assert ray.get(greet(node)) is None
@@ -67,6 +90,8 @@ def test_a_machine_that_is_back_is_greeted(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(placement, "greet", noted)
     with session(Resources(), None):
+        import ray  # which reads the settings that a session makes
+
         reported = ray.available_resources()
         with placement.machines_may_return():
             assert until(lambda: len(greeted) == 2, 30.0) is not None
@@ -74,3 +99,7 @@ def test_a_machine_that_is_back_is_greeted(monkeypatch: pytest.MonkeyPatch) -> N
             (node,) = ray.nodes()
             assert greeted == 2 * [node["NodeID"]]
             assert until(lambda: ray.available_resources() == reported, 30.0) is not None
+
+
+def test_a_machine_that_is_back_is_greeted() -> None:
+    in_its_own_process(a_machine_returns)
