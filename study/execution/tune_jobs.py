@@ -15,7 +15,8 @@ from study.agenda.agenda import Agenda
 from study.agenda.job import Job
 from study.errors import Stopped
 from study.execution.display import Display
-from study.execution.shares import Portion, Share
+from study.execution.portion import Portion
+from study.execution.shares import Share
 from study.execution.signals import Interruption
 
 

@@ -10,7 +10,7 @@ from eisnn.config.sections.data import DataConfig
 from eisnn.config.trial import NUMERICS_VERSION
 from study.plan.arm import Arm
 from study.plan.plan import Plan
-from study.spec.models import SEEDS_APART
+from study.spec.search import SEEDS_APART
 
 
 def search_name(plan: Plan, arm: Arm, repeat: int = 0) -> str | None:

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eisnn.metrics import Metric, judged
+from eisnn.metrics import TRIAL_METRICS, Metric, judged
 from study.store.columns import (
     EPOCH_COLUMNS,
     OVERRIDE,
     TRIAL_COLUMNS,
-    TRIAL_METRICS,
     table_text,
 )
 from study.store.files import write_text
