@@ -78,15 +78,15 @@ def _by_usual_spread(n: int, test: power.Rule, measure: Metric | None) -> str:
     For other metrics, gives the difference as a multiple of the spread.
     """
     found = power.detectable(n, power.Pilot(USUAL_SPREAD), test)
-    if measure is None or not measure.is_share:
-        multiple = (
-            "no size" if math.isnan(found) else f"{found / USUAL_SPREAD:.2f} times the spread"
+    if measure is not None and measure.is_share:
+        return (
+            f"{_size(found, measure)} is found with 80 % probability, "
+            f"if differences have a spread of {_size(USUAL_SPREAD, measure)} (assumed)"
         )
-        return f"{multiple} of differences is found with 80 % probability"
-    return (
-        f"{_size(found, measure)} is found with 80 % probability, "
-        f"if differences have a spread of {_size(USUAL_SPREAD, measure)} (assumed)"
-    )
+    size = "no size"
+    if not math.isnan(found):
+        size = f"{found / USUAL_SPREAD:.2f} times the spread"
+    return f"{size} of differences is found with 80 % probability"
 
 
 def _size(difference: float, measure: Metric) -> str:
