@@ -8,6 +8,7 @@ import reports
 from reports.analysis.collect import StudyError, read_studies
 from reports.analysis.options import options_for
 from reports.page.page import write_report
+from tests.reports.page.light import LIGHT
 from tests.reports.pairs_of_depths import depths
 from tests.reports.synthetic import arm, replicate, small_study, write_study
 
@@ -39,9 +40,6 @@ def test_studies_of_different_data_are_not_joined(tmp_path):
         match=r"other: data.name is mnist, but in .*one it is digits; .*report them one by one",
     ):
         read_studies([one, other])
-
-
-LIGHT = ("html", "csv", "md")
 
 
 def test_frames_for_a_notebook(tmp_path):

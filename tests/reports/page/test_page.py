@@ -8,13 +8,8 @@ import pandas as pd
 import pytest
 
 from reports.page.page import write_report
+from tests.reports.page.light import page_of
 from tests.reports.synthetic import arm, replicate, small_study, write_study
-
-LIGHT = ("html", "csv", "md")
-
-
-def page_of(folder, **options):
-    return write_report(folder, formats=LIGHT, **options).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -81,27 +76,16 @@ def test_names_with_special_characters(tmp_path):
     assert "\\|" in (folder / "report/tables/main.md").read_text()
 
 
+def loaded_by(statement, names):
+    """Which of these packages a statement imports."""
+    script = f"import sys; {statement}; print(sorted({names} & set(sys.modules)))"
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def test_importing_is_light():
-    script = (
-        "import sys, reports; heavy = {'pandas', 'matplotlib', 'scipy', 'torch'};"
-        "print(heavy & {name.split('.')[0] for name in sys.modules})"
-    )
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=True
-        ).stdout
-        == "set()\n"
-    )
+    assert loaded_by("import reports", {"pandas", "matplotlib", "scipy", "torch"}) == "[]\n"
 
 
 def test_reports_need_neither_torch_nor_ray():
-    script = (
-        "import sys, reports.page.page; heavy = {'torch', 'ray', 'optuna'};"
-        "print(heavy & {name.split('.')[0] for name in sys.modules})"
-    )
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=True
-        ).stdout
-        == "set()\n"
-    )
+    assert loaded_by("import reports.page.page", {"torch", "ray", "optuna"}) == "[]\n"

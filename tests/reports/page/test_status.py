@@ -1,14 +1,8 @@
 """How far a study is."""
 
-from reports.page.page import write_report
 from reports.tables.text import main_table_text
+from tests.reports.page.light import page_of
 from tests.reports.synthetic import arm, replicate, search, write_study
-
-LIGHT = ("html", "csv", "md")
-
-
-def page_of(folder, **options):
-    return write_report(folder, formats=LIGHT, **options).read_text(encoding="utf-8")
 
 
 def test_a_study_that_has_just_begun(tmp_path):
