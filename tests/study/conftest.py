@@ -95,6 +95,15 @@ def small(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture
+def fast(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is a disk in memory: hundreds of small transactions wait for
+    any other disk."""
+    shm = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else tmp_path) as folder:
+        yield Path(folder)
+
+
 # ---- a study without processes: jobs are run here, one after another, with a stand-in for training
 
 Fit = Callable[..., dict[str, float]]
@@ -227,14 +236,9 @@ class World:
 
 
 @pytest.fixture
-def world(plan_of: Callable[[dict[str, Any]], Plan]) -> Iterator[Callable[..., World]]:
-    """Worlds in memory where there is a disk in memory: hundreds of small transactions wait for any
-    other disk."""
+def world(plan_of: Callable[[dict[str, Any]], Plan], fast: Path) -> Callable[..., World]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with tempfile.TemporaryDirectory(
-        dir="/dev/shm" if Path("/dev/shm").is_dir() else None
-    ) as folder:
-        yield lambda tree, name="results": World(Path(folder) / name, plan_of(tree))
+    return lambda tree, name="results": World(fast / name, plan_of(tree))
 
 
 @dataclass
@@ -261,14 +265,9 @@ class WithoutRay:
 
 
 @pytest.fixture
-def without_ray(write: Callable[[dict[str, Any]], Path]) -> Iterator[Callable[..., WithoutRay]]:
+def without_ray(write: Callable[[dict[str, Any]], Path], fast: Path) -> Callable[..., WithoutRay]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with tempfile.TemporaryDirectory(
-        dir="/dev/shm" if Path("/dev/shm").is_dir() else None
-    ) as folder:
-        yield lambda tree, name="results": WithoutRay(
-            from_file(write(tree), results=Path(folder) / name)
-        )
+    return lambda tree, name="results": WithoutRay(from_file(write(tree), results=fast / name))
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import torch
 
-from eisnn.config.trial import make_config, resolved, trial_id
 from study import store
 from study.worker import trial
+from tests.study.orders import order_of
 
 Tree = dict[str, Any]
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -169,12 +169,6 @@ def test_the_damage_matrix(
 
 # ---- a real checkpoint, met by the worker
 
-CONFIG = {
-    "model": {"arch": "MLP", "layers": 2, "norm": "ei", "T": 2, "width": 0.05},
-    "data": {"name": "digits", "train_size": 200, "test_size": 100, "validation_fraction": 0.2},
-    "train": {"epochs": 2, "batch_size": 64, "learning_rate": 0.01},
-}
-
 
 class Code:
     """A pickle that would run a command."""
@@ -187,9 +181,7 @@ class Code:
 
 
 def job_of(folder: Path, **changes: Any) -> store.Order:
-    config = make_config({**CONFIG, **changes})
-    folder.mkdir(exist_ok=True)
-    return store.Order(trial_id(config), resolved(config), folder=str(folder / trial_id(config)))
+    return order_of(folder, epochs=2, test=False, **changes)
 
 
 def stopped_after_one(job: store.Order) -> Path:

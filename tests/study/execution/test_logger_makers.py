@@ -21,10 +21,10 @@ from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 from study import store
 from study.execution.logger_runs import Run
 from study.execution.loggers import Feed
+from tests.study.execution.one_run import run
 from tests.tiny import THREE_EPOCHS, write
 
 ROOT = Path(__file__).resolve().parents[3]
-
 
 STUDY = {
     "name": "logged",
@@ -69,15 +69,6 @@ def hyperparameters(folder: Path) -> dict[str, Any]:
                     for name, item in start.hparams.items()
                 }
     return {}
-
-
-def run(folder: Path) -> Run:
-    return Run(
-        "abc123",
-        "full/search/0",
-        str(folder / "full" / "search-0"),
-        {"arm": "full", "train.learning_rate": 0.1, "seed": 0},
-    )
 
 
 def logged(feed: Feed, told: Run, epochs: int, *, end: bool) -> None:

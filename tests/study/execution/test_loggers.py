@@ -12,15 +12,7 @@ from eisnn.config.yaml_file import ConfigError
 from study.errors import Stopped
 from study.execution import loggers
 from study.execution.logger_runs import Run
-
-
-def run(folder: Path) -> Run:
-    return Run(
-        "abc123",
-        "full/search/0",
-        str(folder / "full" / "search-0"),
-        {"arm": "full", "train.learning_rate": 0.1, "seed": 0},
-    )
+from tests.study.execution.one_run import run
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,16 +13,10 @@ from typing import Any
 
 import pytest
 
-from eisnn.config.trial import make_config, resolved, trial_id
 from reports.analysis.collect import read_study
 from study import store
 from study.worker import trial
-
-CONFIG = {
-    "model": {"arch": "MLP", "layers": 2, "norm": "ei", "T": 2, "width": 0.05},
-    "data": {"name": "digits", "train_size": 200, "test_size": 100, "validation_fraction": 0.2},
-    "train": {"epochs": 3, "batch_size": 64, "learning_rate": 0.01},
-}
+from tests.study.orders import order_of
 
 # A worker that says each epoch and, where asked, then waits for the word to go on, with the trial's
 # folder in its hands.
@@ -79,14 +73,6 @@ def worker() -> Iterator[Any]:
         one.process.communicate()
 
 
-def job_of(folder: Path) -> store.Order:
-    config = make_config(CONFIG)
-    folder.mkdir(exist_ok=True)
-    return store.Order(
-        trial_id(config), resolved(config), folder=str(folder / trial_id(config)), test=True
-    )
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -103,7 +89,7 @@ def test_an_orphan_keeps_its_trial_until_it_ends(
 ) -> None:
     """While it holds the folder a resumed worker writes nothing there: it waits, or gives up; what
     the orphan ends is not trained again."""
-    job = job_of(tmp_path)
+    job = order_of(tmp_path)
     folder = Path(job.folder)
     orphan = worker(job, 1)
     assert [orphan.hear()["word"] for _ in range(2)] == ["asks", "epoch"]
@@ -133,9 +119,9 @@ def test_an_orphan_keeps_its_trial_until_it_ends(
 def test_a_killed_orphan_leaves_its_trial_to_the_next(worker: Any, tmp_path: Path) -> None:
     """A worker that waits for it goes on from the last checkpoint, with an undisturbed run's
     numbers."""
-    undisturbed = job_of(tmp_path / "undisturbed")
+    undisturbed = order_of(tmp_path / "undisturbed")
     trial.run(undisturbed, lambda row: None)
-    job = job_of(tmp_path / "disturbed")
+    job = order_of(tmp_path / "disturbed")
     folder = Path(job.folder)
     orphan = worker(job, 2)
     assert [orphan.hear()["word"] for _ in range(3)] == ["asks", "epoch", "epoch"]

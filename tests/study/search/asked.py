@@ -1,8 +1,10 @@
-"""Searches that are asked for trials and told their ends, without training."""
+"""Searches that are asked for trials and told their ends, without training; what Optuna keeps."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import optuna
 
 from study.search.arm_search import ArmSearch
 from study.search.proposal import Proposal
@@ -32,3 +34,11 @@ def finite(tree: Tree, choices: list[Any], trials: int, **search: Any) -> Tree:
         "ablation": {},
         "baselines": {},
     }
+
+
+def studies_of(world: Any) -> list[optuna.Study]:
+    storage = optuna.storages.RDBStorage(f"sqlite:///{world.folder}/optuna.db")
+    return [
+        optuna.load_study(study_name=summary.study_name, storage=storage)
+        for summary in storage.get_all_studies()
+    ]

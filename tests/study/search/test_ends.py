@@ -7,6 +7,8 @@ from typing import Any
 import optuna
 import pytest
 
+from tests.study.search.asked import studies_of
+
 Tree = dict[str, Any]
 SECOND = {"second_objective": {"name": "energy_nj"}}
 
@@ -56,14 +58,6 @@ def two(study_tree: dict[str, Any]) -> dict[str, Any]:
         "replicate": {"seeds": 1},
         "baselines": {},
     }
-
-
-def studies_of(world: Any) -> list[optuna.Study]:
-    storage = optuna.storages.RDBStorage(f"sqlite:///{world.folder}/optuna.db")
-    return [
-        optuna.load_study(study_name=summary.study_name, storage=storage)
-        for summary in storage.get_all_studies()
-    ]
 
 
 def test_optuna_is_told_both_and_the_arm_keeps_its_best_metric(

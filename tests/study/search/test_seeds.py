@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from typing import Any
 
-import optuna
 import pytest
 
 from reports.analysis.collect import read_study
@@ -13,6 +12,7 @@ from reports.analysis.trials import trials_of
 from reports.page.status import progress
 from study import store
 from study.plan import plan_record
+from tests.study.search.asked import studies_of
 
 Tree = dict[str, Any]
 
@@ -30,14 +30,6 @@ def wilcoxon(tree: Tree) -> Tree:
     return seeded(tree, 6, 6, pruner={"type": "wilcoxon", "p_threshold": 0.3})
 
 
-def studies(world: Any) -> list[Any]:
-    storage = optuna.storages.RDBStorage(f"sqlite:///{world.folder}/optuna.db")
-    return [
-        optuna.load_study(study_name=s.study_name, storage=storage)
-        for s in storage.get_all_studies()
-    ]
-
-
 def test_optuna_holds_each_seeds_value_and_the_mean(world: Any, study_tree: Tree) -> None:
     played = world(seeded(study_tree))
     agenda = played.play()
@@ -47,7 +39,7 @@ def test_optuna_holds_each_seeds_value_and_the_mean(world: Any, study_tree: Tree
     ]
     assert {row["seed"] for row in rows} == {0, 10_000, 20_000}
     means = {}
-    for trial in studies(played)[0].trials:
+    for trial in studies_of(played)[0].trials:
         values = {r["seed_index"]: r["val/accuracy"] for r in rows if r["number"] == trial.number}
         assert trial.intermediate_values == values
         assert trial.value == pytest.approx(sum(values.values()) / 3)
@@ -67,7 +59,7 @@ def test_reports_take_the_means(world: Any, study_tree: Tree) -> None:
     store.write_json(played.folder / "plan.json", plan_record(played.plan))
     study = read_study(played.folder)
     found = trials_of(study, "full")
-    told = [trial.value for trial in studies(played)[0].trials]
+    told = [trial.value for trial in studies_of(played)[0].trials]
     assert list(found["value"]) == pytest.approx(told)
     assert progress(study).is_complete
     assert agenda.finished
@@ -95,7 +87,7 @@ def test_a_hopeless_configuration_is_stopped_and_its_other_seeds_are_not_asked_f
 ) -> None:
     played = world(wilcoxon(study_tree))
     agenda = played.play()
-    pruned = [trial for trial in studies(played)[0].trials if trial.state.name == "PRUNED"]
+    pruned = [trial for trial in studies_of(played)[0].trials if trial.state.name == "PRUNED"]
     assert pruned
     for trial in pruned:
         rows = [

@@ -6,10 +6,7 @@ from pathlib import Path
 
 from study import store
 from study.store.tables import Tables, row_of
-
-ROW = {"epoch": 1, "train/loss": 0.1 + 0.2, "train/accuracy": 0.5, "val/loss": 1.5,
-"val/accuracy": 0.25, "learning_rate": 0.1,
-       "firing_rate": 0.2, "seconds": 0.5}  # fmt: skip
+from tests.study.store.an_epoch import ROW
 
 
 def outcome(identity: str, metrics: dict[str, float]) -> store.Outcome:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eisnn.config.trial import make_config, resolved, trial_id
+from eisnn.config.trial import make_config, resolved
 from eisnn.diagnostics.joules import OwnEnergy
 from eisnn.training import footprint
 from eisnn.training.busyness import Busyness
@@ -17,18 +17,7 @@ from study import store
 from study.execution.fractions import Footprint
 from study.store.records import Order
 from study.worker import trial
-
-CONFIG = {
-    "seed": 3,
-    "model": {"arch": "MLP", "layers": 2, "norm": "ei", "T": 2, "width": 0.05},
-    "data": {"name": "digits", "train_size": 200, "test_size": 100, "validation_fraction": 0.2},
-    "train": {"epochs": 3, "batch_size": 64, "learning_rate": 0.01},
-}
-
-
-def order(folder: Path) -> store.Order:
-    config = make_config(CONFIG)
-    return store.Order(trial_id(config), resolved(config), folder=str(folder / "trial"), test=True)
+from tests.study.orders import order_of
 
 
 def test_measured_energy_is_kept_for_each_epoch_and_summed(tmp_path, monkeypatch):
@@ -46,8 +35,9 @@ def test_measured_energy_is_kept_for_each_epoch_and_summed(tmp_path, monkeypatch
         (package / "energy_uj").write_text(str(epochs * 1_000_000))
         stat.write_text(f"cpu {epochs * 10_000} 0 0 0 0 0 0 0")  # the machine worked for 100 s
 
-    outcome = trial.run(order(tmp_path), one_joule_more)
-    rows = store.read_history(tmp_path / "trial")
+    order = order_of(tmp_path, seed=3)
+    outcome = trial.run(order, one_joule_more)
+    rows = store.read_history(Path(order.folder))
     joules = [row["joules"] for row in rows]
     assert joules[0] == 0  # the counter moved only after the first epoch
     assert all(0 < taken <= 1 for taken in joules[1:])
@@ -57,9 +47,10 @@ def test_measured_energy_is_kept_for_each_epoch_and_summed(tmp_path, monkeypatch
 
 def test_without_counters_there_is_no_energy(tmp_path, monkeypatch):
     monkeypatch.setattr(trial, "OwnEnergy", lambda gpu: OwnEnergy(tmp_path / "none"))
-    outcome = trial.run(order(tmp_path), lambda row: None)
+    order = order_of(tmp_path, seed=3)
+    outcome = trial.run(order, lambda row: None)
     assert "joules" not in outcome.metrics
-    assert all("joules" not in row for row in store.read_history(tmp_path / "trial"))
+    assert all("joules" not in row for row in store.read_history(Path(order.folder)))
 
 
 @pytest.mark.parametrize(("mps", "busy"), [(True, 0.2), (False, 0.9)])
