@@ -54,9 +54,9 @@ replicate: {seeds: 2}
 """  # noqa: E501
 
 
-def write_study(folder: Path, study: str = STUDY) -> Path:
+def write_study(folder: Path, study: str = STUDY, config: str = CONFIG) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "base.yaml").write_text(CONFIG)
+    (folder / "base.yaml").write_text(config)
     (folder / "study.yaml").write_text(study)
     return folder / "study.yaml"
 
@@ -241,6 +241,19 @@ def agreement(one: Path, other: Path) -> tuple[list[str], int]:
     common = [key for key in first if key in second]
     differ = [key for key in common if first[key] != second[key]]
     return [f"{key}: {first[key]} and {second[key]}" for key in differ], len(common)
+
+
+def training(pids: list[int], results: Path) -> str | None:
+    """The trial that one of these processes trains: the one whose lock it holds open."""
+    for pid in pids:
+        try:
+            names = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+        except OSError:
+            continue
+        for name in names:
+            if name.startswith(str(results / "trials")) and name.endswith("/.lock"):
+                return Path(name).parent.name
+    return None
 
 
 def histories(folder: Path) -> dict[str, list[list[str]]]:

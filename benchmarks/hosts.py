@@ -116,16 +116,8 @@ class Host:
         return names
 
     def training(self, results: Path) -> str | None:
-        """The trial that a worker here trains: the one whose lock it holds open."""
-        for pid in self.processes():
-            try:
-                names = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
-            except OSError:
-                continue
-            for name in names:
-                if name.startswith(str(results / "trials")) and name.endswith("/.lock"):
-                    return Path(name).parent.name
-        return None
+        """The trial that a worker here trains."""
+        return crash.training(self.processes(), results)
 
     def start(
         self, *command: Any, log: Path | None = None, **variables: str
@@ -176,8 +168,7 @@ class Cluster:
         self.results = self.folder / "results" / "crash"
         self.output = self.folder / "output.txt"
         self.output.touch()
-        self.space = crash.write_study(self.folder, study)
-        (self.folder / "base.yaml").write_text(config)
+        self.space = crash.write_study(self.folder, study, config)
         self.environment = {
             **os.environ,
             **settings(),

@@ -3,7 +3,6 @@ random, and more often."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
 import signal
@@ -15,13 +14,13 @@ from typing import Any
 
 import pytest
 
+from benchmarks import crash
 from tests.tiny import fill, small_disk
 
 pytestmark = pytest.mark.timeout(
     900
 )  # whole studies, several times: minutes where the machine does other work
 
-BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "crash.py"
 STUDY = """
 name: crash
 base: base.yaml
@@ -41,18 +40,7 @@ LOOPBACK = {
 
 
 @pytest.fixture(scope="module")
-def crash() -> Any:
-    spec = importlib.util.spec_from_file_location("crash", BENCHMARK)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["crash"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def undisturbed(crash: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     space = crash.write_study(tmp_path_factory.mktemp("undisturbed"), STUDY)
     assert crash.run(space, *ONE) == 0, (space.parent / "output.txt").read_text()
     return space.parent / "results" / "crash"
@@ -67,7 +55,7 @@ def wait_for(condition: Callable[[], bool], process: Any, seconds: float = 300.0
 
 
 def test_killed_at_three_moments_it_equals_an_undisturbed_run(
-    crash: Any, undisturbed: Path, tmp_path: Path
+    undisturbed: Path, tmp_path: Path
 ) -> None:
     space = crash.write_study(tmp_path, STUDY)
     results = tmp_path / "results" / "crash"
@@ -92,7 +80,7 @@ def test_killed_at_three_moments_it_equals_an_undisturbed_run(
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_killed_inside_writes_it_equals_an_undisturbed_run(
-    crash: Any, undisturbed: Path, tmp_path: Path
+    undisturbed: Path, tmp_path: Path
 ) -> None:
     """The first files of a study; half a checkpoint; half a state; a commit of the database.
     `--writes` of the benchmark does all."""
@@ -115,9 +103,7 @@ def test_killed_inside_writes_it_equals_an_undisturbed_run(
 
 
 @pytest.mark.slow
-def test_a_damaged_checkpoint_is_met_by_a_worker(
-    crash: Any, undisturbed: Path, tmp_path: Path
-) -> None:
+def test_a_damaged_checkpoint_is_met_by_a_worker(undisturbed: Path, tmp_path: Path) -> None:
     """Its trial is trained again from its first epoch, which the terminal says; no other epoch is,
     and the study ends as it should."""
     space = crash.write_study(tmp_path, STUDY)
@@ -162,9 +148,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("leave", [0, 20_000])
-def test_a_disk_that_fills_during_a_study(
-    crash: Any, undisturbed: Path, small: Path, leave: int
-) -> None:
+def test_a_disk_that_fills_during_a_study(undisturbed: Path, small: Path, leave: int) -> None:
     """It ends with 3 and says why; repeated on the full disk it does not start; with room it ends
     as it should."""
     space = crash.write_study(small, STUDY)
@@ -183,7 +167,7 @@ def test_a_disk_that_fills_during_a_study(
 
 
 def test_a_signal_stops_cleanly_and_a_second_run_is_refused(
-    crash: Any, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CRASH_PAUSE", "2")  # the study must still run when the signal comes
     space = crash.write_study(tmp_path, STUDY)
@@ -193,7 +177,7 @@ def test_a_signal_stops_cleanly_and_a_second_run_is_refused(
     assert crash.run(space, *ONE) == 2
     assert "another run of this study is going on" in (tmp_path / "output.txt").read_text()
     below = [pid for pid, _ in crash.descendants(process.pid)]
-    private(crash, process.pid)
+    private(process.pid)
     process.send_signal(random.choice([signal.SIGINT, signal.SIGTERM]))
     assert process.wait(120) == 130
     output = (tmp_path / "output.txt").read_text()
@@ -210,7 +194,7 @@ def test_a_signal_stops_cleanly_and_a_second_run_is_refused(
     assert crash.equal(undisturbed, results) == []
 
 
-def private(crash: Any, driver: int) -> None:
+def private(driver: int) -> None:
     """Ray is for this study only: loopback, a token that is asked for, and that stands in no file
     and no command line."""
     below = crash.descendants(driver)
@@ -230,9 +214,7 @@ def private(crash: Any, driver: int) -> None:
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("concurrent", ["1", "2"])
 @pytest.mark.parametrize("writes", [[], ["--writes"]])
-def test_random_kills(
-    crash: Any, monkeypatch: pytest.MonkeyPatch, concurrent: str, writes: list[str]
-) -> None:
+def test_random_kills(monkeypatch: pytest.MonkeyPatch, concurrent: str, writes: list[str]) -> None:
     monkeypatch.setattr(
         sys,
         "argv",

@@ -128,16 +128,8 @@ def until(
 
 
 def training(node: subprocess.Popen[bytes], results: Path) -> str | None:
-    """The trial that a worker of this node trains: the one whose lock it holds open."""
-    for pid, _ in crash.descendants(node.pid):
-        try:
-            names = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
-        except OSError:
-            continue
-        for name in names:
-            if name.startswith(str(results / "trials")) and name.endswith("/.lock"):
-                return Path(name).parent.name
-    return None
+    """The trial that a worker of this node trains."""
+    return crash.training([pid for pid, _ in crash.descendants(node.pid)], results)
 
 
 @pytest.fixture
@@ -186,8 +178,7 @@ def test_nodes_die_and_join_and_the_head_is_replaced(
 ) -> None:
     """``pytest -s`` prints the transcript."""
     say = Transcript()
-    space = crash.write_study(tmp_path, STUDY)
-    (tmp_path / "base.yaml").write_text(CONFIG)
+    space = crash.write_study(tmp_path, STUDY, CONFIG)
     results, output = tmp_path / "results" / "crash", tmp_path / "output.txt"
     seen = []
 
@@ -227,8 +218,7 @@ def test_nodes_die_and_join_and_the_head_is_replaced(
     again = crash.run(space, "--address", nodes.address, timeout=1200.0)
     say(f"the command ends with {again}")
     assert again == 0, output.read_text()[-3000:]
-    undisturbed = crash.write_study(tmp_path / "undisturbed", STUDY)
-    (undisturbed.parent / "base.yaml").write_text(CONFIG)
+    undisturbed = crash.write_study(tmp_path / "undisturbed", STUDY, CONFIG)
     monkeypatch.delenv("CRASH_PAUSE")
     assert crash.run(undisturbed, "--max-concurrent", "1", timeout=1200.0) == 0
     assert [crash.retrained(before, results) for before in seen] == [[], []]
@@ -287,8 +277,7 @@ def started_by(job: int) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_the_sbatch_file_stops_at_its_limit_and_its_next_run_completes(tmp_path: Path) -> None:
-    space = crash.write_study(tmp_path, STUDY)
-    (tmp_path / "base.yaml").write_text(CONFIG)
+    space = crash.write_study(tmp_path, STUDY, CONFIG)
     results, asked, output = (
         tmp_path / "results" / "crash",
         tmp_path / "asked",
