@@ -238,9 +238,10 @@ def test_edited_code_is_another_trial(folder: Path) -> None:
     (folder / "my_nets.py").write_text("import my_helper\n" + blocks()["my_nets.py"])
     second = identity()
     (folder / "my_helper.py").write_text("x = 2\n")
-    assert len({first, second, identity()}) == 3
+    third = identity()
+    assert len({first, second, third}) == 3
     (folder / "my_stranger.py").write_text("y = 1\n")
-    assert identity() == identity()
+    assert identity() == third
 
 
 def test_code_edited_after_the_plan_is_not_trained(folder: Path) -> None:

@@ -71,7 +71,7 @@ def test_it_ends_when_the_command_is_killed_while_the_data_are_waited_for(
         def torch_is_loaded() -> bool:
             return any(loads_torch(pid) for pid, _ in crash.descendants(command.pid))
 
-        assert until(torch_is_loaded, PATIENCE)
+        assert until(torch_is_loaded, PATIENCE) is not None
         command.kill()
         assert command.communicate(timeout=PATIENCE) == (b"", None)
 
