@@ -189,7 +189,7 @@ def test_what_stands_in_for_numpy_does_nothing(tmp_path, theirs):
     assert load_weights(tmp_path / "a.pth").tensors.keys() == theirs.keys()
 
 
-def test_the_authors_event_data_is_split_as_theirs(tmp_path, monkeypatch):
+def test_the_authors_event_data_is_split_as_theirs(tmp_path):
     config = {"model": {**CONFIG["model"], "input_shape": [2, 48, 48]}, "circuit": {"ei_ratio": 2}}
     config["data"] = {"name": "cifar10_dvs"}
     weights = golden.weights(golden.authors_keys(build_model(config)), seed=1)

@@ -82,7 +82,7 @@ def test_concurrent_first_users_decode_once(tmp_path):
     ]  # nothing left aside
 
 
-def test_a_read_only_root_is_cached_for_the_user(tmp_path, monkeypatch):
+def test_a_read_only_root_is_cached_for_the_user(tmp_path):
     write_mnist(tmp_path / "root")
     (tmp_path / "root" / ".eisnn").write_text(
         "a file, so that no folder can be made here, even by root"
@@ -91,7 +91,7 @@ def test_a_read_only_root_is_cached_for_the_user(tmp_path, monkeypatch):
     assert list((tmp_path / "user-cache" / "eisnn").glob("mnist-*/images.npy"))
 
 
-def test_without_any_place_to_write_images_are_decoded_in_memory(tmp_path, monkeypatch):
+def test_without_any_place_to_write_images_are_decoded_in_memory(tmp_path):
     write_mnist(tmp_path / "root")
     (tmp_path / "root" / ".eisnn").write_text("")
     (tmp_path / "user-cache").write_text("")

@@ -52,7 +52,7 @@ def test_resume_after_sigkill_ends_with_the_same_line(config, trained, tmp_path)
     assert measured_line(resumed.stdout) == measured_line(trained[1])
 
 
-def test_a_folder_of_another_run_is_left_as_it_was(config, trained, tmp_path, here):
+def test_a_folder_of_another_run_is_left_as_it_was(trained, tmp_path, here):
     other = tmp_path / "other.yaml"
     other.write_text(CONFIG.replace("0.02", "0.5"))
     before = contents(trained[0])
