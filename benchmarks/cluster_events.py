@@ -114,12 +114,17 @@ def killed(cluster: Cluster) -> None:
     disturb(cluster, 3, event)
 
 
-def cut_off(cluster: Cluster, host: Host, account: Account, seconds: float = CUT_OFF) -> None:
+def without_network(host: Host, account: Account, seconds: float, pattern: str) -> None:
+    """Cuts a host off for so long, and notes what the command says of it."""
     host.cut()
-    account.line("machine was lost|worker died", CUT_OFF)
+    account.line(pattern, seconds)
     time.sleep(max(0.0, account.began + seconds - time.monotonic()))
     host.join()
     account.note("the host is back")
+
+
+def cut_off(cluster: Cluster, host: Host, account: Account) -> None:
+    without_network(host, account, CUT_OFF, "machine was lost|worker died")
     begun = len(crash.begun(cluster.folder))
 
     def trains_anew() -> bool:
@@ -140,11 +145,7 @@ def away(cluster: Cluster) -> None:
     """A host that trains is cut off for longer, and Ray is started there again."""
 
     def event(host: Host, account: Account) -> None:
-        host.cut()
-        account.line("now 1 machine", AWAY)
-        time.sleep(max(0.0, account.began + AWAY - time.monotonic()))
-        host.join()
-        account.note("the host is back")
+        without_network(host, account, AWAY, "now 1 machine")
         ended = until(lambda: "raylet" not in host.names(), 60)
         account.note("Ray has ended there" if ended is not None else "Ray goes on there")
         host.ray(f"--address={cluster.address}")
