@@ -16,6 +16,7 @@ from eisnn.config.yaml_file import ConfigError
 from eisnn.imports import uncollected
 from eisnn.kernels.cpu import build
 from study.errors import RayLost
+from study.execution.few_processes import few_processes
 from study.execution.gpus import Mps, visible_parts
 from study.execution.ray_settings import (
     environment,
@@ -121,7 +122,8 @@ def _start(folder: Path) -> None:
     if memory < machine.physical_bytes():  # Ray does not see nested control groups
         own["_memory"] = int(MEMORY_FOR_TRIALS * memory)
     try:
-        ray.init(address="local", **own, **QUIET)
+        with few_processes():
+            ray.init(address="local", **own, **QUIET)
     except Exception as error:
         # Ray gives its processes 30 s to start, which may be too short on a busy machine.
         raise RayLost(f"Ray did not start: {' '.join(str(error).split())[:200]}") from error

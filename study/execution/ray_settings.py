@@ -40,9 +40,15 @@ SETTINGS = {
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
 }
 
-# Makes our own Ray listen on loopback only. In spite of its name, the variable works on Linux, for
-# every port.
-LOCAL_SETTINGS = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
+LOCAL_SETTINGS = {
+    # Makes our own Ray listen on loopback only. In spite of its name, the variable works on Linux,
+    # for every port.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_AUTH_MODE": "token",
+    # Ray connects to its object store as it starts that, and by default tries again after 1 s.
+    "RAY_raylet_client_connect_timeout_milliseconds": "100",
+    "RAY_raylet_client_num_connect_attempts": "100",
+}
 
 WORKER_SETTINGS = (
     "MALLOC_MMAP_THRESHOLD_",
