@@ -18,7 +18,7 @@ class Clock:
     """The study's working time over all its runs, for ``budget.hours``; kept in clock.json."""
 
     def __init__(self, agenda: Agenda) -> None:
-        self.agenda, self.before = agenda, agenda.spent_seconds
+        self.agenda, self.before = agenda, agenda.spending.seconds
         self.start, self.saved = time.monotonic(), -math.inf
 
     def tick(self) -> None:
@@ -27,18 +27,18 @@ class Clock:
         if time.monotonic() - self.saved >= SECONDS_BETWEEN_LOOKS:
             self.save()
         limit = self.agenda.plan.spec.budget.hours
-        over = limit is not None and self.agenda.spent_seconds > 3600 * limit
+        over = limit is not None and self.agenda.spending.seconds > 3600 * limit
         if over and self.agenda.running:
             raise Stopped(f"the budget of {limit:g} hours is used up; raise budget.hours")
 
     def save(self) -> None:
         self._count()
         self.saved = time.monotonic()
-        seconds = round(self.agenda.spent_seconds, 1)
+        seconds = round(self.agenda.spending.seconds, 1)
         store.write_json(self.agenda.folder / "clock.json", {"seconds": seconds})
 
     def _count(self) -> None:
-        self.agenda.spent_seconds = self.before + time.monotonic() - self.start
+        self.agenda.spending.seconds = self.before + time.monotonic() - self.start
 
 
 class DiskWatch:
@@ -56,7 +56,7 @@ class DiskWatch:
         if time.monotonic() - self.looked < SECONDS_BETWEEN_LOOKS:
             return
         agenda, sizes = self.agenda, self.sizes()
-        needed = disk.at_work(agenda.plan, sizes, agenda.concurrency)
+        needed = disk.at_work(agenda.plan, sizes, agenda.spending.at_once)
         if math.isinf(self.looked):
             needed += disk.to_keep(agenda.plan, sizes, agenda.tables.rows)
         disk.check(agenda.folder, needed)

@@ -13,7 +13,7 @@ import optuna
 
 from eisnn.config.yaml_file import ConfigError
 from study import preflight, store
-from study.agenda.limits import Ledger
+from study.agenda.ledger import Ledger
 from study.agenda.recovery import Diff, open_agenda
 from study.forecast import building, design, disk, machine
 from study.forecast import time as estimate

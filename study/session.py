@@ -21,7 +21,6 @@ from eisnn.config.yaml_file import ConfigError
 from eisnn.surroundings import record_surroundings
 from study import notify, preflight, store, user_code
 from study.agenda.agenda import Agenda
-from study.agenda.limits import why_too_small
 from study.agenda.recovery import open_agenda
 from study.clock import Clock, DiskWatch
 from study.ending import Ending, ending
@@ -218,7 +217,7 @@ def _work(
     address: str | None,
 ) -> int:
     plan, folder = agenda.plan, agenda.folder
-    problem = why_too_small(plan, agenda.tables, agenda.spent_seconds, agenda.concurrency)
+    problem = agenda.spending.why_too_small()
     if problem is not None:
         raise ConfigError(f"{request.where}: {problem}")
     if agenda.finished:

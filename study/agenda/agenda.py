@@ -16,11 +16,12 @@ from typing import Any
 from study import store
 from study.agenda.choices import Choices
 from study.agenda.job import Job
-from study.agenda.limits import Ledger, senseless, used_up
+from study.agenda.limits import senseless
 from study.agenda.outcomes import Outcomes
 from study.agenda.queue import Queue
 from study.agenda.replicates import Replicates
 from study.agenda.searching import Searching
+from study.agenda.spending import Spending
 from study.plan import Plan, Wanted
 from study.search.arm_search import ArmSearch
 from study.search.proposal import Proposal, Slot
@@ -51,8 +52,7 @@ class Agenda:
             plan.search_seeds,
             overrides,
         )
-        self.spent_seconds = spent_seconds
-        self.concurrency = 1
+        self.spending = Spending(plan, self.tables, spent_seconds)
         self.queue = Queue()
         self.choices = Choices(plan, self.tables)
         self.replicates = Replicates(plan, self.choices, self.tables, self._held)
@@ -262,11 +262,9 @@ class Agenda:
 
     def _affordable(self) -> list[Slot]:
         """Returns the searches that the budget can hold by now; a later estimate may hold more."""
-        wanted = self.wanted.repeats
-        held = max(wanted.values())
-        if held > 1 and self._has_budget:
-            held = self._ledger(self.wanted).target().repeats
-        return [slot for slot in self.searches if slot[1] < min(held, wanted[slot[0]])]
+        wanted = self.wanted
+        held = self.spending.repeats(wanted)
+        return [slot for slot in self.searches if slot[1] < min(held, wanted.repeats[slot[0]])]
 
     # ---- the budget
 
@@ -275,8 +273,7 @@ class Agenda:
 
         Searches leave as much of the budget as the replicates are estimated to need.
         """
-        plan, tables, spent = self.plan, self.tables, self.spent_seconds
-        note = used_up(plan, tables, spent, self.concurrency, self.wanted, replicates=replicates)
+        note = self.spending.used_up(self.wanted, replicates=replicates)
         self._budget_note = note or self._budget_note
         return note is not None
 
@@ -292,18 +289,11 @@ class Agenda:
 
         Repeats that have begun are kept.
         """
-        if not self.plan.grows_by_repeats or not self._has_budget:
+        if not self.plan.grows_by_repeats or not self.spending.is_limited:
             return asked
-        held = max(self.plan.repeats, self._ledger(asked).target().repeats)
+        held = max(self.plan.repeats, self.spending.repeats(asked))
         begun = dict.fromkeys(asked.repeats, 0)
         for key in self.tables.rows:
             begun[key.arm] = max(begun[key.arm], key.repeat + 1)
         repeats = {arm: min(n, max(held, begun[arm])) for arm, n in asked.repeats.items()}
         return replace(asked, repeats=repeats)
-
-    @property
-    def _has_budget(self) -> bool:
-        return any(limit for _, limit in self.plan.spec.budget)
-
-    def _ledger(self, wanted: Wanted) -> Ledger:
-        return Ledger(self.plan, self.tables, self.spent_seconds, self.concurrency, wanted)

@@ -104,7 +104,7 @@ def _line(agenda: Agenda, job: Job, outcome: Outcome) -> str:
 
 def _seconds_left(agenda: Agenda) -> float | None:
     plan, rows = agenda.plan, agenda.tables.rows
-    return seconds_left(plan, rows, agenda.chosen, agenda.concurrency, agenda.wanted)
+    return seconds_left(plan, rows, agenda.chosen, agenda.spending.at_once, agenda.wanted)
 
 
 def _is_terminal() -> bool | None:

@@ -79,7 +79,7 @@ def execute(
             on_tick=ticked,
             interrupted=interrupted,
         )
-        agenda.concurrency = share.concurrency()
+        agenda.spending.at_once = share.concurrency()
         layers = kernels()
         text = share.text()
         display.note(f"{text}, {layers}" if share.on_cpu else text)

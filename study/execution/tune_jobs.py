@@ -107,7 +107,7 @@ class TuneJobs:
         """Runs after each step of Tune's loop."""
         self.interrupted.check()
         self._note_machines()
-        self.agenda.concurrency = self.share.concurrency()
+        self.agenda.spending.at_once = self.share.concurrency()
         self.agenda.tables.write()
         self.display.update(self.agenda)
         self.on_tick()

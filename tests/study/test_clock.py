@@ -24,7 +24,7 @@ def test_hours_are_counted_over_all_runs(
     agenda = played.open()
     store.write_json(agenda.folder / "clock.json", {"seconds": 1800.0})
     again = played.open()
-    assert again.spent_seconds == 1800.0
+    assert again.spending.seconds == 1800.0
     Clock(again).save()
     kept = store.read_json(agenda.folder / "clock.json")
     assert kept is not None

@@ -20,7 +20,7 @@ def test_each_step_writes_the_tables_and_ticks(jobs_of: Any, study_tree: Tree) -
     Tick(jobs).on_step_end(1, [])
     assert len(ticks) == 2
     assert (jobs.agenda.folder / "trials.csv").exists()
-    assert jobs.agenda.concurrency == 2  # two CPUs
+    assert jobs.agenda.spending.at_once == 2  # two CPUs
 
 
 def test_a_signal_stops_at_the_next_step(jobs_of: Any, study_tree: Tree) -> None:
