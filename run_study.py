@@ -117,7 +117,7 @@ def _exit_code(options: Options) -> int:
         return run_apart(__file__, options)
     handlers = _interruptible()
     try:
-        from eisnn.config.yaml_file import ConfigError
+        from eisnn.errors import ConfigError
         from study.store import StoreError, disk_trouble
 
         try:

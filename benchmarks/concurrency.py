@@ -129,7 +129,7 @@ def worker(config: str, threads: int) -> None:
     from eisnn.config.datasets import DATASETS
     from eisnn.networks import with_shapes
     from eisnn.training.allocator import keep_freed_memory
-    from eisnn.training.fit import training_step
+    from eisnn.training.steps import training_step
 
     keep_freed_memory()
     torch.set_num_threads(threads)

@@ -28,7 +28,7 @@ from eisnn.config.trial import make_config
 from eisnn.kernels import choose
 from eisnn.kernels.gpu import circuit, forward
 from eisnn.networks.network import Network
-from eisnn.training.fit import training_step
+from eisnn.training.steps import training_step
 
 ALLOCATIONS = ("empty", "new_empty", "empty_like", "empty_strided", "new_empty_strided")
 NETS: dict[str, dict[str, Any]] = {

@@ -16,10 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eisnn import build_model, build_optimizer, initialize
-from eisnn.config.trial import TrainConfig, TrialConfig, make_config
+from eisnn.config.sections.train import TrainConfig
+from eisnn.config.trial import TrialConfig, make_config
 from eisnn.networks import Network
 from eisnn.networks.families import MLP_TABLE, RESNET_TABLE, VGG_TABLE
-from eisnn.training.fit import training_step
+from eisnn.training.steps import training_step
 
 Step = Callable[[], Any]
 RATIO = 4  # n_E / n_I

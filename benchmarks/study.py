@@ -133,7 +133,7 @@ def of_a_checkpoint(folder: Path, rounds: int = 30) -> dict[str, float]:
     from benchmarks.nets import config_of
     from eisnn import build_model, build_optimizer
     from eisnn.checkpoints.checkpoint import save_checkpoint
-    from eisnn.config.trial import TrainConfig
+    from eisnn.config.sections.train import TrainConfig
     from study.worker.trial import _History
 
     torch.set_num_threads(1)

@@ -19,8 +19,7 @@ from typing import Any
 
 import click
 
-from eisnn.config.yaml_file import ConfigError
-from eisnn.errors import CheckpointError, DataError, Diverged
+from eisnn.errors import CheckpointError, ConfigError, DataError, Diverged
 
 ONLY = {  # which commands read an option
     "config": ("evaluate",),

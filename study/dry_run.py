@@ -11,7 +11,7 @@ from typing import Any
 
 import optuna
 
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from study import preflight, store
 from study.agenda.ledger import Ledger
 from study.agenda.recovery import Diff, open_agenda

@@ -16,7 +16,7 @@ import optuna
 
 from eisnn.config.datasets import DATASETS
 from eisnn.config.trial import NUMERICS_VERSION, resolved
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from study import store
 from study.execution import loggers
 from study.forecast import machine

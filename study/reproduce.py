@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eisnn.config.trial import load_config, resolved
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from eisnn.metrics import METRICS
 from eisnn.surroundings import describe
 from study import store

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from eisnn.config.user_code import look_in
-from eisnn.config.yaml_file import ConfigError, parse_yaml, read_text, shipped
+from eisnn.config.yaml_file import parse_yaml, read_text, shipped
+from eisnn.errors import ConfigError
 from study import store, user_code
 from study.plan import Plan, make_plan, own_code
 from study.spec.reading import make_spec

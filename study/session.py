@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from eisnn.config.trial import resolved
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from eisnn.surroundings import record_surroundings
 from study import notify, preflight, store, user_code
 from study.agenda.agenda import Agenda

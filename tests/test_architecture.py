@@ -213,6 +213,23 @@ def test_no_rooms_allow_each_other():
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_names_are_imported_from_where_they_are_made(path):
+    """Only a room's ``__init__.py`` passes names on."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            home = ROOT.joinpath(*node.module.split(".")).with_suffix(".py")
+            passed_on = imported_names(home) if home.exists() else set()
+            wrong = {alias.name for alias in node.names} & passed_on
+            assert not wrong, f"{node.module} itself imports {', '.join(sorted(wrong))}"
+
+
+def imported_names(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    froms = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    return {alias.asname or alias.name for node in froms for alias in node.names}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_libraries_stay_in_their_rooms(path):
     kept_out = tuple(
         library for library, rooms in FOREIGN.items() if not within(name_of(path), rooms)

@@ -25,9 +25,9 @@ from torch import Tensor
 from eisnn.checkpoints.authors import LoadReport, load_authors_state_dict
 from eisnn.checkpoints.authors_names import looks_like_the_authors
 from eisnn.config import authors
-from eisnn.config.trial import ConfigError, TrialConfig, make_config, resolved
+from eisnn.config.trial import TrialConfig, make_config, resolved
 from eisnn.data.loading import shape_of
-from eisnn.errors import CheckpointError
+from eisnn.errors import CheckpointError, ConfigError
 from eisnn.files import write_whole
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.networks import Network, as_trial_config, build_model, with_shapes

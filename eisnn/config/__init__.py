@@ -9,7 +9,7 @@ from eisnn.config.trial import (
     resolved,
     trial_id,
 )
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 
 __all__ = [
     "NUMERICS_VERSION",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 
 DATASETS = {
     "MNIST": "mnist",

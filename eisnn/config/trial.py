@@ -19,15 +19,16 @@ from pydantic import Field, ValidationError, model_validator
 
 from eisnn.config import authors
 from eisnn.config.code_digests import digests
+from eisnn.config.messages import explain, model_in
 from eisnn.config.norms import CIRCUIT_NORMS
-from eisnn.config.sections.circuit import CircuitConfig, InitConfig, PropConfig
+from eisnn.config.sections.circuit import CircuitConfig
 from eisnn.config.sections.data import DataConfig
-from eisnn.config.sections.fields import Count, Counts, Fraction, Positive, Section, Switch, Value
-from eisnn.config.sections.model import SIZES, ModelConfig
+from eisnn.config.sections.fields import Section
+from eisnn.config.sections.model import ModelConfig
 from eisnn.config.sections.neuron import NeuronConfig
 from eisnn.config.sections.train import TrainConfig, is_read
 from eisnn.config.user_code import UserCodeError, is_reference
-from eisnn.config.yaml_file import ConfigError, explain, model_in, read_yaml, shipped
+from eisnn.config.yaml_file import read_yaml, shipped
 
 NUMERICS_VERSION = 2  # raised by any change that alters a trained number; part of every trial's id
 
@@ -234,31 +235,3 @@ def trial_id(config: TrialConfig) -> str:
     del tree["data"]["root"]
     text = json.dumps({"numerics": NUMERICS_VERSION, "config": tree}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-__all__ = [
-    "CIRCUIT_NORMS",
-    "NUMERICS_VERSION",
-    "SIZES",
-    "CircuitConfig",
-    "ConfigError",
-    "Count",
-    "Counts",
-    "DataConfig",
-    "Fraction",
-    "InitConfig",
-    "ModelConfig",
-    "NeuronConfig",
-    "Positive",
-    "PropConfig",
-    "Section",
-    "Switch",
-    "TrainConfig",
-    "TrialConfig",
-    "UserCodeError",
-    "Value",
-    "load_config",
-    "make_config",
-    "resolved",
-    "trial_id",
-]  # fmt: skip

@@ -23,8 +23,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from eisnn.config.yaml_file import ConfigError, suggestion
-from eisnn.errors import Diverged
+from eisnn.config.messages import suggestion
+from eisnn.errors import ConfigError, Diverged
 
 REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 KEYS = (

@@ -8,26 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eisnn.config.messages import explain, known_fields, model_in, suggestion
 from eisnn.errors import ConfigError
 
 MAX_BYTES = 1_000_000
-
-__all__ = [
-    "ConfigError",
-    "explain",
-    "known_fields",
-    "model_in",
-    "parse_yaml",
-    "plain_value",
-    "read_text",
-    "read_yaml",
-    "scalar",
-    "set_keys",
-    "set_path",
-    "shipped",
-    "suggestion",
-]
 
 
 def parse_yaml(text: str, where: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from eisnn.config.datasets import DATASETS, Published
-from eisnn.config.trial import DataConfig
+from eisnn.config.sections.data import DataConfig
 from eisnn.config.user_code import is_reference
 from eisnn.data import splits
 from eisnn.data.batches import Split

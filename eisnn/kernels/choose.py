@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 
 from eisnn.config.norms import NORMS
-from eisnn.config.trial import CircuitConfig, NeuronConfig, TrialConfig
+from eisnn.config.sections.circuit import CircuitConfig
+from eisnn.config.sections.neuron import NeuronConfig
+from eisnn.config.trial import TrialConfig
 from eisnn.kernels.cpu import build
 from eisnn.kernels.gpu import load
 from eisnn.kernels.rules import SURROGATES

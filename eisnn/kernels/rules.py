@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import torch
 
-from eisnn.config.trial import CircuitConfig, NeuronConfig
+from eisnn.config.sections.circuit import CircuitConfig
+from eisnn.config.sections.neuron import NeuronConfig
 from eisnn.layers.circuit import (
     ZERO_FLOOR,
     ZERO_FLOOR_DEFAULT,

@@ -22,7 +22,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from eisnn.config.trial import NeuronConfig
+from eisnn.config.sections.neuron import NeuronConfig
 from eisnn.layers.neurons import DEFAULT_ALPHA, LIF, after_reset, at_least_float32, lif
 
 FAR = 2.3263478740408408  # Q^-1(0.01): how many deviations above 0 one in a hundred is

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eisnn.config.trial import NeuronConfig
+from eisnn.config.sections.neuron import NeuronConfig
 
 DEFAULT_ALPHA = {
     "sigmoid": 4.0,

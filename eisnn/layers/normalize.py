@@ -39,7 +39,7 @@ import torch
 from torch import Tensor, nn
 
 from eisnn.config.norms import NORMS
-from eisnn.config.trial import ModelConfig
+from eisnn.config.sections.model import ModelConfig
 from eisnn.layers.standardize import make_map
 
 

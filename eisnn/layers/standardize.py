@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eisnn.config.norms import NORMS
-from eisnn.config.trial import ModelConfig
+from eisnn.config.sections.model import ModelConfig
 
 SPIKE_GAIN = 0.1234**-0.5  # 2.8467, the constant of OTTT and IS-SNN
 BRANCH = 0.5  # a of issnn

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from eisnn.config.trial import ModelConfig, TrialConfig, make_config
+from eisnn.config.sections.model import ModelConfig
+from eisnn.config.trial import TrialConfig, make_config
 from eisnn.networks.families import FAMILIES, Layers
 from eisnn.networks.network import Network
 from eisnn.networks.own import own_network

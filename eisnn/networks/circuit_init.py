@@ -24,7 +24,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from eisnn.config.trial import InitConfig
+from eisnn.config.sections.circuit import InitConfig
 from eisnn.errors import DataError, SilentInput
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.seeding import generator

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eisnn.config.trial import NeuronConfig
+from eisnn.config.sections.neuron import NeuronConfig
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.layers.normalize import NormalizedLayer
 from eisnn.networks import starts

@@ -11,7 +11,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from eisnn.config.trial import ModelConfig, TrialConfig
+from eisnn.config.sections.model import ModelConfig
+from eisnn.config.trial import TrialConfig
 from eisnn.config.user_code import UserCodeError, blame, find
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.layers.neurons import at_least_float32

@@ -28,8 +28,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from eisnn.config.trial import NeuronConfig, TrialConfig
-from eisnn.config.yaml_file import ConfigError
+from eisnn.config.sections.neuron import NeuronConfig
+from eisnn.config.trial import TrialConfig
+from eisnn.errors import ConfigError
 
 DEFAULT_RATE = 0.1
 FLUCTUATIONS = 2.0  # xi: standard deviations between the resting potential and the threshold

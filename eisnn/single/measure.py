@@ -9,10 +9,10 @@ import torch
 
 from eisnn.checkpoints.weights import export_safetensors, load_network
 from eisnn.config.trial import load_config
-from eisnn.config.yaml_file import ConfigError
 from eisnn.data.batches import Split, batches, to_device
 from eisnn.data.loading import load
 from eisnn.diagnostics.workload import measure_workload, write_workload
+from eisnn.errors import ConfigError
 from eisnn.networks import Network
 from eisnn.single.lines import say
 from eisnn.training.device import computing, pick_device

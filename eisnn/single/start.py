@@ -12,10 +12,9 @@ from pathlib import Path
 
 from eisnn.checkpoints.weights import load_weights, put_weights
 from eisnn.config.trial import TrialConfig
-from eisnn.config.yaml_file import ConfigError
 from eisnn.data.files import data_root
 from eisnn.data.loading import load_once
-from eisnn.errors import CheckpointError
+from eisnn.errors import CheckpointError, ConfigError
 from eisnn.files import write_whole
 from eisnn.training.device import pick_device
 from eisnn.training.run import Run

@@ -11,10 +11,10 @@ import yaml
 from eisnn.checkpoints.checkpoint import load_checkpoint
 from eisnn.config.code_digests import notes
 from eisnn.config.trial import load_config, resolved, trial_id
-from eisnn.config.yaml_file import ConfigError
 from eisnn.data.files import data_root
 from eisnn.data.loading import load_once
 from eisnn.diagnostics.joules import EnergyMeter
+from eisnn.errors import ConfigError
 from eisnn.files import write_whole
 from eisnn.history import History
 from eisnn.kernels.choose import path

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from eisnn.config.trial import TrialConfig
-from eisnn.config.yaml_file import ConfigError
 from eisnn.data.loading import Dataset
+from eisnn.errors import ConfigError
 from eisnn.networks.starts import check_rate
 from eisnn.training.conditions import check_conditions, conditions_among
 from eisnn.training.own_metrics import check_metrics

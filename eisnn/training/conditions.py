@@ -18,8 +18,8 @@ from torch import Tensor
 
 from eisnn.config.conditions import Condition, condition_of
 from eisnn.config.trial import TrialConfig
-from eisnn.config.yaml_file import ConfigError
 from eisnn.data.batches import Split, batches
+from eisnn.errors import ConfigError
 from eisnn.networks.network import Network
 from eisnn.seeding import generator
 from eisnn.training.evaluation import images_at_once

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import torch
 
-from eisnn.config.trial import TrainConfig
-from eisnn.config.yaml_file import ConfigError
+from eisnn.config.sections.train import TrainConfig
+from eisnn.errors import ConfigError
 
 
 def pick_device(name: str) -> torch.device:

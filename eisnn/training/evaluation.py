@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from eisnn.config.trial import TrainConfig
+from eisnn.config.sections.train import TrainConfig
 from eisnn.data.batches import Split, batches
 from eisnn.diagnostics.observe import layers
 from eisnn.errors import Diverged

@@ -34,13 +34,10 @@ from eisnn.training.evaluation import Evaluation, chance_check, check_alive, eva
 from eisnn.training.memory import MemoryMeter
 from eisnn.training.observer import observer
 from eisnn.training.own_metrics import OwnMetric, build_metrics, check_metrics
-from eisnn.training.run import Checkpoints, Metrics, Run, best_epoch, with_data
-from eisnn.training.steps import training_step
+from eisnn.training.run import Checkpoints, Metrics, Run, best_epoch
 
 PROBE = 256  # validation images on which operations are counted
 START_IMAGES = 128  # on which layers start that train on single images; batch_size's default
-
-__all__ = ["best_epoch", "fit", "training_step", "with_data"]
 
 
 def fit(

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from eisnn.config.trial import TrainConfig
+from eisnn.config.sections.train import TrainConfig
 from eisnn.config.user_code import UserCodeError, blame, find
 from eisnn.kernels.choose import has_own_maps, is_available
 from eisnn.layers.circuit import CircuitLayer

@@ -13,8 +13,9 @@ from typing import Any
 from torch import Tensor
 
 from eisnn.config.conditions import EXAMPLES, condition_of
+from eisnn.config.messages import suggestion
 from eisnn.config.user_code import UserCodeError, blame, find, is_reference
-from eisnn.config.yaml_file import ConfigError, suggestion
+from eisnn.errors import ConfigError
 
 OwnMetric = Callable[[Any, Tensor, Tensor], float]
 

@@ -12,10 +12,9 @@ from torch import Tensor
 
 from eisnn.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from eisnn.config.trial import TrialConfig, resolved, trial_id
-from eisnn.config.yaml_file import ConfigError
 from eisnn.data.batches import Split
 from eisnn.data.loading import Dataset
-from eisnn.errors import CheckpointError
+from eisnn.errors import CheckpointError, ConfigError
 from eisnn.networks import build_model, with_shapes
 from eisnn.training.epochs import Epochs
 from eisnn.training.losses import build_loss

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eisnn.config.trial import DataConfig
+from eisnn.config.sections.data import DataConfig
 from eisnn.data.transforms import augment
 from eisnn.training.losses import CROSS_ENTROPY, Loss, correct_answers
 

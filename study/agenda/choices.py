@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from eisnn.config.trial import TrialConfig, resolved, trial_id
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from study.agenda.job import Job
 from study.plan import Arm, Plan
 from study.search.proposal import Proposal, Slot

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from eisnn.imports import uncollected
 from eisnn.kernels.cpu import build
 from study.errors import RayLost

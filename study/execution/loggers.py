@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from study import store
 from study.execution.logger_makers import MAKERS, PATIENCE
 from study.execution.logger_runs import Run, run_of

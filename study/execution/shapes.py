@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from eisnn.config.trial import TrialConfig, resolved
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from study.plan import Arm
 
 MAX_PROBES = 16  # of one study; further shapes get the largest share that was measured

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from study.agenda.job import Job
 from study.errors import RayLost
 from study.execution.fractions import Footprint, larger, why_too_small

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from eisnn.config.trial import TrialConfig
 from eisnn.config.user_code import UserCodeError
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from eisnn.imports import uncollected
 from study.forecast import machine
 from study.plan import Arm, Plan

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eisnn.config.trial import TrialConfig, make_config, trial_id
-from eisnn.config.yaml_file import ConfigError, set_path
+from eisnn.config.yaml_file import set_path
+from eisnn.errors import ConfigError
 from study.spec.parameter import Parameter, same
 
 

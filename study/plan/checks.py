@@ -9,7 +9,8 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from eisnn.config.yaml_file import ConfigError, suggestion
+from eisnn.config.messages import suggestion
+from eisnn.errors import ConfigError
 from study.plan.arm import Arm
 from study.plan.designs import levels
 from study.spec.models import StudySpec

@@ -9,8 +9,7 @@ from eisnn.config.code_digests import notes as notes_of
 from eisnn.config.sections.train import FREE_OPTIONS
 from eisnn.config.trial import TrialConfig, resolved
 from eisnn.config.user_code import UserCodeError, find, is_reference
-from eisnn.config.yaml_file import ConfigError
-from eisnn.errors import DataError
+from eisnn.errors import ConfigError, DataError
 from study.plan import Arm, Plan
 
 

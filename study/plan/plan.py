@@ -11,7 +11,8 @@ from typing import Any
 
 import eisnn
 from eisnn.config.trial import has_part, make_config, resolved
-from eisnn.config.yaml_file import ConfigError, parse_yaml, read_yaml, set_path
+from eisnn.config.yaml_file import parse_yaml, read_yaml, set_path
+from eisnn.errors import ConfigError
 from study.plan import designs
 from study.plan.arm import Arm
 from study.plan.checks import problems

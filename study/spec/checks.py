@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eisnn.config.conditions import condition_of
+from eisnn.config.messages import known_fields, suggestion
 from eisnn.config.sections.train import FREE_OPTIONS
 from eisnn.config.trial import TrialConfig
-from eisnn.config.yaml_file import known_fields, suggestion
 from study.spec.models import StudySpec
 from study.spec.search import MAX_TRIALS, METRICS
 from study.spec.search_checks import search_problems

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from eisnn.config.trial import Section
+from eisnn.config.sections.fields import Section
 from eisnn.config.yaml_file import plain_value
 from study.spec.forms import one_or_list, to_tuple
 

@@ -12,8 +12,14 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from eisnn.config.sections.fields import word_or_reference
-from eisnn.config.trial import Count, Fraction, Positive, Section, Value
+from eisnn.config.sections.fields import (
+    Count,
+    Fraction,
+    Positive,
+    Section,
+    Value,
+    word_or_reference,
+)
 from study.spec.design import Ablation
 from study.spec.forms import one_or_list, to_tuple
 from study.spec.parameter import Parameter

@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from eisnn.config.sections.fields import why_unholdable
-from eisnn.config.trial import Positive, Section, Value
+from eisnn.config.sections.fields import Positive, Section, Value, why_unholdable
 
 
 class Parameter(Section):

@@ -8,8 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from eisnn.config.messages import explain
 from eisnn.config.trial import TrialConfig
-from eisnn.config.yaml_file import ConfigError, explain, scalar, set_keys
+from eisnn.config.yaml_file import scalar, set_keys
+from eisnn.errors import ConfigError
 from study.spec.checks import problems
 from study.spec.models import StudySpec
 from study.spec.parameter import Parameter

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 
 import eisnn
+from eisnn.config.messages import model_in
 from eisnn.config.trial import TrialConfig
-from eisnn.config.yaml_file import model_in
 from study.spec.models import StudySpec
 
 DOCS = Path(eisnn.__file__).parent.parent / "docs"

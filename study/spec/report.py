@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema, model_validator
 
 from eisnn.config.conditions import CONDITION, EXAMPLES
-from eisnn.config.sections.fields import word_or_reference
-from eisnn.config.trial import Positive, Section
+from eisnn.config.sections.fields import Positive, Section, word_or_reference
 from study.spec.forms import to_tuple
 
 

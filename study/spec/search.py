@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from eisnn.config.trial import Count, Section, Value
+from eisnn.config.sections.fields import Count, Section, Value
 from eisnn.metrics import COST_METRICS
 from eisnn.metrics import METRICS as KNOWN_METRICS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eisnn.config.yaml_file import suggestion
+from eisnn.config.messages import suggestion
 from study.spec.models import StudySpec
 from study.spec.search import CONSTRAINED, Search
 

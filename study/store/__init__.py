@@ -1,12 +1,7 @@
 """What a study leaves behind in results/<study>/: records, files, locks, tables."""
 
-from study.store.columns import (
-    EPOCH_COLUMNS,
-    EPOCH_METRICS,
-    TRIAL_COLUMNS,
-    TRIAL_METRICS,
-    table_text,
-)
+from eisnn.metrics import EPOCH_METRICS, TRIAL_METRICS
+from study.store.columns import EPOCH_COLUMNS, TRIAL_COLUMNS, table_text
 from study.store.disks import disk_trouble
 from study.store.files import (
     StoreError,

@@ -28,7 +28,7 @@ from eisnn.data.batches import Split, batches
 from eisnn.data.transforms import augment
 from eisnn.networks.network import Network
 from eisnn.training.evaluation import evaluate
-from eisnn.training.fit import training_step
+from eisnn.training.steps import training_step
 
 COPIES = ("aten._to_copy", "aten.copy_")
 READS = ("aten._local_scalar_dense", "aten.item", "aten.nonzero", "aten.is_nonzero")

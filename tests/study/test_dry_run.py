@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from study import store
 from study.dry_run import dry_run
 from study.forecast import power

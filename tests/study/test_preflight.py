@@ -12,7 +12,7 @@ from typing import Any
 import optuna
 import pytest
 
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from study.forecast import machine
 from study.plan import Plan, plan_record
 from study.preflight import check

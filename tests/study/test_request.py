@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from study.request import from_file, from_folder
 
 Tree = dict[str, Any]

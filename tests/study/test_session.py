@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from study import store
 
 Tree = dict[str, Any]

@@ -3,7 +3,8 @@
 import pytest
 
 from eisnn.config.authors import converted, is_the_authors
-from eisnn.config.trial import ConfigError, load_config, make_config
+from eisnn.config.trial import load_config, make_config
+from eisnn.errors import ConfigError
 
 THEIRS = """
 dataset: CIFAR10

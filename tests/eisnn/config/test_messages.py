@@ -4,9 +4,8 @@ import math
 
 import pytest
 
-from eisnn.config import trial as module
-from eisnn.config.messages import describe
-from eisnn.config.yaml_file import suggestion
+from eisnn.config.messages import describe, suggestion
+from eisnn.config.sections.fields import Fraction, Positive
 from tests.eisnn.config.trees import assert_plain_refusal, refusal, tree
 
 WHOLE = "must be a whole number"
@@ -186,8 +185,8 @@ def test_long_values_are_shortened():
     ("annotation", "words"),
     [(int, "a whole number"), (float | None, "a number"), (bool, "true or false"),
      (list[str], "a list, each text"),
-     (int | str, "a whole number, or text"), (module.Fraction, "a number >= 0 and <= 1"),
-     (module.Positive, "a number > 0")],
+     (int | str, "a whole number, or text"), (Fraction, "a number >= 0 and <= 1"),
+     (Positive, "a number > 0")],
 )  # fmt: skip
 def test_describe(annotation, words):
     assert describe(annotation) == words

@@ -6,10 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eisnn.config.yaml_file import (
-    ConfigError,
-    parse_yaml,
-)
+from eisnn.config.yaml_file import parse_yaml
+from eisnn.errors import ConfigError
 
 
 def value(text):

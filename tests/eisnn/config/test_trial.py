@@ -10,15 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eisnn.config import trial as module
-from eisnn.config.trial import (
-    ConfigError,
-    TrialConfig,
-    load_config,
-    make_config,
-    resolved,
-    trial_id,
-)
+from eisnn.config.trial import TrialConfig, load_config, make_config, resolved, trial_id
 from eisnn.config.yaml_file import parse_yaml
+from eisnn.errors import ConfigError
 from tests.eisnn.config.trees import DEFAULT_ID, tree
 
 

@@ -2,13 +2,8 @@
 
 import pytest
 
-from eisnn.config.yaml_file import (
-    MAX_BYTES,
-    ConfigError,
-    read_yaml,
-    scalar,
-    set_path,
-)
+from eisnn.config.yaml_file import MAX_BYTES, read_yaml, scalar, set_path
+from eisnn.errors import ConfigError
 
 
 def test_file(tmp_path):

@@ -2,8 +2,9 @@
 
 import pytest
 
-from eisnn.config.trial import ConfigError, make_config
+from eisnn.config.trial import make_config
 from eisnn.config.yaml_file import set_path
+from eisnn.errors import ConfigError
 
 # If this changes, so does every stored trial's name: intended only together with NUMERICS_VERSION
 # or a new field.

@@ -3,7 +3,7 @@
 import torch
 
 from eisnn.config.datasets import DATASETS
-from eisnn.config.trial import DataConfig
+from eisnn.config.sections.data import DataConfig
 from eisnn.data import loading
 
 

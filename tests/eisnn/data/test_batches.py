@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from eisnn.config.trial import DataConfig
+from eisnn.config.sections.data import DataConfig
 from eisnn.data import batches as data
 from eisnn.data.loading import load
 

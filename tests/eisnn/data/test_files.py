@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eisnn.config.trial import DataConfig
+from eisnn.config.sections.data import DataConfig
 from eisnn.data import loading
 from eisnn.data.readers import idx as datasets
 from eisnn.errors import DataError

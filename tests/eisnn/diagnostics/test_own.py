@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from eisnn.config.trial import UserCodeError
+from eisnn.config.user_code import UserCodeError
 from eisnn.diagnostics.own import own_quantities
 
 

@@ -8,7 +8,8 @@ import sys
 
 import torch
 
-from eisnn.config.trial import CircuitConfig, NeuronConfig
+from eisnn.config.sections.circuit import CircuitConfig
+from eisnn.config.sections.neuron import NeuronConfig
 from eisnn.kernels import ops
 from eisnn.kernels.rules import rules
 

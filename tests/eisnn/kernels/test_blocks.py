@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from eisnn import build_model, build_optimizer, initialize
-from eisnn.config.trial import CircuitConfig, TrainConfig
+from eisnn.config.sections.circuit import CircuitConfig
+from eisnn.config.sections.train import TrainConfig
 from eisnn.kernels import blocks, choose
 from eisnn.kernels.cpu import build
 from eisnn.layers.circuit import CircuitLayer

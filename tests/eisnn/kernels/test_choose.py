@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 
-from eisnn.config.trial import CircuitConfig, NeuronConfig
+from eisnn.config.sections.circuit import CircuitConfig
+from eisnn.config.sections.neuron import NeuronConfig
 from eisnn.kernels import choose
 
 

@@ -14,7 +14,7 @@ from benchmarks.counts import Counting, Counts, count_step, triton_on_meta
 from eisnn import build_model, build_optimizer
 from eisnn.config.trial import make_config
 from eisnn.training.evaluation import images_at_once
-from eisnn.training.fit import training_step
+from eisnn.training.steps import training_step
 
 pytest.importorskip("triton", reason="triton comes with torch on Linux")
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from eisnn.config.trial import CircuitConfig, NeuronConfig
+from eisnn.config.sections.circuit import CircuitConfig
+from eisnn.config.sections.neuron import NeuronConfig
 from eisnn.kernels import choose, ops
 from eisnn.kernels.rules import rules
 from eisnn.layers.circuit import CircuitLayer, integrate

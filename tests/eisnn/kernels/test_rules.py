@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from eisnn.config.trial import CircuitConfig, NeuronConfig
+from eisnn.config.sections.circuit import CircuitConfig
+from eisnn.config.sections.neuron import NeuronConfig
 from eisnn.kernels.rules import Rules, rules
 from eisnn.layers.circuit import ZERO_FLOOR, ZERO_TOLERANCE
 

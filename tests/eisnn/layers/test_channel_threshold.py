@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from eisnn.config.trial import NeuronConfig, make_config
+from eisnn.config.sections.neuron import NeuronConfig
+from eisnn.config.trial import make_config
 from eisnn.kernels import choose
 from eisnn.layers.channel_threshold import AdaptiveLIF, ChannelLIF, membrane_norm
 from eisnn.networks.build import build_model

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from eisnn.config.trial import CircuitConfig, PropConfig
+from eisnn.config.sections.circuit import CircuitConfig, PropConfig
 from eisnn.layers.circuit import CircuitLayer, EIProp, integrate
 from eisnn.layers.neurons import lif
 from tests.eisnn import golden

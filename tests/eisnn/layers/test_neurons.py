@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eisnn.config.trial import NeuronConfig
+from eisnn.config.sections.neuron import NeuronConfig
 from eisnn.layers.neurons import DEFAULT_ALPHA, LIF, lif, surrogate_gradient
 from tests.eisnn import golden
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from eisnn.config.trial import ModelConfig
+from eisnn.config.sections.model import ModelConfig
 from eisnn.layers.normalize import NormalizedLayer, make_norm
 from eisnn.layers.standardize import SPIKE_GAIN, standardized
 from eisnn.networks.build import build_model

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from eisnn.config.trial import ConfigError, ModelConfig, TrialConfig, make_config
+from eisnn.config.sections.model import ModelConfig
+from eisnn.config.trial import TrialConfig, make_config
+from eisnn.errors import ConfigError
 from eisnn.networks import build_model, with_shapes
 
 

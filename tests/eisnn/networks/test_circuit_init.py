@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eisnn.config.trial import CircuitConfig, InitConfig
+from eisnn.config.sections.circuit import CircuitConfig, InitConfig
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.networks.circuit_init import (
     coefficient_of_variation,

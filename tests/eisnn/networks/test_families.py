@@ -2,7 +2,7 @@
 
 import pytest
 
-from eisnn.config.trial import SIZES
+from eisnn.config.sections.model import SIZES
 from eisnn.networks import Network, build_model
 from eisnn.networks.families import MLP_TABLE, RESNET_TABLE, VGG_TABLE
 from eisnn.networks.network import Residual

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from eisnn.checkpoints.authors import load_authors_state_dict
-from eisnn.config.trial import TrainConfig
+from eisnn.config.sections.train import TrainConfig
 from eisnn.networks import Block, Network, build_model, initialize
 from eisnn.training.optimizers import build_optimizer
 from tests.eisnn import golden

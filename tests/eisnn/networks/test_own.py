@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from eisnn.config.trial import UserCodeError, make_config
+from eisnn.config.trial import make_config
+from eisnn.config.user_code import UserCodeError
 from eisnn.networks import build_model, initialize
 
 

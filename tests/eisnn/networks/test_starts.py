@@ -11,7 +11,8 @@ import pytest
 import torch
 from scipy.integrate import quad
 
-from eisnn.config.trial import NeuronConfig, make_config
+from eisnn.config.sections.neuron import NeuronConfig
+from eisnn.config.trial import make_config
 from eisnn.layers.neurons import lif
 from eisnn.networks import build_model, initialize, starts
 from eisnn.networks.network import Residual

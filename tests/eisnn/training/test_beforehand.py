@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from eisnn.config.trial import make_config
-from eisnn.config.yaml_file import ConfigError
 from eisnn.data.loading import Dataset, load
+from eisnn.errors import ConfigError
 from eisnn.training.beforehand import check
 
 

@@ -6,16 +6,18 @@ import torch
 from torch import nn
 
 from eisnn.config.conditions import condition_of
-from eisnn.config.trial import NeuronConfig, make_config
-from eisnn.config.yaml_file import ConfigError
+from eisnn.config.sections.neuron import NeuronConfig
+from eisnn.config.trial import make_config
 from eisnn.data.batches import Split, batches
 from eisnn.data.loading import load
+from eisnn.errors import ConfigError
 from eisnn.layers.neurons import LIF
 from eisnn.networks import build_model, initialize
 from eisnn.seeding import generator
 from eisnn.training.conditions import accuracy_under, change
 from eisnn.training.evaluation import evaluate
-from eisnn.training.fit import fit, with_data
+from eisnn.training.fit import fit
+from eisnn.training.run import with_data
 
 
 class Threshold(nn.Module):

@@ -7,7 +7,7 @@ import os
 import pytest
 import torch
 
-from eisnn.config.trial import ConfigError
+from eisnn.errors import ConfigError
 from eisnn.training.device import computing, pick_device
 from eisnn.training.fit import fit
 from tests.eisnn.training.runs import two_epochs

@@ -14,7 +14,8 @@ from eisnn.errors import Diverged
 from eisnn.networks import build_model
 from eisnn.networks.initialization import initialize
 from eisnn.training.evaluation import Evaluation, above_chance, chance_check, check_alive, evaluate
-from eisnn.training.fit import fit, with_data
+from eisnn.training.fit import fit
+from eisnn.training.run import with_data
 from tests.eisnn.training.runs import tiny
 
 

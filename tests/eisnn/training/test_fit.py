@@ -15,7 +15,8 @@ from eisnn.data.loading import load
 from eisnn.errors import Diverged, SilentInput
 from eisnn.networks import build_model
 from eisnn.networks.initialization import initialize
-from eisnn.training.fit import fit, with_data
+from eisnn.training.fit import fit
+from eisnn.training.run import with_data
 from tests.eisnn.training.runs import comparable, tiny
 
 

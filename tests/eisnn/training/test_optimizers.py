@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eisnn.config.trial import TrainConfig
+from eisnn.config.sections.train import TrainConfig
 from eisnn.layers.circuit import CircuitLayer
 from eisnn.networks import build_model
 from eisnn.networks.initialization import initialize

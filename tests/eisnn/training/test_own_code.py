@@ -2,7 +2,8 @@
 
 import pytest
 
-from eisnn.config.trial import UserCodeError, make_config
+from eisnn.config.trial import make_config
+from eisnn.config.user_code import UserCodeError
 from eisnn.training.own_code import check
 
 

@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from eisnn.errors import CheckpointError
-from eisnn.training.fit import best_epoch, fit
+from eisnn.training.fit import fit
+from eisnn.training.run import best_epoch
 from tests.eisnn.training.runs import tiny
 
 

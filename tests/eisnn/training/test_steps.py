@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from eisnn.config.trial import DataConfig
+from eisnn.config.sections.data import DataConfig
 from eisnn.training.losses import CROSS_ENTROPY
 from eisnn.training.steps import Step
 

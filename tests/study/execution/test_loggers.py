@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from study.errors import Stopped
 from study.execution import loggers
 from study.execution.logger_runs import Run

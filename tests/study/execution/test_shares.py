@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from study.agenda.job import Job
 from study.execution.fractions import Footprint
 from study.execution.portion import Portion

@@ -16,9 +16,9 @@ from filelock import FileLock
 
 from benchmarks import crash
 from benchmarks.hosts import until
-from eisnn.config.yaml_file import ConfigError
 from eisnn.data import cache
 from eisnn.data.readers.idx import FILES
+from eisnn.errors import ConfigError
 from study.forecast import building
 from study.plan import Plan
 from tests import tiny

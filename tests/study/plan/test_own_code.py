@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from eisnn.config import code_digests, user_code
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from study.plan import Plan, own_code
 
 Tree = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from study.plan import Plan, plan_record
 
 PlanOf = Callable[[dict[str, Any]], Plan]

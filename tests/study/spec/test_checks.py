@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eisnn.config.yaml_file import ConfigError
+from eisnn.errors import ConfigError
 from study.spec.reading import make_spec
 from tests.study.spec.refusals import refused
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from eisnn.config.yaml_file import ConfigError, parse_yaml, read_yaml
+from eisnn.config.yaml_file import parse_yaml, read_yaml
+from eisnn.errors import ConfigError
 from study.spec.reading import make_spec, parse_set, set_key
 
 

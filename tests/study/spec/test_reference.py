@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from eisnn.config.messages import model_in
 from eisnn.config.trial import TrialConfig
-from eisnn.config.yaml_file import model_in, read_yaml
+from eisnn.config.yaml_file import read_yaml
 from study.spec import reference
 from study.spec.models import StudySpec
 

@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from eisnn.config.messages import model_in
-from eisnn.config.trial import ConfigError, TrialConfig, make_config
+from eisnn.config.trial import TrialConfig, make_config
 from eisnn.config.yaml_file import parse_yaml, set_path
+from eisnn.errors import ConfigError
 
 
 @pytest.mark.parametrize("word", ["on", "yes", "On", "true", True])

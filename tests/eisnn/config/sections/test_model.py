@@ -2,7 +2,8 @@
 
 import pytest
 
-from eisnn.config.trial import ConfigError, make_config
+from eisnn.config.trial import make_config
+from eisnn.errors import ConfigError
 
 
 def test_options_that_nothing_reads_are_refused():

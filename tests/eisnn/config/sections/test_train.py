@@ -2,7 +2,8 @@
 
 import pytest
 
-from eisnn.config.trial import ConfigError, make_config, resolved, trial_id
+from eisnn.config.trial import make_config, resolved, trial_id
+from eisnn.errors import ConfigError
 from tests.eisnn.config.trees import DEFAULT_ID, assert_plain_refusal, tree
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from eisnn.config.trial import CircuitConfig, NeuronConfig
+from eisnn.config.sections.circuit import CircuitConfig
+from eisnn.config.sections.neuron import NeuronConfig
 from eisnn.kernels import choose
 from eisnn.kernels.gpu import load
 

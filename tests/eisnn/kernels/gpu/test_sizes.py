@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from eisnn.config.trial import CircuitConfig, NeuronConfig
+from eisnn.config.sections.circuit import CircuitConfig
+from eisnn.config.sections.neuron import NeuronConfig
 from eisnn.kernels.rules import rules
 from tests.eisnn.kernels.gpu.programs import lines
 

@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from eisnn.config.trial import CircuitConfig, NeuronConfig
+from eisnn.config.sections.circuit import CircuitConfig
+from eisnn.config.sections.neuron import NeuronConfig
 from eisnn.kernels import ops
 from eisnn.kernels.rules import rules
 from eisnn.layers.circuit import integrate

@@ -9,7 +9,8 @@ import json
 import interpreted  # noqa: F401 - before anything else imports triton
 import torch
 
-from eisnn.config.trial import CircuitConfig, NeuronConfig
+from eisnn.config.sections.circuit import CircuitConfig
+from eisnn.config.sections.neuron import NeuronConfig
 from eisnn.kernels import ops
 from eisnn.kernels.rules import rules
 
