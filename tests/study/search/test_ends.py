@@ -13,7 +13,10 @@ Tree = dict[str, Any]
 SECOND = {"second_objective": {"name": "energy_nj"}}
 
 
-@pytest.mark.skipif(optuna.__version__ < "5", reason="Optuna 4 has no such constraints")
+BEFORE_5 = int(optuna.__version__.split(".")[0]) < 5
+
+
+@pytest.mark.skipif(BEFORE_5, reason="Optuna 4 has no such constraints")
 def test_optuna_hears_of_constraints(searches: Any, study_tree: Tree) -> None:
     study_tree["search"] = {"trials": 2, "constraints": {"energy_nj": {"max": 500, "min": 10}}}
     search = searches(study_tree)["bn", 0]
