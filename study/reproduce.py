@@ -60,8 +60,8 @@ def reproduce(request: Request, identity: str) -> int:
         *_metrics(before, after),
     ]
     print(
-        f"{identity}: {before.state} after {before.epochs} epochs; "
-        f"again: {after.state} after {after.epochs}"
+        f"{identity}: {before.state} after {before.length}; "
+        f"again: {after.state} after {after.length}"
     )
     different = any(not line.startswith("note") for line in differences)
     if not different:

@@ -58,7 +58,7 @@ class Display:
             self.note(f"  damaged: set aside as {path}; the trial was repeated")
         if not outcome.state.is_unwell:
             return
-        trial = f"{job.arm} {job.kind} {job.label} ({job.id})"
+        trial = f"{job.role.title} ({job.id})"
         self.note(f"  {trial} {outcome.state}: {outcome.reason}")
         if outcome.cause == "error":
             for line in (outcome.tail or "").strip().splitlines()[-TAIL_LINES:]:
@@ -91,11 +91,11 @@ def _line(agenda: Agenda, job: Job, outcome: Outcome) -> str:
     done = sum(record.done for record in records)
     total = sum(record.total for record in records)
     metric = agenda.plan.spec.metric.name
-    text = f"[{done}/{total}] {job.arm} {job.kind} {job.label}: {outcome.state}"
+    text = f"[{done}/{total}] {job.role.title}: {outcome.state}"
     value = outcome.metrics.get(metric)
     if value is not None:
         text += f", {metric} {value:.4f}"
-    text += f" after {outcome.epochs} epochs"
+    text += f" after {outcome.length}"
     left = _seconds_left(agenda)
     if left is not None and done < total:
         text += f"; {duration(left)} left"

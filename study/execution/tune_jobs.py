@@ -100,7 +100,7 @@ class TuneJobs:
         with self.interrupted.held():  # otherwise an ended trial could stay listed as running
             ended = self.agenda.end(job, outcome, death.reason, machine_lost=death.machine_lost)
         if death.machine_lost and not ended.state.is_final:
-            self.display.note(f"{job.arm} {job.kind} {job.label} goes on elsewhere: {death.reason}")
+            self.display.note(f"{job.role.title} goes on elsewhere: {death.reason}")
         self.display.ended(self.agenda, job, ended)
 
     def tick(self) -> None:

@@ -78,6 +78,12 @@ class Role:
         """The number as people read it: 3, and 3.1 for the second seed of a configuration."""
         return f"{self.number}.{self.seed_index}" if self.seed_index else f"{self.number}"
 
+    @property
+    def title(self) -> str:
+        """The trial as people read it: "bn search 3", and "bn search 3 of repeat 1"."""
+        title = f"{self.arm} {self.kind} {self.label}"
+        return f"{title} of repeat {self.repeat}" if self.repeat else title
+
     def to_json(self) -> dict[str, Any]:
         record = {**asdict(self), "parameters": dict(self.parameters)}
         if not self.seed_index:
@@ -123,6 +129,10 @@ class Outcome:
     path: str | None = None  # which path the network's layers took
     threads: int | None = None  # of the CPU; the last bits of results depend on them
     tail: str | None = None  # of the traceback
+
+    @property
+    def length(self) -> str:
+        return "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
 
     def to_json(self) -> dict[str, Any]:
         record = {name: getattr(self, name) for name in self.__dataclass_fields__}

@@ -42,6 +42,15 @@ def test_each_trial_has_a_line_with_its_value(shown: Callable[..., str]) -> None
     assert lines[-1].endswith(" after 2 epochs")  # nothing is left
 
 
+def test_trials_of_further_repeats_are_told_apart(
+    study_tree: dict[str, Any], shown: Callable[..., str]
+) -> None:
+    study_tree["search"]["repeats"] = 2
+    lines = [line.partition("] ")[2].partition(":")[0] for line in shown().splitlines()]
+    assert {"full search 0", "full search 0 of repeat 1"} < set(lines)
+    assert len(set(lines)) == len(lines) == 24
+
+
 def test_a_bug_is_said_with_the_end_of_its_traceback(shown: Callable[..., str], fit: Any) -> None:
     text = shown(fit=failing(fit, KeyError("[bold]bug")))
     assert "bn search 0 (" in text

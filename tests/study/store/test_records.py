@@ -51,3 +51,10 @@ def test_a_damaged_record_is_refused(change: dict[str, Any], message: str) -> No
     record = {**Outcome("a", State.COMPLETED).to_json(), **change}
     with pytest.raises(ValueError, match=message):
         Outcome.from_json(record)
+
+
+def test_lengths_and_titles_read_as_words() -> None:
+    lengths = [Outcome("a", State.COMPLETED, epochs=epochs).length for epochs in (0, 1, 2)]
+    assert lengths == ["0 epochs", "1 epoch", "2 epochs"]
+    assert Role("bn", Kind.SEARCH, 3).title == "bn search 3"
+    assert Role("bn", Kind.SEARCH, 3, repeat=2, seed_index=1).title == "bn search 3.1 of repeat 2"
