@@ -1,8 +1,9 @@
 """Frees the CPUs that a machine would otherwise lose after it was cut off for a while.
 
 Ray tells a machine five times within seconds that a placement group is gone, and never again, so a
-machine that cannot be reached then keeps the group's CPUs. And if Ray cannot place a group on a
-machine, the head counts the group's CPUs as taken until the machine reports a change.
+machine that cannot be reached then keeps the group's CPUs. The head may need twenty seconds to
+connect to a machine that is back. And if Ray cannot place a group on a machine, the head counts the
+group's CPUs as taken until the machine reports a change.
 """
 
 from __future__ import annotations
@@ -94,8 +95,8 @@ def greet(node: dict[str, Any]) -> Any:
 
 
 def _remove(group: Any, remove: Callable[[Any], None], ended: threading.Event) -> None:
-    """Removes a placement group once its machines can be reached."""
-    while not _reached(group):
+    """Removes a placement group once the head can tell its machines."""
+    while not _reached(group, remove):
         if ended.wait(SECONDS):
             return  # Ray removes what a command had, when the command has ended
     if not ended.is_set():
@@ -103,16 +104,28 @@ def _remove(group: Any, remove: Callable[[Any], None], ended: threading.Event) -
             remove(group)
 
 
-def _reached(group: Any) -> bool:
-    """Returns whether every machine of the group answers, or is known to be dead."""
+def _reached(group: Any, remove: Callable[[Any], None]) -> bool:
+    """Returns whether the head reaches every machine of the group that it does not call dead."""
     import ray
 
     try:
         homes = ray.util.placement_group_table(group).get("bundles_to_node_id", {}).values()
-        nodes = {node["NodeID"]: node for node in ray.nodes()}
+        nodes = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
+        machines = [nodes[home] for home in homes if home in nodes]
+        return all(answers(node) and obeys_head(node, remove) for node in machines)
     except Exception:  # the head may have died
         return True
-    return all(answers(nodes[home]) for home in homes if home in nodes)
+
+
+def obeys_head(node: dict[str, Any], remove: Callable[[Any], None]) -> bool:
+    """Returns whether the head can place a group on this machine, and removes that group again."""
+    import ray
+
+    probe = ray.util.placement_group([{f"node:{node['NodeManagerAddress']}": 0.001}])
+    try:
+        return bool(probe.wait(PATIENCE))
+    finally:
+        remove(probe)
 
 
 def answers(node: dict[str, Any]) -> bool:

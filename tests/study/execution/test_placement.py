@@ -68,11 +68,30 @@ def a_group_waits_for_its_machine() -> None:
         assert state() == "CREATED"
         reached = True
         assert until(lambda: state() == "REMOVED", 30.0) is not None
+        groups = ray.util.placement_group_table().values()
+        assert [group["state"] for group in groups] == 2 * ["REMOVED"]  # the probe too
     assert tunes.remove_placement_group is ray.util.remove_placement_group
 
 
 def test_a_group_is_removed_once_its_machine_answers() -> None:
     in_its_own_process(a_group_waits_for_its_machine)
+
+
+def a_machine_is_out_of_the_heads_reach() -> None:
+    with session(Resources(), None):
+        import ray
+
+        (node,) = ray.nodes()
+        elsewhere = {**node, "NodeManagerAddress": "192.0.2.1"}  # of no machine (RFC 5737)
+        remove = ray.util.remove_placement_group
+        assert placement.obeys_head(node, remove)
+        assert not placement.obeys_head(elsewhere, remove)
+        groups = ray.util.placement_group_table().values()
+        assert [group["state"] for group in groups] == 2 * ["REMOVED"]
+
+
+def test_a_machine_that_the_head_does_not_reach_is_known() -> None:
+    in_its_own_process(a_machine_is_out_of_the_heads_reach)
 
 
 def a_machine_returns() -> None:
