@@ -42,5 +42,6 @@ def modules(plan: Plan) -> list[str]:
                 found |= dict.fromkeys(filter(is_reference, parameter.choices or ()))
     if is_reference(plan.spec.diagnostics):
         found[plan.spec.diagnostics] = None
-    found |= dict.fromkeys(given.function for given in plan.spec.metrics.values())
+    functions = [metric.function for metric in plan.spec.metrics.values()]
+    found |= dict.fromkeys(filter(is_reference, functions))
     return list(dict.fromkeys(reference.partition(":")[0] for reference in found))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch  # noqa: F401  (else each plan below would try its networks in a process of its own)
 
+from study import user_code
 from study.dry_run import dry_run
 from study.request import from_file
 
@@ -69,6 +70,7 @@ def test_says_what_it_asks_and_can_be_planned(path, tmp_path):
     assert arms is None or int(arms[1]) == len(plan.arms)
     assert f"{len(plan.seeds)} " in head.split("Design")[1]
     assert f"{len(plan.arms)} arms" in next(dry_run(plan, tmp_path))
+    user_code.keep(plan, tmp_path)  # as the start does
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.stem in QUESTIONS], ids=name)

@@ -36,6 +36,15 @@ def test_a_study_goes_on_without_the_originals(
     assert f"runs your code: diagnostics: probe_of_mine:measure ({elsewhere}" in done.stdout
 
 
+def test_metrics_of_ours_need_no_module(
+    without_ray: Callable[..., Any], study_tree: dict[str, Any]
+) -> None:
+    study_tree["metrics"] = {"top5": "top5_accuracy", "dark": "brightness_0.5", "long": "steps_3"}
+    code, folder = without_ray(study_tree).run()
+    assert code == 0
+    assert not (folder / "code").exists()
+
+
 def test_a_module_is_copied_in_its_own_encoding(
     without_ray: Callable[..., Any], study_tree: dict[str, Any], tmp_path: Path
 ) -> None:
