@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import multiprocessing
@@ -124,16 +123,17 @@ def drive(space: str, folder: Path, log: Path, output: Path) -> None:
         unittest.mock.patch.object(machine, "cpus", return_value=4),
         unittest.mock.patch.object(ray, "init", functools.partial(ray.init, num_gpus=1)),
     ):
-        for _ in range(
-            10
-        ):  # on a busy machine Ray may not come up within the 30 s that it gives itself
-            with contextlib.suppress(RayLost):
+        lost = None
+        for _ in range(10):  # on a busy machine Ray may not come up in its 30 s
+            try:
                 execute(
                     agenda, Display(Console(file=stream, width=1000)), environment="",
                     max_concurrent=4, train=train_on(log, company=4), meter=metered, look=seen,
                 )  # fmt: skip
                 break
-    assert agenda.finished
+            except RayLost as error:
+                lost = error
+    assert agenda.finished, lost
     ends = {key: (row["state"], row["reason"]) for key, row in agenda.tables.rows.items()}
     assert set(ends.values()) == {("completed", None)}, ends
 
