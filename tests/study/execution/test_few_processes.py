@@ -16,7 +16,7 @@ UNUSED = ("dashboard/dashboard.py", "monitor.py")  # the latter: autoscaler and 
 
 def children() -> list[str]:
     """The command lines of the processes that this one has started."""
-    lines = subprocess.check_output(["ps", "-eo", "ppid,args"], text=True).splitlines()[1:]
+    lines = subprocess.check_output(["ps", "-wweo", "ppid,args"], text=True).splitlines()[1:]
     return [line for line in lines if int(line.split()[0]) == os.getpid()]
 
 
