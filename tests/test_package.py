@@ -85,7 +85,7 @@ def test_the_wheel_works_in_an_empty_folder(tmp_path: Path) -> None:
         "search_spaces/ei_ablation.yaml",
         "--smoke",
         "--set",
-        "search.trials=1",
+        "search.trials=2",
         "--set",
         "replicate.seeds=1",
     )
