@@ -112,13 +112,13 @@ def _reached(group: Any, remove: Callable[[Any], None]) -> bool:
         homes = ray.util.placement_group_table(group).get("bundles_to_node_id", {}).values()
         nodes = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
         machines = [nodes[home] for home in homes if home in nodes]
-        return all(answers(node) and obeys_head(node, remove) for node in machines)
+        return all(answers(node) and head_reaches(node, remove) for node in machines)
     except Exception:  # the head may have died
         return True
 
 
-def obeys_head(node: dict[str, Any], remove: Callable[[Any], None]) -> bool:
-    """Returns whether the head can place a group on this machine, and removes that group again."""
+def head_reaches(node: dict[str, Any], remove: Callable[[Any], None]) -> bool:
+    """Returns whether the head can place a group on the machine; removes that group again."""
     import ray
 
     probe = ray.util.placement_group([{f"node:{node['NodeManagerAddress']}": 0.001}])

@@ -84,8 +84,8 @@ def a_machine_is_out_of_the_heads_reach() -> None:
         (node,) = ray.nodes()
         elsewhere = {**node, "NodeManagerAddress": "192.0.2.1"}  # of no machine (RFC 5737)
         remove = ray.util.remove_placement_group
-        assert placement.obeys_head(node, remove)
-        assert not placement.obeys_head(elsewhere, remove)
+        assert placement.head_reaches(node, remove)
+        assert not placement.head_reaches(elsewhere, remove)
         groups = ray.util.placement_group_table().values()
         assert [group["state"] for group in groups] == 2 * ["REMOVED"]
 
