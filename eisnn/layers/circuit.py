@@ -27,7 +27,7 @@ from eisnn.layers.dale import effective, raw_for
 from eisnn.layers.gradients import centre_gradient, scale_gradient
 from eisnn.layers.neurons import at_least_float32, lif
 
-EIProp = PropConfig  # the options of the backward pass, see `PropConfig`
+EIProp = PropConfig  # the options of the backward pass
 
 # I_div at or below this fraction of its sample's largest value counts as zero. Convolution
 # algorithms other than the direct one (FFT, Winograd) turn true zeros into rounding noise of up to

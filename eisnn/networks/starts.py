@@ -10,8 +10,8 @@ rate at which cells are meant to fire (`model.init_rate`), q the mean square of 
                  convolution of a residual branch starts at 0
                  (Shi & Yu, "Training Deep Spiking Neural Networks without Normalization", 2026)
     fluctuation  gain = theta sqrt(1 - kappa^2) / (lambda sqrt(q) xi), xi = 2: the potential is xi
-                 standard deviations below threshold, so that cells fire at Q(2) = 0.02; started for
-                 a higher rate, deep layers fall silent (Rossbroich, Gygax, Zenke 2022)
+                 standard deviations below threshold (Rossbroich, Gygax, Zenke 2022). Cells then
+                 fire at Q(2) = 0.02; with p = 0.1, deep layers fell silent in our rivals study
     ding         gain = sqrt(2) theta / lambda: kaiming where both are 1 (Ding et al. 2025)
     micheli      gain = 1 / sqrt(Q(theta)) (Micheli et al. 2025)
     authors      as in the baselines of Liu, Ding & Yu: torch's default, and He et al.'s normal

@@ -58,7 +58,7 @@ class ModelConfig(Section):
     fluctuation, ding, micheli. See eisnn/networks/starts.py for the equations."""
     init_rate: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Spikes per cell and time step that init: spikeinit or fluctuation starts from; default
-    0.1. Cells that start with fluctuation reach 0.02 themselves, so deep networks need that."""
+    0.1. With fluctuation, cells themselves fire at 0.02, and deep networks need that value."""
     zero_init_residual: Switch = False
     """arch: ResNet only. Whether the last normalisation or circuit of each residual branch starts
     with a gain of 0."""
